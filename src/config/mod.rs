@@ -1,0 +1,45 @@
+//! Configuration: TOML files in, checked values out.
+//!
+//! Three passes: `file` holds the shapes of the files, with unknown keys refused; `validate` turns
+//! them into [`Config`], whose types cannot hold a bad value, and reports *all* problems with file,
+//! line, column and TOML path; the rest of the program only sees [`Config`].
+
+mod settings;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use self::settings::{LogFormat, Settings, TlsFiles};
+use crate::app::{App, AppName, Service, ServiceName};
+use crate::job::{Job, JobRef};
+
+/// All that was configured, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The directory it was read from.
+    pub dir: PathBuf,
+    /// Settings of the service.
+    pub settings: Settings,
+    /// Apps by name.
+    pub apps: BTreeMap<AppName, Arc<App>>,
+    /// Services that Apps bind to.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Content hash of all files: changes exactly when they do.
+    pub generation: String,
+}
+
+impl Config {
+    /// The job at `reference` with its App.
+    pub fn job(&self, reference: &JobRef) -> Option<(&Arc<App>, &Job)> {
+        let app = self.apps.get(&reference.app)?;
+        Some((app, app.jobs.get(&reference.job)?))
+    }
+
+    /// Every job, in order of App and name.
+    pub fn jobs(&self) -> impl Iterator<Item = (&Arc<App>, &Job)> {
+        self.apps
+            .values()
+            .flat_map(|app| app.jobs.values().map(move |job| (app, job)))
+    }
+}

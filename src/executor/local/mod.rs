@@ -1,0 +1,1 @@
+//! The embedded executor: PipelineRuns as processes of this machine.

@@ -1,0 +1,18 @@
+//! tekcron: a cron-style batch scheduler that accounts for every slot.
+//!
+//! Data flows one way: [`config`] makes [`app::App`]s with [`job::Job`]s; [`schedule`] says which
+//! slots are due; [`task`] claims each slot in the [`store`], submits it to an [`executor`] and
+//! follows it to its end; [`retention`] forgets the oldest. [`api`] and [`cli`] show them.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod executor;
+pub mod job;
+pub mod maintenance;
+pub mod retention;
+pub mod schedule;
+pub mod store;
+pub mod task;

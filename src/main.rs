@@ -1,0 +1,3 @@
+//! The `tekcron` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Internal housekeeping on a timer. tokio-cron-scheduler lives here and nowhere else.

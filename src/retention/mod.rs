@@ -1,0 +1,1 @@
+//! Retention: what is kept of finished tasks, planned purely and swept separately.

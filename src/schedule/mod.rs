@@ -1,0 +1,29 @@
+//! When: expressions, zones, occurrences, and the policies about what is due. Pure.
+//!
+//! A [`Schedule`] is an expression in a time zone with policies. Its nominal instants are *slots*;
+//! everything here is a function from values to values, and `now` is always an argument.
+
+mod key;
+mod policy;
+
+use jiff::SignedDuration;
+
+pub use self::key::{KeyError, ScheduleKey};
+pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
+
+/// One schedule of one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// Its identity: never its position.
+    pub key: ScheduleKey,
+    /// How late a slot may still start; no bound where unset.
+    pub start_deadline: Option<SignedDuration>,
+    /// What is done about slots that were due while nobody watched.
+    pub catch_up: CatchUp,
+    /// Slots older than this are not caught up.
+    pub catch_up_window: Option<SignedDuration>,
+    /// The most slots caught up at once.
+    pub max_catch_up: u32,
+    /// Starts are spread over this long after the slot, repeatably.
+    pub jitter: SignedDuration,
+}

@@ -1,0 +1,154 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A policy word that is none of the known ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {expected}, found `{found}`")]
+pub struct UnknownWord {
+    /// The known words, for people.
+    pub expected: &'static str,
+    /// What stands there.
+    pub found: String,
+}
+
+/// How a schedule meets daylight-saving transitions (`semantics`, section 3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DstMode {
+    /// As Vixie's cron: a skipped fixed time runs right after the jump, a repeated one once; wildcard
+    /// schedules follow the wall clock.
+    #[default]
+    Vixie,
+    /// A skipped time is not run, a repeated one once.
+    Skip,
+    /// A skipped time is not run, a repeated one twice.
+    Literal,
+}
+
+/// What is done about slots that were due while nobody watched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    /// The latest of them runs.
+    #[default]
+    Latest,
+    /// All of them run, within window and maximum.
+    All,
+    /// None runs.
+    None,
+}
+
+/// What happens to a run that is due while another of the same job is active.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// It starts beside the other (Kf's `Always`).
+    #[default]
+    Allow,
+    /// It is skipped for good (Kubernetes' `Forbid`).
+    Skip,
+    /// The other is cancelled; when that has ended, it starts.
+    Replace,
+}
+
+impl DstMode {
+    /// The word in config files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vixie => "vixie",
+            Self::Skip => "skip",
+            Self::Literal => "literal",
+        }
+    }
+}
+
+impl CatchUp {
+    /// The word in config files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+}
+
+impl Overlap {
+    /// The word in config files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Skip => "skip",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+impl FromStr for DstMode {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "vixie" => Ok(Self::Vixie),
+            "skip" => Ok(Self::Skip),
+            "literal" => Ok(Self::Literal),
+            _ => Err(UnknownWord {
+                expected: "`vixie`, `skip`, `literal`",
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl FromStr for CatchUp {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            "all" => Ok(Self::All),
+            "none" => Ok(Self::None),
+            _ => Err(UnknownWord {
+                expected: "`latest`, `all`, `none`",
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl FromStr for Overlap {
+    type Err = UnknownWord;
+
+    /// Also reads the words of Kf and Kubernetes.
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "allow" | "Allow" | "Always" => Ok(Self::Allow),
+            "skip" | "Forbid" => Ok(Self::Skip),
+            "replace" | "Replace" => Ok(Self::Replace),
+            _ => Err(UnknownWord {
+                expected: "`allow`, `skip`, `replace`",
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for DstMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for CatchUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Overlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

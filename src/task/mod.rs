@@ -1,0 +1,12 @@
+//! Tasks: one execution each, from claim to end.
+//!
+//! A [`Task`] is the record of one execution; its [`Phase`] moves by one transition table; its
+//! [`TaskName`] is a function of the slot, so that creating it twice is the same task.
+
+mod name;
+mod phase;
+mod record;
+
+pub use self::name::{RunIdentity, TaskName, base32_hash};
+pub use self::phase::Phase;
+pub use self::record::{LogSize, Outcome, Overrides, Task, TaskId, Trigger};
