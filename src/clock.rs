@@ -38,14 +38,9 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic origin is this call.
     #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
-    #[expect(
-        clippy::new_without_default,
-        reason = "reading the time is not a default"
-    )]
+    #[expect(clippy::new_without_default, reason = "reading the time is not a default")]
     pub fn new() -> Self {
-        Self {
-            origin: Instant::now(),
-        }
+        Self { origin: Instant::now() }
     }
 }
 
@@ -82,15 +77,8 @@ struct ManualState {
 impl ManualClock {
     /// A clock that stands at `now`.
     pub fn new(now: Timestamp) -> Self {
-        let state = ManualState {
-            now,
-            monotonic: Duration::ZERO,
-            sequence: 0,
-            sleepers: BTreeMap::new(),
-        };
-        Self {
-            state: Mutex::new(state),
-        }
+        let state = ManualState { now, monotonic: Duration::ZERO, sequence: 0, sleepers: BTreeMap::new() };
+        Self { state: Mutex::new(state) }
     }
 
     /// Lets `duration` pass on both clocks.
@@ -113,11 +101,7 @@ impl ManualClock {
 
     /// How many sleepers wait.
     pub fn sleepers(&self) -> usize {
-        self.lock()
-            .sleepers
-            .values()
-            .filter(|sleeper| !sleeper.is_closed())
-            .count()
+        self.lock().sleepers.values().filter(|sleeper| !sleeper.is_closed()).count()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, ManualState> {

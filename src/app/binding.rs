@@ -36,12 +36,7 @@ pub struct Secrets(BTreeMap<(String, String), SecretString>);
 
 impl Secrets {
     /// Adds one value.
-    pub fn insert(
-        &mut self,
-        secret: impl Into<String>,
-        key: impl Into<String>,
-        value: SecretString,
-    ) {
+    pub fn insert(&mut self, secret: impl Into<String>, key: impl Into<String>, value: SecretString) {
         self.0.insert((secret.into(), key.into()), value);
     }
 

@@ -108,11 +108,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            keep: 500,
-            keep_for: None,
-            keep_per_job: 1,
-        }
+        Self { keep: 500, keep_for: None, keep_per_job: 1 }
     }
 }
 

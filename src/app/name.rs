@@ -33,16 +33,10 @@ pub(crate) fn dns_label(text: &str, limit: usize) -> Result<(), NameError> {
     }
     let wrong = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| wrong(*c)) {
-        return Err(NameError::Character {
-            found,
-            position: index + 1,
-        });
+        return Err(NameError::Character { found, position: index + 1 });
     }
     if text.len() > limit {
-        return Err(NameError::TooLong {
-            limit,
-            found: text.len(),
-        });
+        return Err(NameError::TooLong { limit, found: text.len() });
     }
     if text.starts_with('-') || text.ends_with('-') {
         return Err(NameError::Hyphen);
@@ -53,10 +47,7 @@ pub(crate) fn dns_label(text: &str, limit: usize) -> Result<(), NameError> {
 /// Turns any text into the DNS label nearest to it, for hints (`ETL_Nightly` becomes `etl-nightly`).
 pub fn suggest_name(text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
-    let mapped: String = lower
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let mapped: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let short: String = mapped.trim_matches('-').chars().take(63).collect();
     let label = short.trim_matches('-').to_owned();
     (!label.is_empty()).then_some(label)
@@ -141,28 +132,10 @@ mod tests {
     fn a_name_is_a_dns_label() {
         assert!("etl".parse::<AppName>().is_ok());
         assert_eq!("".parse::<AppName>(), Err(NameError::Empty));
-        assert_eq!(
-            "Etl".parse::<AppName>(),
-            Err(NameError::Character {
-                found: 'E',
-                position: 1
-            })
-        );
-        assert_eq!(
-            "et_l".parse::<AppName>(),
-            Err(NameError::Character {
-                found: '_',
-                position: 3
-            })
-        );
+        assert_eq!("Etl".parse::<AppName>(), Err(NameError::Character { found: 'E', position: 1 }));
+        assert_eq!("et_l".parse::<AppName>(), Err(NameError::Character { found: '_', position: 3 }));
         assert_eq!("-etl".parse::<AppName>(), Err(NameError::Hyphen));
-        assert_eq!(
-            "x".repeat(64).parse::<AppName>(),
-            Err(NameError::TooLong {
-                limit: 63,
-                found: 64
-            })
-        );
+        assert_eq!("x".repeat(64).parse::<AppName>(), Err(NameError::TooLong { limit: 63, found: 64 }));
     }
 
     #[test]

@@ -113,16 +113,12 @@ impl FromStr for ByteSize {
             expected: "an amount as in `256Mi`, `1Gi`, `256M` or `1G`",
             found: text.to_owned(),
         };
-        let unit_at = text
-            .find(|c: char| c.is_ascii_alphabetic())
-            .unwrap_or(text.len());
+        let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(unit_at);
         let number = decimal(digits).ok_or_else(malformed)?;
         let shift = match unit.to_ascii_uppercase().as_str() {
             "" => {
-                return Err(QuantityError::NoUnit {
-                    found: text.to_owned(),
-                });
+                return Err(QuantityError::NoUnit { found: text.to_owned() });
             }
             "B" => 0,
             "K" | "KB" | "KI" | "KIB" => 10,
@@ -145,10 +141,7 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")];
-        match units
-            .into_iter()
-            .find(|(shift, _)| self.0 != 0 && self.0.trailing_zeros() >= *shift)
-        {
+        match units.into_iter().find(|(shift, _)| self.0 != 0 && self.0.trailing_zeros() >= *shift) {
             Some((shift, unit)) => write!(f, "{}{unit}", self.0 >> shift),
             // Kubernetes reads a bare number as bytes.
             None => write!(f, "{}", self.0),
@@ -175,49 +168,21 @@ mod tests {
             ("1.5Gi", 3 << 29),
             ("10mb", 10 << 20),
         ] {
-            assert_eq!(
-                text.parse::<ByteSize>().map(ByteSize::bytes),
-                Ok(bytes),
-                "{text}"
-            );
+            assert_eq!(text.parse::<ByteSize>().map(ByteSize::bytes), Ok(bytes), "{text}");
         }
         for (text, millis) in [("500m", 500), ("0.5", 500), ("2", 2000), ("1.25", 1250)] {
-            assert_eq!(
-                text.parse::<Cpu>().map(Cpu::millicores),
-                Ok(millis),
-                "{text}"
-            );
+            assert_eq!(text.parse::<Cpu>().map(Cpu::millicores), Ok(millis), "{text}");
         }
     }
 
     #[test]
     fn a_bare_negative_or_absurd_amount_is_refused() {
-        assert_eq!(
-            "512".parse::<ByteSize>(),
-            Err(QuantityError::NoUnit {
-                found: "512".into()
-            })
-        );
-        assert!(matches!(
-            "-1Gi".parse::<ByteSize>(),
-            Err(QuantityError::Malformed { .. })
-        ));
-        assert!(matches!(
-            "0Mi".parse::<ByteSize>(),
-            Err(QuantityError::OutOfRange { .. })
-        ));
-        assert!(matches!(
-            "9999999Ti".parse::<ByteSize>(),
-            Err(QuantityError::OutOfRange { .. })
-        ));
-        assert!(matches!(
-            "1e400".parse::<Cpu>(),
-            Err(QuantityError::Malformed { .. })
-        ));
-        assert!(matches!(
-            "0".parse::<Cpu>(),
-            Err(QuantityError::OutOfRange { .. })
-        ));
+        assert_eq!("512".parse::<ByteSize>(), Err(QuantityError::NoUnit { found: "512".into() }));
+        assert!(matches!("-1Gi".parse::<ByteSize>(), Err(QuantityError::Malformed { .. })));
+        assert!(matches!("0Mi".parse::<ByteSize>(), Err(QuantityError::OutOfRange { .. })));
+        assert!(matches!("9999999Ti".parse::<ByteSize>(), Err(QuantityError::OutOfRange { .. })));
+        assert!(matches!("1e400".parse::<Cpu>(), Err(QuantityError::Malformed { .. })));
+        assert!(matches!("0".parse::<Cpu>(), Err(QuantityError::OutOfRange { .. })));
     }
 
     #[test]

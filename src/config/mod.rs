@@ -38,8 +38,6 @@ impl Config {
 
     /// Every job, in order of App and name.
     pub fn jobs(&self) -> impl Iterator<Item = (&Arc<App>, &Job)> {
-        self.apps
-            .values()
-            .flat_map(|app| app.jobs.values().map(move |job| (app, job)))
+        self.apps.values().flat_map(|app| app.jobs.values().map(move |job| (app, job)))
     }
 }

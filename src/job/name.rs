@@ -47,10 +47,7 @@ impl FromStr for JobRef {
     fn from_str(text: &str) -> Result<Self, JobRefError> {
         let shape = || JobRefError::Shape(text.to_owned());
         let (app, job) = text.split_once('.').ok_or_else(shape)?;
-        let named = |part: &str, source| JobRefError::Name {
-            part: part.to_owned(),
-            source,
-        };
+        let named = |part: &str, source| JobRefError::Name { part: part.to_owned(), source };
         Ok(Self {
             app: app.parse().map_err(|source| named(app, source))?,
             job: job.parse().map_err(|source| named(job, source))?,

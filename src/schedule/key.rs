@@ -12,17 +12,13 @@ pub struct ScheduleKey(Arc<str>);
 
 /// Why a text cannot be a schedule's `id`: it becomes a Kubernetes label value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "expected 1 to 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, found `{0}`"
-)]
+#[error("expected 1 to 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, found `{0}`")]
 pub struct KeyError(String);
 
 impl ScheduleKey {
     /// The key of a schedule without an `id`.
     pub fn hashed(expression: &str, timezone: &str, dst: &str) -> Self {
-        Self(Arc::from(crate::task::base32_hash(&[
-            expression, timezone, dst,
-        ])))
+        Self(Arc::from(crate::task::base32_hash(&[expression, timezone, dst])))
     }
 
     /// The key as text.

@@ -94,10 +94,7 @@ impl FromStr for DstMode {
             "vixie" => Ok(Self::Vixie),
             "skip" => Ok(Self::Skip),
             "literal" => Ok(Self::Literal),
-            _ => Err(UnknownWord {
-                expected: "`vixie`, `skip`, `literal`",
-                found: text.to_owned(),
-            }),
+            _ => Err(UnknownWord { expected: "`vixie`, `skip`, `literal`", found: text.to_owned() }),
         }
     }
 }
@@ -110,10 +107,7 @@ impl FromStr for CatchUp {
             "latest" => Ok(Self::Latest),
             "all" => Ok(Self::All),
             "none" => Ok(Self::None),
-            _ => Err(UnknownWord {
-                expected: "`latest`, `all`, `none`",
-                found: text.to_owned(),
-            }),
+            _ => Err(UnknownWord { expected: "`latest`, `all`, `none`", found: text.to_owned() }),
         }
     }
 }
@@ -127,10 +121,7 @@ impl FromStr for Overlap {
             "allow" | "Allow" | "Always" => Ok(Self::Allow),
             "skip" | "Forbid" => Ok(Self::Skip),
             "replace" | "Replace" => Ok(Self::Replace),
-            _ => Err(UnknownWord {
-                expected: "`allow`, `skip`, `replace`",
-                found: text.to_owned(),
-            }),
+            _ => Err(UnknownWord { expected: "`allow`, `skip`, `replace`", found: text.to_owned() }),
         }
     }
 }

@@ -1,1 +1,27 @@
-//! The store: the one place where sled lives.
+//! The store: every task, slot and watermark, durable. sled lives here and nowhere else.
+//!
+//! [`Store`] reads at once; writes are built as a [`Commit`] and go to one thread that writes many
+//! of them together, flushes, and syncs the file itself (sled's flush does not reach the disk).
+//! Guaranteed: a commit is atomic; when [`Store::commit`] returns, it is on disk; after a failed
+//! write nothing more is acknowledged. Everything is in one sled tree, because sled's batches are
+//! atomic only within one. What belongs into one commit is the caller's business.
+
+mod commit;
+mod error;
+mod key;
+mod open;
+mod read;
+mod record;
+mod slot;
+mod writer;
+
+pub use self::commit::Commit;
+pub use self::error::StoreError;
+pub use self::open::Store;
+pub use self::read::Tasks;
+pub use self::record::Watermark;
+pub use self::slot::{SkipReason, SlotOutcome, SlotRow};
+pub use self::writer::WriteStats;
+
+#[cfg(test)]
+mod tests;

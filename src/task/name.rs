@@ -49,34 +49,17 @@ impl TaskName {
         let attempt = attempt.to_string();
         let place = [instance, namespace, app.as_str(), job];
         let hash = match identity {
-            RunIdentity::Slot {
-                schedule,
-                slot,
-                ordinal,
-            } => {
+            RunIdentity::Slot { schedule, slot, ordinal } => {
                 let slot = slot.as_nanosecond().to_string();
                 let ordinal = ordinal.to_string();
-                base32_hash(
-                    &[
-                        &place[..],
-                        &["slot", schedule.as_str(), &slot, &ordinal, &attempt],
-                    ]
-                    .concat(),
-                )
+                base32_hash(&[&place[..], &["slot", schedule.as_str(), &slot, &ordinal, &attempt]].concat())
             }
             RunIdentity::Request(request) => {
                 base32_hash(&[&place[..], &["request", request, &attempt]].concat())
             }
         };
-        let readable = if job.is_empty() {
-            app.as_str().to_owned()
-        } else {
-            format!("{app}-{job}")
-        };
-        let cut = readable
-            .get(..READABLE)
-            .unwrap_or(&readable)
-            .trim_end_matches('-');
+        let readable = if job.is_empty() { app.as_str().to_owned() } else { format!("{app}-{job}") };
+        let cut = readable.get(..READABLE).unwrap_or(&readable).trim_end_matches('-');
         Self(Arc::from(format!("{cut}-{hash}")))
     }
 
@@ -93,9 +76,7 @@ pub fn base32_hash(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut text = data_encoding::BASE32_NOPAD
-        .encode(&hash.finalize())
-        .to_lowercase();
+    let mut text = data_encoding::BASE32_NOPAD.encode(&hash.finalize()).to_lowercase();
     text.truncate(12);
     text
 }
@@ -152,11 +133,7 @@ mod tests {
         let key = ScheduleKey::hashed("0 2 * * *", "UTC", "vixie");
         let name = |slot, ordinal, attempt| {
             let slot = Timestamp::from_second(slot).unwrap();
-            let identity = RunIdentity::Slot {
-                schedule: &key,
-                slot,
-                ordinal,
-            };
+            let identity = RunIdentity::Slot { schedule: &key, slot, ordinal };
             TaskName::of("tekcron", "default", &app, Some(&job), identity, attempt)
         };
         assert_eq!(name(60, 0, 1), name(60, 0, 1));

@@ -166,9 +166,7 @@ pub struct Task {
 impl Task {
     /// `APP.JOB`, where it has a job.
     pub fn job_ref(&self) -> Option<JobRef> {
-        self.job
-            .clone()
-            .map(|job| JobRef::new(self.app.clone(), job))
+        self.job.clone().map(|job| JobRef::new(self.app.clone(), job))
     }
 
     /// Takes over how the executor says it ended. Returns whether that changed anything: a task that

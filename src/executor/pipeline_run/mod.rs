@@ -6,6 +6,6 @@
 mod object;
 
 pub use self::object::{
-    EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Step, TaskRunTemplate,
-    Timeouts, Workspace, WorkspaceBinding,
+    EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Step, TaskRunTemplate, Timeouts,
+    Workspace, WorkspaceBinding,
 };

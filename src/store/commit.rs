@@ -1,0 +1,99 @@
+use jiff::Timestamp;
+
+use super::key;
+use super::record::{self, IdempotencyV1, Watermark};
+use super::slot::SlotRow;
+use crate::app::AppName;
+use crate::job::JobRef;
+use crate::schedule::ScheduleKey;
+use crate::task::{Task, TaskId};
+
+/// Writes that become durable together or not at all.
+#[derive(Debug, Default, Clone)]
+pub struct Commit {
+    pub(super) batch: sled::Batch,
+    pub(super) writes: usize,
+}
+
+impl Commit {
+    /// Nothing yet. An empty commit is durable when all before it are.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it holds no write.
+    pub fn is_empty(&self) -> bool {
+        self.writes == 0
+    }
+
+    /// A task that did not exist before, and with it its App's counter.
+    pub fn create_task(&mut self, task: &Task) -> &mut Self {
+        self.put(key::name(&task.name), key::task(&task.app, task.id));
+        self.put(key::counter(&task.app), task.id.0.to_be_bytes().to_vec());
+        self.update_task(task)
+    }
+
+    /// A task as it is now.
+    pub fn update_task(&mut self, task: &Task) -> &mut Self {
+        self.put(key::task(&task.app, task.id), record::encode_task(task));
+        let active = key::active(&task.app, task.id);
+        if task.phase.is_terminal() { self.delete(active) } else { self.put(active, Vec::new()) }
+    }
+
+    /// A task is forgotten. Its slot's row stays.
+    pub fn remove_task(&mut self, task: &Task) -> &mut Self {
+        self.delete(key::task(&task.app, task.id));
+        self.delete(key::active(&task.app, task.id));
+        self.delete(key::name(&task.name))
+    }
+
+    /// A row of the slot ledger; one that begins at the same instant is replaced.
+    pub fn put_slot(&mut self, job: &JobRef, row: &SlotRow) -> &mut Self {
+        self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row.last, row.outcome))
+    }
+
+    /// A schedule has been decided up to here.
+    pub fn put_watermark(
+        &mut self,
+        job: &JobRef,
+        schedule: &ScheduleKey,
+        watermark: &Watermark,
+    ) -> &mut Self {
+        self.put(key::watermark(job, schedule), record::encode_watermark(watermark))
+    }
+
+    /// A schedule is no longer configured.
+    pub fn remove_watermark(&mut self, job: &JobRef, schedule: &ScheduleKey) -> &mut Self {
+        self.delete(key::watermark(job, schedule))
+    }
+
+    /// A request's key now stands for this task. `request` is the hash of what was asked.
+    pub fn put_idempotency(
+        &mut self,
+        idempotency_key: &str,
+        app: &AppName,
+        id: TaskId,
+        request: &str,
+        created: Timestamp,
+    ) -> &mut Self {
+        let row = IdempotencyV1 {
+            app: app.clone(),
+            id,
+            request: request.to_owned(),
+            created: record::micros(created),
+        };
+        self.put(key::idempotency(idempotency_key), record::encode(&row))
+    }
+
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> &mut Self {
+        self.batch.insert(key, value);
+        self.writes += 1;
+        self
+    }
+
+    pub(super) fn delete(&mut self, key: Vec<u8>) -> &mut Self {
+        self.batch.remove(key);
+        self.writes += 1;
+        self
+    }
+}

@@ -1,0 +1,166 @@
+//! Keys: one prefix byte a kind, big-endian numbers, so that order in the tree is order in time.
+
+use jiff::Timestamp;
+
+use crate::app::AppName;
+use crate::job::JobRef;
+use crate::schedule::ScheduleKey;
+use crate::task::{TaskId, TaskName};
+
+const ACTIVE: u8 = b'a';
+const COUNTER: u8 = b'c';
+const IDEMPOTENCY: u8 = b'i';
+const META: u8 = b'm';
+const NAME: u8 = b'n';
+const SLOT: u8 = b's';
+const TASK: u8 = b't';
+const WATERMARK: u8 = b'w';
+
+/// Ends a text within a key. Names cannot hold it.
+const END: u8 = 0;
+
+fn text_key(prefix: u8, texts: &[&str]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + texts.iter().map(|text| text.len() + 1).sum::<usize>() + 8);
+    key.push(prefix);
+    for text in texts {
+        key.extend_from_slice(text.as_bytes());
+        key.push(END);
+    }
+    key
+}
+
+fn numbered(mut key: Vec<u8>, number: u64) -> Vec<u8> {
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+pub(super) fn task(app: &AppName, id: TaskId) -> Vec<u8> {
+    numbered(tasks_of(app), id.0)
+}
+
+pub(super) fn tasks_of(app: &AppName) -> Vec<u8> {
+    text_key(TASK, &[app.as_str()])
+}
+
+/// The App and id of the task at `key`.
+pub(super) fn parts_of_task(key: &[u8]) -> Option<(AppName, TaskId)> {
+    let (text, number) = key.split_at_checked(key.len().checked_sub(8)?)?;
+    let app = std::str::from_utf8(text.get(1..text.len().checked_sub(1)?)?).ok()?;
+    Some((app.parse().ok()?, TaskId(u64::from_be_bytes(number.try_into().ok()?))))
+}
+
+pub(super) fn active(app: &AppName, id: TaskId) -> Vec<u8> {
+    numbered(text_key(ACTIVE, &[app.as_str()]), id.0)
+}
+
+pub(super) fn all_active() -> Vec<u8> {
+    vec![ACTIVE]
+}
+
+/// The task key that an active key stands for.
+pub(super) fn task_of_active(active: &[u8]) -> Vec<u8> {
+    let mut key = active.to_vec();
+    if let Some(prefix) = key.first_mut() {
+        *prefix = TASK;
+    }
+    key
+}
+
+pub(super) fn name(name: &TaskName) -> Vec<u8> {
+    text_key(NAME, &[name.as_str()])
+}
+
+pub(super) fn counter(app: &AppName) -> Vec<u8> {
+    text_key(COUNTER, &[app.as_str()])
+}
+
+pub(super) fn all_counters() -> Vec<u8> {
+    vec![COUNTER]
+}
+
+/// The App whose counter `key` is.
+pub(super) fn app_of_counter(key: &[u8]) -> Option<AppName> {
+    let text = std::str::from_utf8(key.get(1..key.len().checked_sub(1)?)?).ok()?;
+    text.parse().ok()
+}
+
+pub(super) fn idempotency(request: &str) -> Vec<u8> {
+    let mut key = vec![IDEMPOTENCY];
+    key.extend_from_slice(request.as_bytes());
+    key
+}
+
+pub(super) fn all_idempotency() -> Vec<u8> {
+    vec![IDEMPOTENCY]
+}
+
+pub(super) fn meta(what: &str) -> Vec<u8> {
+    text_key(META, &[what])
+}
+
+pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
+    text_key(WATERMARK, &[job.app.as_str(), job.job.as_str(), schedule.as_str()])
+}
+
+pub(super) fn all_watermarks() -> Vec<u8> {
+    vec![WATERMARK]
+}
+
+/// The schedule whose watermark `key` is.
+pub(super) fn schedule_of_watermark(key: &[u8]) -> Option<(JobRef, ScheduleKey)> {
+    let mut texts = key.get(1..)?.split(|byte| *byte == END);
+    let mut next = || std::str::from_utf8(texts.next()?).ok();
+    let (app, job, schedule) = (next()?, next()?, next()?);
+    Some((JobRef::new(app.parse().ok()?, job.parse().ok()?), schedule.parse().ok()?))
+}
+
+pub(super) fn slots_of(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
+    text_key(SLOT, &[job.app.as_str(), job.job.as_str(), schedule.as_str()])
+}
+
+pub(super) fn slots_of_job(job: &JobRef) -> Vec<u8> {
+    text_key(SLOT, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn slot(job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> Vec<u8> {
+    // The sign bit flipped, so that times before 1970 sort first.
+    let ordered = (first.as_millisecond() as u64) ^ (1 << 63);
+    numbered(slots_of(job, schedule), ordered)
+}
+
+/// The schedule and the first instant of the slot row at `key`.
+pub(super) fn parts_of_slot(key: &[u8]) -> Option<(ScheduleKey, Timestamp)> {
+    let (texts, number) = key.split_at_checked(key.len().checked_sub(8)?)?;
+    let ordered = u64::from_be_bytes(number.try_into().ok()?) ^ (1 << 63);
+    let schedule = texts.get(1..)?.split(|byte| *byte == END).nth(2)?;
+    let schedule = std::str::from_utf8(schedule).ok()?.parse().ok()?;
+    Some((schedule, Timestamp::from_millisecond(ordered as i64).ok()?))
+}
+
+/// For messages: the key with its numbers spelled as hexadecimal.
+pub(super) fn display(key: &[u8]) -> String {
+    key.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_key_sorts_by_time_and_reads_back() {
+        let job: JobRef = "etl.nightly".parse().unwrap();
+        let schedule = ScheduleKey::hashed("0 2 * * *", "UTC", "vixie");
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let keys: Vec<_> = [-60, 0, 60, 1 << 33].map(|s| slot(&job, &schedule, at(s))).into();
+        assert!(keys.is_sorted());
+        assert_eq!(parts_of_slot(&keys[0]), Some((schedule.clone(), at(-60))));
+        let watermark = watermark(&job, &schedule);
+        assert_eq!(schedule_of_watermark(&watermark), Some((job, schedule)));
+    }
+
+    #[test]
+    fn one_apps_tasks_are_not_anothers_whose_name_begins_alike() {
+        let (etl, etl2): (AppName, AppName) = ("etl".parse().unwrap(), "etl2".parse().unwrap());
+        assert!(!task(&etl2, TaskId(1)).starts_with(&tasks_of(&etl)));
+    }
+}

@@ -1,0 +1,163 @@
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+
+use super::commit::Commit;
+use super::error::StoreError;
+use super::key;
+use super::writer::{Observer, Writer};
+use crate::clock::SharedClock;
+
+const FORMAT: u32 = 1;
+
+/// The store. Clones share it; the last one dropped closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Dropped first: it writes what is queued.
+    writer: Writer,
+    tree: sled::Db,
+}
+
+impl Store {
+    /// Opens the store below `data_dir`, or makes a new one.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another process has it; [`StoreError::Unreadable`] and
+    /// [`StoreError::Format`] where it is damaged or too new: it is left as it is.
+    pub fn open(data_dir: &Path, clock: SharedClock) -> Result<Self, StoreError> {
+        let observe = |stats: super::WriteStats| {
+            metrics::histogram!("tekcron_commit_seconds").record(stats.took.as_secs_f64());
+            metrics::counter!("tekcron_commits_total").increment(stats.commits as u64);
+        };
+        Self::open_observed(data_dir, clock, Box::new(observe))
+    }
+
+    fn open_observed(data_dir: &Path, clock: SharedClock, observer: Observer) -> Result<Self, StoreError> {
+        let dir = data_dir.join("store");
+        make_private(&dir)?;
+        let is_new = !dir.join("db").exists();
+        let tree = open_tree(&dir, is_new)?;
+        check_format(&tree, &dir, is_new)?;
+        let file = data_file(&dir)
+            .map_err(|error| StoreError::Directory { path: dir.clone(), message: error.to_string() })?;
+        let writer = Writer::spawn(tree.clone(), file, clock, observer)
+            .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
+        Ok(Self { inner: Arc::new(Inner { writer, tree }) })
+    }
+
+    /// Writes `commit`; when this returns, it and everything written before it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`], after which the store acknowledges nothing more.
+    pub async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let (done, durable) = oneshot::channel();
+        self.commit_then(commit, move |result| {
+            // Nobody may wait any more.
+            let _ = done.send(result);
+        });
+        durable.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Writes `commit` and calls `done` from the store's thread when it is on disk, or will never be.
+    pub fn commit_then(&self, commit: Commit, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.inner.writer.write(commit, Some(Box::new(done)));
+    }
+
+    /// Writes `commit` with the next group, waiting for nothing. For what can be found out again.
+    pub fn commit_later(&self, commit: Commit) {
+        if !commit.is_empty() {
+            self.inner.writer.write(commit, None);
+        }
+    }
+
+    /// The error after which the store acknowledged nothing more.
+    pub fn failure(&self) -> Option<&StoreError> {
+        self.inner.writer.failure()
+    }
+
+    /// Bytes on disk.
+    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.inner.tree.size_on_disk().map_err(|error| StoreError::Read { message: error.to_string() })
+    }
+
+    pub(super) fn tree(&self) -> &sled::Tree {
+        &self.inner.tree
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+fn make_private(dir: &Path) -> Result<(), StoreError> {
+    let failed =
+        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    // Asked before sled, whose own error names no directory.
+    let probe = dir.join("writable");
+    File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)
+}
+
+fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
+    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    // sled takes a short settings file for none, and would begin anew over the data.
+    let settings = fs::metadata(dir.join("conf")).map_or(0, |file| file.len());
+    if !is_new && settings <= 8 {
+        return Err(unreadable("its file `conf` is missing or damaged".to_owned()));
+    }
+    let open = || {
+        sled::Config::new()
+            .path(dir)
+            .mode(sled::Mode::LowSpace)
+            .cache_capacity(64 << 20)
+            .flush_every_ms(Some(500))
+            .open()
+    };
+    // sled panics on some damaged files; the message is ours to give.
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(Ok(tree)) => Ok(tree),
+        Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+            Err(StoreError::InUse { path: dir.to_owned() })
+        }
+        Ok(Err(error)) => Err(unreadable(error.to_string())),
+        Err(_) => Err(unreadable("its files are damaged".to_owned())),
+    }
+}
+
+fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreError> {
+    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let format = tree.get(key::meta("format")).map_err(|error| unreadable(error.to_string()))?;
+    match format {
+        None if is_new => {
+            let write =
+                tree.insert(key::meta("format"), &FORMAT.to_be_bytes()[..]).and_then(|_| tree.flush());
+            write.map(drop).map_err(|error| unreadable(error.to_string()))
+        }
+        None => Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
+        Some(bytes) => match bytes.as_ref().try_into().map(u32::from_be_bytes) {
+            Ok(FORMAT) => Ok(()),
+            Ok(found) => Err(StoreError::Format { path: dir.to_owned(), found, known: FORMAT }),
+            Err(_) => Err(unreadable("its format number is damaged".to_owned())),
+        },
+    }
+}
+
+/// The file that sled keeps its pages in, for syncs of our own.
+fn data_file(dir: &Path) -> std::io::Result<File> {
+    let file: PathBuf = dir.join("db");
+    let file = OpenOptions::new().read(true).write(true).open(file)?;
+    file.sync_all()?;
+    // The names of new files are in the directory.
+    File::open(dir)?.sync_all()?;
+    Ok(file)
+}

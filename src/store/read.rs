@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::commit::Commit;
+use super::error::StoreError;
+use super::open::Store;
+use super::record::{self, IdempotencyV1, Watermark};
+use super::slot::SlotRow;
+use super::{key, record::unreadable};
+use crate::app::AppName;
+use crate::job::JobRef;
+use crate::schedule::ScheduleKey;
+use crate::task::{Task, TaskId, TaskName};
+
+/// Tasks of one App, newest first.
+pub struct Tasks {
+    rows: sled::Iter,
+}
+
+impl Iterator for Tasks {
+    type Item = Result<Task, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next_back()?;
+        Some(row.map_err(read_error).and_then(|(key, value)| record::decode_task(&key, &value)))
+    }
+}
+
+impl Store {
+    /// The task `id` of `app`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no such task is not an error.
+    pub fn task(&self, app: &AppName, id: TaskId) -> Result<Option<Task>, StoreError> {
+        self.task_at(&key::task(app, id))
+    }
+
+    /// The task called `name`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no such task is not an error.
+    pub fn task_named(&self, name: &TaskName) -> Result<Option<Task>, StoreError> {
+        match self.tree().get(key::name(name)).map_err(read_error)? {
+            Some(at) => self.task_at(&at),
+            None => Ok(None),
+        }
+    }
+
+    /// The tasks of `app`, newest first, those before `before` where it is given.
+    pub fn tasks(&self, app: &AppName, before: Option<TaskId>) -> Tasks {
+        let first = key::task(app, TaskId(0));
+        let end = key::task(app, before.unwrap_or(TaskId(u64::MAX)));
+        Tasks { rows: self.tree().range(first..end) }
+    }
+
+    /// Every task that has not ended, oldest first within its App.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn active_tasks(&self) -> Result<Vec<Task>, StoreError> {
+        let mut tasks = Vec::new();
+        for row in self.tree().scan_prefix(key::all_active()) {
+            let (active, _) = row.map_err(read_error)?;
+            let at = key::task_of_active(&active);
+            tasks.push(self.task_at(&at)?.ok_or_else(|| unreadable("task", &at, "it is missing"))?);
+        }
+        Ok(tasks)
+    }
+
+    /// The highest task id ever given on each App.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn counters(&self) -> Result<BTreeMap<AppName, TaskId>, StoreError> {
+        let mut counters = BTreeMap::new();
+        for row in self.tree().scan_prefix(key::all_counters()) {
+            let (at, value) = row.map_err(read_error)?;
+            let app = key::app_of_counter(&at)
+                .ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
+            let id = value.as_ref().try_into().map_err(|_| unreadable("counter", &at, "not a number"))?;
+            counters.insert(app, TaskId(u64::from_be_bytes(id)));
+        }
+        Ok(counters)
+    }
+
+    /// How far each schedule has been decided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn watermarks(&self) -> Result<BTreeMap<(JobRef, ScheduleKey), Watermark>, StoreError> {
+        let mut watermarks = BTreeMap::new();
+        for row in self.tree().scan_prefix(key::all_watermarks()) {
+            let (at, value) = row.map_err(read_error)?;
+            let schedule = key::schedule_of_watermark(&at)
+                .ok_or_else(|| unreadable("watermark", &at, "a key of another shape"))?;
+            watermarks.insert(schedule, record::decode_watermark(&at, &value)?);
+        }
+        Ok(watermarks)
+    }
+
+    /// The rows of a job's slots whose first instant lies in `range`, by schedule, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn slots(
+        &self,
+        job: &JobRef,
+        schedule: Option<&ScheduleKey>,
+        range: RangeInclusive<Timestamp>,
+    ) -> Result<Vec<SlotRow>, StoreError> {
+        let rows = match schedule {
+            Some(schedule) => {
+                let (first, last) = range.clone().into_inner();
+                self.tree().range(key::slot(job, schedule, first)..=key::slot(job, schedule, last))
+            }
+            None => self.tree().scan_prefix(key::slots_of_job(job)),
+        };
+        let rows = rows.map(|row| slot_row(row.map_err(read_error)?));
+        rows.filter(|row| row.as_ref().map_or(true, |row| range.contains(&row.first))).collect()
+    }
+
+    /// The newest row of a schedule's slots.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_slot(&self, job: &JobRef, schedule: &ScheduleKey) -> Result<Option<SlotRow>, StoreError> {
+        let newest = self.tree().scan_prefix(key::slots_of(job, schedule)).next_back();
+        newest.map(|row| slot_row(row.map_err(read_error)?)).transpose()
+    }
+
+    /// Whether the ledger has a row for a task of this very slot, or a range that holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn has_slot(
+        &self,
+        job: &JobRef,
+        schedule: &ScheduleKey,
+        slot: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
+        let row = self.tree().range(up_to).next_back();
+        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
+        Ok(row.is_some_and(|row| slot <= row.last))
+    }
+
+    /// The task that an idempotency key stands for, and the hash of the request that made it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; an unknown key is not an error.
+    pub fn idempotency(
+        &self,
+        idempotency_key: &str,
+    ) -> Result<Option<(AppName, TaskId, String)>, StoreError> {
+        let at = key::idempotency(idempotency_key);
+        let Some(value) = self.tree().get(&at).map_err(read_error)? else { return Ok(None) };
+        let row: IdempotencyV1 = record::decode("idempotency", &at, &value)?;
+        Ok(Some((row.app, row.id, row.request)))
+    }
+
+    /// Removes up to 1,000 idempotency keys older than `age`. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn expire_idempotency(&self, now: Timestamp, age: SignedDuration) -> Result<usize, StoreError> {
+        let horizon = record::micros(now) - i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let mut commit = Commit::new();
+        for row in self.tree().scan_prefix(key::all_idempotency()) {
+            let (at, value) = row.map_err(read_error)?;
+            let row: IdempotencyV1 = record::decode("idempotency", &at, &value)?;
+            if row.created < horizon {
+                commit.delete(at.to_vec());
+            }
+            if commit.writes == 1000 {
+                break;
+            }
+        }
+        let expired = commit.writes;
+        self.commit_later(commit);
+        Ok(expired)
+    }
+
+    fn task_at(&self, at: &[u8]) -> Result<Option<Task>, StoreError> {
+        let value = self.tree().get(at).map_err(read_error)?;
+        value.map(|value| record::decode_task(at, &value)).transpose()
+    }
+}
+
+fn slot_row((at, value): (sled::IVec, sled::IVec)) -> Result<SlotRow, StoreError> {
+    let (schedule, first) =
+        key::parts_of_slot(&at).ok_or_else(|| unreadable("slot", &at, "a key of another shape"))?;
+    let (last, outcome) = record::decode_slot(&at, &value)?;
+    Ok(SlotRow { schedule, first, last, outcome })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
+fn read_error(error: sled::Error) -> StoreError {
+    StoreError::Read { message: error.to_string() }
+}

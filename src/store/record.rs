@@ -1,0 +1,185 @@
+//! Values: one version byte, then postcard.
+//!
+//! A shape, once released, is never changed: a new one gets the next number, and every old one must
+//! go on loading (`tests/fixtures/records`). Enums inside may only grow at their end.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::key;
+use super::slot::SlotOutcome;
+use crate::app::{AppName, LogsOnTerminate};
+use crate::job::JobName;
+use crate::schedule::ScheduleKey;
+use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
+
+const V1: u8 = 1;
+
+/// How far a schedule has been decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watermark {
+    /// Every slot at or before this has its row, or lies before the schedule's time.
+    pub at: Timestamp,
+    /// Hash of expression, zone and dst mode: a schedule edited under its old `id` starts anew.
+    pub fingerprint: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TaskV1 {
+    name: TaskName,
+    display_name: String,
+    job: Option<JobName>,
+    schedule: Option<ScheduleKey>,
+    scheduled: Option<i64>,
+    ordinal: u32,
+    trigger: Trigger,
+    attempt: u32,
+    first_attempt: Option<TaskId>,
+    request: Option<String>,
+    overrides: Option<Box<Overrides>>,
+    generation: String,
+    created: i64,
+    not_before: Option<i64>,
+    started: Option<i64>,
+    finished: Option<i64>,
+    phase: Phase,
+    terminating: Option<i64>,
+    logs_on_terminate: LogsOnTerminate,
+    reason: Option<String>,
+    message: Option<String>,
+    exit_code: Option<i32>,
+    log: LogSize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WatermarkV1 {
+    at: i64,
+    fingerprint: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SlotV1 {
+    last: i64,
+    outcome: SlotOutcome,
+}
+
+/// The task that an idempotency key stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct IdempotencyV1 {
+    pub(super) app: AppName,
+    pub(super) id: TaskId,
+    /// Hash of the request: the same key with another request is an error.
+    pub(super) request: String,
+    pub(super) created: i64,
+}
+
+pub(super) fn encode_task(task: &Task) -> Vec<u8> {
+    encode(&TaskV1 {
+        name: task.name.clone(),
+        display_name: task.display_name.clone(),
+        job: task.job.clone(),
+        schedule: task.schedule.clone(),
+        scheduled: task.scheduled.map(micros),
+        ordinal: task.ordinal,
+        trigger: task.trigger,
+        attempt: task.attempt,
+        first_attempt: task.first_attempt,
+        request: task.request.clone(),
+        overrides: (task.overrides != Overrides::default()).then(|| Box::new(task.overrides.clone())),
+        generation: task.generation.clone(),
+        created: micros(task.created),
+        not_before: task.not_before.map(micros),
+        started: task.started.map(micros),
+        finished: task.finished.map(micros),
+        phase: task.phase,
+        terminating: task.terminating.map(micros),
+        logs_on_terminate: task.logs_on_terminate,
+        reason: task.reason.clone(),
+        message: task.message.clone(),
+        exit_code: task.exit_code,
+        log: task.log,
+    })
+}
+
+/// Reads the task at `raw_key`, which says whose it is.
+pub(super) fn decode_task(raw_key: &[u8], value: &[u8]) -> Result<Task, StoreError> {
+    let (app, id) =
+        key::parts_of_task(raw_key).ok_or_else(|| unreadable("task", raw_key, "a key of another shape"))?;
+    let row: TaskV1 = decode("task", raw_key, value)?;
+    let time = |micros| timestamp("task", raw_key, micros);
+    Ok(Task {
+        app,
+        id,
+        name: row.name,
+        display_name: row.display_name,
+        job: row.job,
+        schedule: row.schedule,
+        scheduled: row.scheduled.map(time).transpose()?,
+        ordinal: row.ordinal,
+        trigger: row.trigger,
+        attempt: row.attempt,
+        first_attempt: row.first_attempt,
+        request: row.request,
+        overrides: row.overrides.map(|overrides| *overrides).unwrap_or_default(),
+        generation: row.generation,
+        created: time(row.created)?,
+        not_before: row.not_before.map(time).transpose()?,
+        started: row.started.map(time).transpose()?,
+        finished: row.finished.map(time).transpose()?,
+        phase: row.phase,
+        terminating: row.terminating.map(time).transpose()?,
+        logs_on_terminate: row.logs_on_terminate,
+        reason: row.reason,
+        message: row.message,
+        exit_code: row.exit_code,
+        log: row.log,
+    })
+}
+
+pub(super) fn encode_slot(last: Timestamp, outcome: SlotOutcome) -> Vec<u8> {
+    encode(&SlotV1 { last: micros(last), outcome })
+}
+
+pub(super) fn decode_slot(raw_key: &[u8], value: &[u8]) -> Result<(Timestamp, SlotOutcome), StoreError> {
+    let row: SlotV1 = decode("slot", raw_key, value)?;
+    Ok((timestamp("slot", raw_key, row.last)?, row.outcome))
+}
+
+pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
+    encode(&WatermarkV1 { at: micros(watermark.at), fingerprint: watermark.fingerprint.clone() })
+}
+
+pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark, StoreError> {
+    let row: WatermarkV1 = decode("watermark", raw_key, value)?;
+    Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
+}
+
+pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+    postcard::to_extend(row, vec![V1]).expect("records are plain data, which postcard always writes")
+}
+
+pub(super) fn decode<T: DeserializeOwned>(
+    kind: &'static str,
+    raw_key: &[u8],
+    value: &[u8],
+) -> Result<T, StoreError> {
+    match value.split_first() {
+        Some((&V1, row)) => postcard::from_bytes(row).map_err(|error| unreadable(kind, raw_key, error)),
+        Some((version, _)) => Err(unreadable(kind, raw_key, format_args!("unknown version {version}"))),
+        None => Err(unreadable(kind, raw_key, "it is empty")),
+    }
+}
+
+pub(super) fn unreadable(kind: &'static str, raw_key: &[u8], message: impl std::fmt::Display) -> StoreError {
+    StoreError::Record { kind, key: key::display(raw_key), message: message.to_string() }
+}
+
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+fn timestamp(kind: &'static str, raw_key: &[u8], micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(|error| unreadable(kind, raw_key, error))
+}

@@ -1,0 +1,97 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::schedule::ScheduleKey;
+use crate::task::TaskId;
+
+/// One row of the slot ledger: what became of one slot, or of a run of neighbours alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    /// The schedule.
+    pub schedule: ScheduleKey,
+    /// The nominal instant, or the first of a range.
+    pub first: Timestamp,
+    /// The last nominal instant of the range; [`SlotRow::first`] for a single slot.
+    pub last: Timestamp,
+    /// What became of it.
+    pub outcome: SlotOutcome,
+}
+
+/// What became of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotOutcome {
+    /// A task was claimed, on time or late.
+    Ran {
+        /// The task.
+        task: TaskId,
+    },
+    /// A task was claimed by catch-up.
+    CaughtUp {
+        /// The task.
+        task: TaskId,
+    },
+    /// A working scheduler decided against it.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+    },
+    /// It was due while tekcron was down, and not caught up.
+    Missed,
+}
+
+/// Why a working scheduler decided against a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// Another run of the job was active.
+    Overlap {
+        /// That run.
+        task: TaskId,
+    },
+    /// It could not start before its `start_deadline`.
+    Deadline,
+    /// The schedule's catch-up policy left it out.
+    CatchUp,
+    /// The job was paused.
+    Paused,
+    /// A calendar excludes it.
+    Excluded,
+    /// The executor could not be reached for too long.
+    Unreachable,
+}
+
+impl SlotOutcome {
+    /// The word that people and programs read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran { .. } => "ran",
+            Self::CaughtUp { .. } => "caught-up",
+            Self::Skipped { .. } => "skipped",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// The task that was claimed.
+    pub fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Ran { task } | Self::CaughtUp { task } => Some(task),
+            Self::Skipped { .. } | Self::Missed => None,
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap { task } => write!(f, "overlap with task {task}"),
+            Self::Deadline => f.write_str("start deadline passed"),
+            Self::CatchUp => f.write_str("catch-up policy"),
+            Self::Paused => f.write_str("paused"),
+            Self::Excluded => f.write_str("excluded by calendar"),
+            Self::Unreachable => f.write_str("cluster unreachable"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+use super::*;
+use crate::app::{Command, LogsOnTerminate};
+use crate::clock::{ManualClock, SharedClock};
+use crate::job::JobRef;
+use crate::schedule::ScheduleKey;
+use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
+
+fn clock() -> SharedClock {
+    Arc::new(ManualClock::new(at(1_800_000_000)))
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn job() -> JobRef {
+    "etl.nightly".parse().unwrap()
+}
+
+fn schedule() -> ScheduleKey {
+    ScheduleKey::hashed("0 2 * * *", "UTC", "vixie")
+}
+
+fn task(id: u64) -> Task {
+    let job = job();
+    let identity = RunIdentity::Slot { schedule: &schedule(), slot: at(60 * id as i64), ordinal: 0 };
+    Task {
+        name: TaskName::of("tekcron", "default", &job.app, Some(&job.job), identity, 1),
+        app: job.app,
+        id: TaskId(id),
+        display_name: "nightly".to_owned(),
+        job: Some(job.job),
+        schedule: Some(schedule()),
+        scheduled: Some(at(60 * id as i64)),
+        ordinal: 0,
+        trigger: Trigger::Schedule,
+        attempt: 1,
+        first_attempt: None,
+        request: None,
+        overrides: Overrides { command: Some(Command::Shell("true".to_owned())), ..Overrides::default() },
+        generation: "g1".to_owned(),
+        created: at(60 * id as i64),
+        not_before: None,
+        started: None,
+        finished: None,
+        phase: Phase::Pending,
+        terminating: None,
+        logs_on_terminate: LogsOnTerminate::Keep,
+        reason: None,
+        message: None,
+        exit_code: None,
+        log: LogSize::default(),
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_reopening() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let mut commit = Commit::new();
+    let (first, mut second) = (task(1), task(2));
+    commit.create_task(&first).create_task(&second);
+    second.phase = Phase::Succeeded;
+    commit.update_task(&second);
+    commit.put_watermark(&job(), &schedule(), &Watermark { at: at(120), fingerprint: "f".to_owned() });
+    commit.put_idempotency("key", &first.app, first.id, "hash", at(60));
+    store.commit(commit).await.unwrap();
+    drop(store);
+
+    let store = Store::open(dir.path(), clock()).unwrap();
+    assert_eq!(store.task(&first.app, first.id).unwrap(), Some(first.clone()));
+    assert_eq!(store.task_named(&second.name).unwrap(), Some(second.clone()));
+    assert_eq!(store.active_tasks().unwrap(), [first.clone()]);
+    let newest: Result<Vec<_>, _> = store.tasks(&first.app, None).collect();
+    assert_eq!(newest.unwrap(), [second.clone(), first.clone()]);
+    let older: Result<Vec<_>, _> = store.tasks(&first.app, Some(TaskId(2))).collect();
+    assert_eq!(older.unwrap(), [first.clone()]);
+    assert_eq!(store.counters().unwrap().get(&first.app), Some(&TaskId(2)));
+    assert_eq!(store.watermarks().unwrap()[&(job(), schedule())].at, at(120));
+    assert_eq!(store.idempotency("key").unwrap(), Some((first.app.clone(), first.id, "hash".to_owned())));
+
+    assert_eq!(store.expire_idempotency(at(60 + 3600), SignedDuration::from_hours(24)).unwrap(), 0);
+    assert_eq!(store.expire_idempotency(at(61 + 86_400), SignedDuration::from_hours(24)).unwrap(), 1);
+    store.commit(Commit::new()).await.unwrap();
+    assert_eq!(store.idempotency("key").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_removed_task_leaves_its_slot_and_never_gives_its_id_back() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let task = task(7);
+    let row = SlotRow {
+        schedule: schedule(),
+        first: at(420),
+        last: at(420),
+        outcome: SlotOutcome::Ran { task: task.id },
+    };
+    let mut commit = Commit::new();
+    commit.create_task(&task).put_slot(&job(), &row);
+    store.commit(commit).await.unwrap();
+    let mut commit = Commit::new();
+    commit.remove_task(&task);
+    store.commit(commit).await.unwrap();
+
+    assert_eq!(store.task(&task.app, task.id).unwrap(), None);
+    assert_eq!(store.task_named(&task.name).unwrap(), None);
+    assert_eq!(store.slots(&job(), None, at(0)..=at(1000)).unwrap(), std::slice::from_ref(&row));
+    assert_eq!(store.newest_slot(&job(), &schedule()).unwrap(), Some(row));
+    assert_eq!(store.counters().unwrap()[&task.app], TaskId(7));
+}
+
+#[tokio::test]
+async fn a_range_row_holds_every_slot_between_its_ends() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let row = SlotRow { schedule: schedule(), first: at(60), last: at(600), outcome: SlotOutcome::Missed };
+    let mut commit = Commit::new();
+    commit.put_slot(&job(), &row);
+    store.commit(commit).await.unwrap();
+    for (second, expected) in [(0, false), (60, true), (300, true), (600, true), (660, false)] {
+        assert_eq!(store.has_slot(&job(), &schedule(), at(second)).unwrap(), expected, "{second}");
+    }
+}
+
+#[test]
+fn a_second_opener_is_told_that_the_store_is_in_use() {
+    let dir = TempDir::new().unwrap();
+    let _first = Store::open(dir.path(), clock()).unwrap();
+    assert!(matches!(Store::open(dir.path(), clock()), Err(StoreError::InUse { .. })));
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_left_alone() {
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path(), clock()).unwrap());
+    let tree = sled::open(dir.path().join("store")).unwrap();
+    tree.insert(key::meta("format"), &9u32.to_be_bytes()[..]).unwrap();
+    drop(tree);
+    let found = Store::open(dir.path(), clock());
+    assert!(matches!(found, Err(StoreError::Format { found: 9, .. })), "{found:?}");
+}
+
+#[test]
+fn a_store_with_a_damaged_file_refuses_to_open() {
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path(), clock()).unwrap());
+    for file in ["conf", "db"] {
+        let path = dir.path().join("store").join(file);
+        let sound = std::fs::read(&path).unwrap();
+        std::fs::write(&path, "garbage").unwrap();
+        let found = Store::open(dir.path(), clock());
+        assert!(matches!(found, Err(StoreError::Unreadable { .. })), "{file}: {found:?}");
+        std::fs::write(&path, sound).unwrap();
+    }
+}
+
+/// Stored state of every released format must load: this is format 1, written down.
+#[test]
+fn records_of_format_1_still_load() {
+    let expected = task(1);
+    let golden = include_str!("../../tests/fixtures/records/task-v1.hex");
+    let bytes = data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
+    assert_eq!(record::decode_task(&key::task(&expected.app, expected.id), &bytes).unwrap(), expected);
+    assert_eq!(data_encoding::HEXLOWER.encode(&record::encode_task(&expected)), golden.trim());
+}

@@ -1,0 +1,145 @@
+//! Group commit: one thread applies, flushes and syncs for everybody who waits.
+
+use std::fs::File;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use super::commit::Commit;
+use super::error::StoreError;
+use crate::clock::SharedClock;
+
+/// Called once when a commit is durable, or will never be.
+pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The most commits that share one sync.
+const GROUP: usize = 4096;
+
+/// The most writes of one sled batch: larger ones hold everybody else up.
+const BATCH: usize = 4096;
+
+/// What one group commit did, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteStats {
+    /// Commits that shared it.
+    pub commits: usize,
+    /// From the first write to the end of the sync.
+    pub took: std::time::Duration,
+}
+
+/// Sees every group commit.
+pub(super) type Observer = Box<dyn Fn(WriteStats) + Send>;
+
+struct Write {
+    commit: Commit,
+    done: Option<Done>,
+}
+
+pub(super) struct Writer {
+    queue: Option<Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+    failed: Arc<OnceLock<StoreError>>,
+}
+
+impl Writer {
+    pub(super) fn spawn(
+        tree: sled::Db,
+        file: File,
+        clock: SharedClock,
+        observer: Observer,
+    ) -> std::io::Result<Self> {
+        let (queue, writes) = channel();
+        let failed = Arc::new(OnceLock::new());
+        let state = Loop { tree, file, clock, observer, failed: Arc::clone(&failed) };
+        let thread =
+            std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), failed })
+    }
+
+    /// Queues a commit. Commits become visible and durable in the order of these calls.
+    pub(super) fn write(&self, commit: Commit, done: Option<Done>) {
+        let write = Write { commit, done };
+        let rejected = match &self.queue {
+            Some(queue) => queue.send(write).err().map(|error| error.0),
+            None => Some(write),
+        };
+        if let Some(Write { done: Some(done), .. }) = rejected {
+            done(Err(self.failed.get().cloned().unwrap_or(StoreError::Closed)));
+        }
+    }
+
+    /// The error after which nothing was acknowledged any more.
+    pub(super) fn failure(&self) -> Option<&StoreError> {
+        self.failed.get()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed, and everybody who waited has been told.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    tree: sled::Db,
+    file: File,
+    clock: SharedClock,
+    observer: Observer,
+    failed: Arc<OnceLock<StoreError>>,
+}
+
+impl Loop {
+    fn run(self, writes: &Receiver<Write>) {
+        while let Ok(first) = writes.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(next) = writes.try_recv()
+            {
+                group.push(next);
+            }
+            let result = self.write(&mut group);
+            for write in group {
+                if let Some(done) = write.done {
+                    done(result.clone());
+                }
+            }
+        }
+    }
+
+    /// A failed write or sync leaves the file in an unknown state: no later success may hide it.
+    fn write(&self, group: &mut [Write]) -> Result<(), StoreError> {
+        if let Some(error) = self.failed.get() {
+            return Err(error.clone());
+        }
+        let began = self.clock.monotonic();
+        let result = self.apply(group).and_then(|()| self.sync());
+        if let Err(error) = &result {
+            tracing::error!(%error, "the store failed; nothing more is acknowledged");
+            let _ = self.failed.set(error.clone());
+        }
+        (self.observer)(WriteStats { commits: group.len(), took: self.clock.monotonic() - began });
+        result
+    }
+
+    fn apply(&self, group: &mut [Write]) -> Result<(), StoreError> {
+        let failed = |error: sled::Error| StoreError::Write { message: error.to_string() };
+        for write in group.iter_mut() {
+            let Commit { batch, writes } = std::mem::take(&mut write.commit);
+            debug_assert!(writes <= BATCH, "a commit of {writes} writes holds everybody up");
+            if writes > 0 {
+                self.tree.apply_batch(batch).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.tree.flush().map_err(|error| StoreError::Write { message: error.to_string() })?;
+        // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
+        self.file.sync_data().map_err(|error| StoreError::Write { message: error.to_string() })
+    }
+}
