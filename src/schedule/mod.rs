@@ -5,6 +5,7 @@
 
 mod key;
 mod policy;
+pub mod wheel;
 
 use jiff::SignedDuration;
 

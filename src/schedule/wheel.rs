@@ -1,0 +1,233 @@
+//! The bucket wheel: the one timed loop.
+//!
+//! It holds, for each timer, when to look at it next, wakes at that instant and hands over all that
+//! are due as one batch. A [`Wake`] is a hint: what is really due is computed by whoever receives
+//! it, from schedules, watermarks and the wall clock. It runs on a thread of its own, so that a busy
+//! program does not delay it, never sleeps longer than [`LONGEST_SLEEP`], and reads the wall clock
+//! anew after every sleep.
+
+use std::collections::{BTreeMap, HashMap};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use crate::clock::SharedClock;
+
+/// A step of the wall clock is noticed within this time.
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// Wall time that runs ahead of monotonic time by more than this was a step or a suspend.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+/// Names a timer; what it stands for is its owner's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerId(pub u64);
+
+/// Look again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    /// The timers that are due, each no longer armed.
+    pub due: Vec<TimerId>,
+    /// How far the wall clock has moved without time having passed: positive after a forward step
+    /// or a suspend.
+    pub stepped: Option<SignedDuration>,
+}
+
+/// The sending end of the wheel. The wheel stops when it is dropped.
+#[derive(Debug)]
+pub struct Wheel {
+    commands: Option<mpsc::UnboundedSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Arm(Vec<(TimerId, Timestamp)>),
+    Disarm(Vec<TimerId>),
+}
+
+impl Wheel {
+    /// Starts the wheel. Wakes arrive at the receiver.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(clock: SharedClock) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Wake>)> {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (wakes, outbox) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new()
+            .name("wheel".to_owned())
+            .spawn(move || runtime.block_on(turn(&clock, inbox, &wakes)))?;
+        Ok((Self { commands: Some(commands), thread: Some(thread) }, outbox))
+    }
+
+    /// Sets when each timer is due, in place of what was set before. A time that has passed is due
+    /// at once.
+    pub fn arm(&self, timers: Vec<(TimerId, Timestamp)>) {
+        self.send(Command::Arm(timers));
+    }
+
+    /// Forgets timers.
+    pub fn disarm(&self, timers: Vec<TimerId>) {
+        self.send(Command::Disarm(timers));
+    }
+
+    fn send(&self, command: Command) {
+        // A wheel that is gone has ended the daemon.
+        let _ = self.commands.as_ref().map(|commands| commands.send(command));
+    }
+}
+
+impl Drop for Wheel {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn turn(
+    clock: &SharedClock,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    wakes: &mpsc::UnboundedSender<Wake>,
+) {
+    let mut buckets = Buckets::default();
+    let mut wall = clock.now();
+    let mut monotonic = clock.monotonic();
+    loop {
+        let until_next =
+            buckets.next().map_or(LONGEST_SLEEP, |next| positive(next.duration_since(clock.now())));
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Arm(timers)) => buckets.arm(timers),
+                Some(Command::Disarm(timers)) => buckets.disarm(&timers),
+                None => return,
+            },
+            () = clock.sleep(until_next.min(LONGEST_SLEEP)) => {}
+        }
+        let now = clock.now();
+        let passed = clock.monotonic() - monotonic;
+        let stepped = now.duration_since(wall) - SignedDuration::try_from(passed).unwrap_or_default();
+        (wall, monotonic) = (now, clock.monotonic());
+        let stepped = (stepped.abs() > STEP).then_some(stepped);
+        let due = buckets.take_due(now);
+        if (!due.is_empty() || stepped.is_some()) && wakes.send(Wake { due, stepped }).is_err() {
+            return;
+        }
+    }
+}
+
+fn positive(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or(Duration::ZERO)
+}
+
+/// Timers by instant. Disarming is lazy: a bucket's entry counts only while `armed` agrees.
+#[derive(Debug, Default)]
+struct Buckets {
+    buckets: BTreeMap<Timestamp, Vec<TimerId>>,
+    armed: HashMap<TimerId, Timestamp>,
+}
+
+impl Buckets {
+    fn arm(&mut self, timers: Vec<(TimerId, Timestamp)>) {
+        for (timer, at) in timers {
+            if self.armed.insert(timer, at) != Some(at) {
+                self.buckets.entry(at).or_default().push(timer);
+            }
+        }
+    }
+
+    fn disarm(&mut self, timers: &[TimerId]) {
+        for timer in timers {
+            self.armed.remove(timer);
+        }
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        self.buckets.first_key_value().map(|(at, _)| *at)
+    }
+
+    fn take_due(&mut self, now: Timestamp) -> Vec<TimerId> {
+        let mut due = Vec::new();
+        while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() <= now) {
+            let (at, timers) = bucket.remove_entry();
+            let armed = &mut self.armed;
+            due.extend(timers.into_iter().filter(|timer| {
+                let current = armed.get(timer) == Some(&at);
+                if current {
+                    armed.remove(timer);
+                }
+                current
+            }));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_bucket_is_handed_over_whole_and_once() {
+        let mut buckets = Buckets::default();
+        buckets.arm((0..1000).map(|id| (TimerId(id), at(10))).collect());
+        assert_eq!(buckets.take_due(at(9)), []);
+        assert_eq!(buckets.take_due(at(11)).len(), 1000);
+        assert_eq!(buckets.take_due(at(12)), []);
+    }
+
+    #[test]
+    fn a_timer_moved_or_disarmed_is_not_due_at_its_old_instant() {
+        let mut buckets = Buckets::default();
+        buckets.arm(vec![(TimerId(1), at(10)), (TimerId(2), at(10)), (TimerId(3), at(10))]);
+        buckets.arm(vec![(TimerId(1), at(20)), (TimerId(3), at(20)), (TimerId(3), at(10))]);
+        buckets.disarm(&[TimerId(2)]);
+        assert_eq!(buckets.take_due(at(15)), [TimerId(3)]);
+        assert_eq!(buckets.take_due(at(25)), [TimerId(1)]);
+    }
+
+    /// Lets the wheel go to sleep before the clock moves.
+    fn until_asleep(clock: &ManualClock) {
+        while clock.sleepers() == 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn it_wakes_when_the_bucket_is_due_and_not_before() {
+        let clock = Arc::new(ManualClock::new(at(0)));
+        let (wheel, mut wakes) = Wheel::start(clock.clone()).unwrap();
+        wheel.arm(vec![(TimerId(7), at(3))]);
+        let mut wake = None;
+        while wake.is_none() {
+            until_asleep(&clock);
+            clock.advance(Duration::from_secs(1));
+            wake = wakes.try_recv().ok();
+        }
+        assert!(clock.now() >= at(3));
+        assert_eq!(wake.map(|wake| wake.due), Some(vec![TimerId(7)]));
+    }
+
+    #[test]
+    fn a_clock_stepped_forward_is_noticed_within_the_longest_sleep() {
+        let clock = Arc::new(ManualClock::new(at(0)));
+        let (_wheel, mut wakes) = Wheel::start(clock.clone()).unwrap();
+        until_asleep(&clock);
+        clock.step(SignedDuration::from_hours(1));
+        clock.advance(LONGEST_SLEEP);
+        let wake = wakes.blocking_recv().unwrap();
+        assert_eq!(wake, Wake { due: vec![], stepped: Some(SignedDuration::from_hours(1)) });
+    }
+}
