@@ -76,7 +76,7 @@ async fn precise_sleep(duration: Duration) -> std::io::Result<()> {
     let once = Timespec::try_from(at_least_one).map_err(std::io::Error::other)?;
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: none, it_value: once })?;
-    AsyncFd::with_interest(timer, Interest::READABLE)?.readable().await.map(drop)
+    AsyncFd::register_with_interest(timer, Interest::READABLE)?.readable().await.map(drop)
 }
 
 /// A clock that moves only when told to, and wakes every sleeper that is due before

@@ -16,3 +16,4 @@ pub mod retention;
 pub mod schedule;
 pub mod store;
 pub mod task;
+pub mod telemetry;
