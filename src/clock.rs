@@ -14,8 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
 /// A clock that any loop may share.
@@ -76,7 +74,7 @@ async fn precise_sleep(duration: Duration) -> std::io::Result<()> {
     let once = Timespec::try_from(at_least_one).map_err(std::io::Error::other)?;
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: none, it_value: once })?;
-    AsyncFd::register_with_interest(timer, Interest::READABLE)?.readable().await.map(drop)
+    crate::readiness::readable(timer).await
 }
 
 /// A clock that moves only when told to, and wakes every sleeper that is due before

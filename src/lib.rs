@@ -12,6 +12,7 @@ pub mod config;
 pub mod executor;
 pub mod job;
 pub mod maintenance;
+mod readiness;
 pub mod retention;
 pub mod schedule;
 pub mod store;
