@@ -214,9 +214,18 @@ pub mod label {
     pub const GENERATION: &str = "tekcron.dev/config-generation";
     /// Annotation: the request that asked for a manual run.
     pub const REQUEST: &str = "tekcron.dev/request";
+    /// Prefix of one label for each security group of the App, which a NetworkPolicy may select.
+    pub const SECURITY_GROUP: &str = "security-group.tekcron.dev/";
+    /// Finalizer that stays until outcome and log are recorded.
+    pub const FINALIZER: &str = "tekcron.dev/outcome";
 }
 
 /// The name of the Secret that holds an App's bindings.
 pub fn binding_secret(app: &AppName) -> String {
     format!("tekcron-env-{app}")
+}
+
+/// The name of the volume claim that holds an App's lasting directory.
+pub fn state_claim(app: &AppName) -> String {
+    format!("tekcron-state-{app}")
 }

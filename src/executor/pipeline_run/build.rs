@@ -1,0 +1,310 @@
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{
+    EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, ResourceRequirements,
+    SecretKeySelector,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::escape::{DOLLAR, escape, needs_dollar};
+use super::identity::TaskMeta;
+use super::object::{
+    EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Step, TaskRunTemplate, Timeouts,
+    Workspace, WorkspaceBinding,
+};
+use crate::app::env::{self, Value, Variable};
+use crate::app::{App, AppName, Command, CredentialError, Resources, Timeout, read_secrets};
+use crate::config::Config;
+use crate::executor::{Submission, binding_secret, label, state_claim};
+use crate::job::{Job, JobName};
+use crate::task::Task;
+
+/// The name of the one task of the embedded pipeline.
+pub const PIPELINE_TASK: &str = "task";
+/// The name of its one step.
+pub const STEP: &str = "user-container";
+/// The workspace that holds the App's lasting directory.
+pub const STATE_WORKSPACE: &str = "state";
+
+/// Why a task cannot become an object. An error of this task.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The App is gone.
+    #[error("expected an App `{0}`, found none in the config")]
+    UnknownApp(AppName),
+    /// The job is gone.
+    #[error("expected a job `{job}` on App `{app}`, found none in the config")]
+    UnknownJob {
+        /// The App.
+        app: AppName,
+        /// The job.
+        job: JobName,
+    },
+    /// There is nothing to execute.
+    #[error(
+        "expected a start command on the run, its job or App `{app}`, found none\nhint: give one by `-c`, or set `command` in the App's file"
+    )]
+    NoCommand {
+        /// The App.
+        app: AppName,
+    },
+    /// A variable that Kubernetes would refuse.
+    #[error(
+        "expected a variable's name of letters, digits, `_`, `.` and `-`, a letter or `_` first, found `{name}`"
+    )]
+    EnvName {
+        /// The name.
+        name: String,
+    },
+    /// A byte that no environment can hold.
+    #[error("expected text in variable `{name}`, found a NUL byte")]
+    EnvValue {
+        /// The variable.
+        name: String,
+    },
+    /// A value that Kubernetes would refuse as a label's.
+    #[error(
+        "expected at most 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, in label `{key}`, found `{found}`"
+    )]
+    Label {
+        /// The label.
+        key: String,
+        /// What stands there.
+        found: String,
+    },
+    /// The App's credentials could not be read.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+}
+
+/// The object that carries `task`. The run's command, limits and time-out win over the job's, these
+/// over the App's. `previous_success` is the nominal time of the job's last success, for the task to see.
+///
+/// # Errors
+/// [`BuildError`], never about credentials: the object only names them.
+pub fn build(
+    config: &Config,
+    task: &Task,
+    previous_success: Option<Timestamp>,
+) -> Result<PipelineRun, BuildError> {
+    let (app, job) = configured(config, task)?;
+    let command = command(app, job, task)?;
+    let resources = resources(app, job, task);
+    let variables = env::variables(&config.settings, app, job, task, resources, previous_success);
+    let timeout = go_duration(timeout(app, job, task));
+    let workspaces = if app.state { vec![Workspace { name: STATE_WORKSPACE.to_owned() }] } else { vec![] };
+    let step = step(app, &command, &variables, resources)?;
+    Ok(PipelineRun {
+        api_version: "tekton.dev/v1".to_owned(),
+        kind: "PipelineRun".to_owned(),
+        metadata: metadata(config, app, task)?,
+        spec: PipelineRunSpec {
+            pipeline_spec: PipelineSpec {
+                tasks: vec![PipelineTask {
+                    name: PIPELINE_TASK.to_owned(),
+                    task_spec: EmbeddedTask { steps: vec![step], workspaces: workspaces.clone() },
+                    timeout: Some(timeout.clone()),
+                    workspaces: workspaces.clone(),
+                }],
+                workspaces: workspaces.clone(),
+            },
+            task_run_template: app
+                .service_account
+                .as_ref()
+                .map(|account| TaskRunTemplate { service_account_name: Some(account.clone()) }),
+            timeouts: Some(Timeouts { pipeline: Some(timeout) }),
+            workspaces: workspaces.into_iter().map(|workspace| state_binding(app, workspace)).collect(),
+            status: None,
+        },
+    })
+}
+
+/// The object with what an executor needs beside it. Reads the App's credentials.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn submission(
+    config: &Config,
+    task: &Task,
+    previous_success: Option<Timestamp>,
+) -> Result<Submission, BuildError> {
+    let run = build(config, task, previous_success)?;
+    let (app, _) = configured(config, task)?;
+    Ok(Submission {
+        run,
+        secrets: read_secrets(config, app)?,
+        source: app.path.clone(),
+        keep_workdir: app.keep_workdir,
+        state: app.state,
+        grace: config.settings.grace,
+        max_log: config.settings.max_log,
+    })
+}
+
+fn configured<'a>(config: &'a Config, task: &Task) -> Result<(&'a App, Option<&'a Job>), BuildError> {
+    let app = config.apps.get(&task.app).ok_or_else(|| BuildError::UnknownApp(task.app.clone()))?;
+    let unknown = |job: &JobName| BuildError::UnknownJob { app: task.app.clone(), job: job.clone() };
+    let job = task.job.as_ref().map(|job| app.jobs.get(job).ok_or_else(|| unknown(job))).transpose()?;
+    Ok((app, job))
+}
+
+fn command(app: &App, job: Option<&Job>, task: &Task) -> Result<Command, BuildError> {
+    let run = task.overrides.command.as_ref();
+    let command = run.or(job.and_then(|job| job.command.as_ref())).or(app.command.as_ref());
+    command.cloned().ok_or_else(|| BuildError::NoCommand { app: app.name.clone() })
+}
+
+fn resources(app: &App, job: Option<&Job>, task: &Task) -> Resources {
+    let job = job.map(|job| job.resources).unwrap_or_default();
+    task.overrides.resources.or(job).or(app.resources)
+}
+
+fn timeout(app: &App, job: Option<&Job>, task: &Task) -> Timeout {
+    task.overrides.timeout.or(job.and_then(|job| job.timeout)).unwrap_or(app.timeout)
+}
+
+fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, BuildError> {
+    let meta = TaskMeta::of(&config.settings.instance, task);
+    let mut labels = meta.labels();
+    let group = |group: &String| (format!("{}{group}", label::SECURITY_GROUP), "bound".to_owned());
+    labels.extend(app.security_groups.iter().map(group));
+    for (key, value) in &labels {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        if let Some(found) = [name, value].into_iter().find(|text| !is_label_value(text)) {
+            return Err(BuildError::Label { key: key.clone(), found: found.to_owned() });
+        }
+    }
+    Ok(ObjectMeta {
+        name: Some(task.name.to_string()),
+        namespace: Some(config.settings.namespace.clone()),
+        labels: Some(labels),
+        annotations: Some(meta.annotations()),
+        finalizers: Some(vec![label::FINALIZER.to_owned()]),
+        ..ObjectMeta::default()
+    })
+}
+
+/// Kubernetes' rule; nothing of ours is empty.
+fn is_label_value(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63 && text.chars().all(inner) && end(text.chars().next()) && end(text.chars().last())
+}
+
+fn step(
+    app: &App,
+    command: &Command,
+    variables: &[Variable],
+    resources: Resources,
+) -> Result<Step, BuildError> {
+    let command: Vec<String> = command.argv().iter().map(|word| escape(word).into_owned()).collect();
+    let mut env = Vec::with_capacity(variables.len() + 1);
+    for variable in variables {
+        env.push(env_var(app, variable)?);
+    }
+    let values = env.iter().filter_map(|variable| variable.value.as_ref());
+    if command.iter().chain(values).any(|text| needs_dollar(text)) {
+        env.retain(|variable| variable.name != DOLLAR);
+        env.insert(0, literal(DOLLAR, "$$".to_owned()));
+    }
+    Ok(Step {
+        name: STEP.to_owned(),
+        image: app.image.clone(),
+        command,
+        args: vec![],
+        env,
+        compute_resources: compute_resources(resources),
+    })
+}
+
+fn env_var(app: &App, variable: &Variable) -> Result<EnvVar, BuildError> {
+    let name = &variable.name;
+    if !env::is_name(name) {
+        return Err(BuildError::EnvName { name: name.clone() });
+    }
+    Ok(match &variable.value {
+        Value::Text(text) if text.contains('\0') => return Err(BuildError::EnvValue { name: name.clone() }),
+        Value::Text(text) => literal(name, escape(text).into_owned()),
+        Value::Address => field(name, "status.podIP"),
+        Value::InstanceId => field(name, "metadata.uid"),
+        // Expanded by Kubernetes: the address stands further up.
+        Value::AddressAndPort(port) => literal(name, format!("$(CF_INSTANCE_IP):{port}")),
+        Value::Credential { optional } => secret(name, binding_secret(&app.name), *optional),
+        // Substituted by Tekton.
+        Value::StateDirectory => literal(name, format!("$(workspaces.{STATE_WORKSPACE}.path)")),
+    })
+}
+
+fn literal(name: &str, value: String) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value), value_from: None }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    let field_ref = ObjectFieldSelector { api_version: None, field_path: path.to_owned() };
+    from(name, EnvVarSource { field_ref: Some(field_ref), ..EnvVarSource::default() })
+}
+
+fn secret(name: &str, secret: String, optional: bool) -> EnvVar {
+    let secret_key_ref =
+        SecretKeySelector { name: secret, key: name.to_owned(), optional: optional.then_some(true) };
+    from(name, EnvVarSource { secret_key_ref: Some(secret_key_ref), ..EnvVarSource::default() })
+}
+
+fn from(name: &str, source: EnvVarSource) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+fn compute_resources(resources: Resources) -> Option<ResourceRequirements> {
+    let all = [
+        ("cpu", resources.cpu.map(|cpu| cpu.to_string())),
+        ("memory", resources.memory.map(|memory| memory.to_string())),
+        ("ephemeral-storage", resources.disk.map(|disk| disk.to_string())),
+    ];
+    let amounts: BTreeMap<String, Quantity> =
+        all.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), Quantity(amount?)))).collect();
+    (!amounts.is_empty()).then(|| ResourceRequirements {
+        limits: Some(amounts.clone()),
+        requests: Some(amounts),
+        claims: None,
+    })
+}
+
+fn state_binding(app: &App, workspace: Workspace) -> WorkspaceBinding {
+    let claim = PersistentVolumeClaimVolumeSource { claim_name: state_claim(&app.name), read_only: None };
+    WorkspaceBinding { name: workspace.name, persistent_volume_claim: Some(claim) }
+}
+
+/// A duration as Go writes it, so that a cluster gives back what it was given.
+fn go_duration(timeout: Timeout) -> String {
+    let Timeout::After(duration) = timeout else { return "0s".to_owned() };
+    let duration = duration.max(SignedDuration::ZERO);
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = match nanos {
+        0 => String::new(),
+        _ => format!(".{nanos:09}").trim_end_matches('0').to_owned(),
+    };
+    let seconds = format!("{}{fraction}s", seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => seconds,
+        (0, _) => format!("{minutes}m{seconds}"),
+        _ => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_written_as_go_writes_it() {
+        let written = |millis| go_duration(Timeout::After(SignedDuration::from_millis(millis)));
+        assert_eq!(written(3_600_000), "1h0m0s");
+        assert_eq!(written(90_000), "1m30s");
+        assert_eq!(written(1_500), "1.5s");
+        assert_eq!(written(0), "0s");
+        assert_eq!(go_duration(Timeout::None), "0s");
+    }
+}
