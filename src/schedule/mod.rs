@@ -17,6 +17,8 @@ pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
 pub struct Schedule {
     /// Its identity: never its position.
     pub key: ScheduleKey,
+    /// r
+    pub recurrence: Recurrence,
     /// How late a slot may still start; no bound where unset.
     pub start_deadline: Option<SignedDuration>,
     /// What is done about slots that were due while nobody watched.

@@ -3,13 +3,11 @@
 //! A [`Task`] is the record of one execution; its [`Phase`] moves by one transition table; its
 //! [`TaskName`] is a function of the slot, so that creating it twice is the same task.
 
-#[cfg(any())]
 mod dispatch;
 mod name;
 mod phase;
 mod record;
 
-#[cfg(any())]
 pub use self::dispatch::{
     DispatchHandle, Dispatcher, Parts, RunError, RunRequest, TerminateError, Terminated,
 };

@@ -31,12 +31,7 @@ pub(super) enum Stage {
     /// The executor has been asked to take it.
     Submitting,
     /// The executor could not take it, or did not say; it is asked again.
-    Held {
-        /// How often it was asked.
-        tries: u32,
-        /// When it was asked first.
-        since: Timestamp,
-    },
+    Held,
     /// The executor has it.
     Confirmed,
 }
@@ -51,6 +46,9 @@ impl Stage {
 pub(super) struct Live {
     pub(super) task: Task,
     pub(super) stage: Stage,
+    /// How often the executor could not take it, and since when.
+    pub(super) refusals: u32,
+    pub(super) refused_since: Option<Timestamp>,
 }
 
 /// The tasks that have not ended, by key, name and job.
@@ -70,12 +68,12 @@ impl LiveTasks {
             self.jobs.entry(job).or_default().insert(task.id);
         }
         self.at_executor += usize::from(stage.occupies_executor());
-        self.tasks.insert(key.clone(), Live { task, stage });
+        self.tasks.insert(key.clone(), Live { task, stage, refusals: 0, refused_since: None });
         key
     }
 
     pub(super) fn remove(&mut self, key: &TaskKey) -> Option<Task> {
-        let Live { task, stage } = self.tasks.remove(key)?;
+        let Live { task, stage, .. } = self.tasks.remove(key)?;
         self.names.remove(&task.name);
         if let Some(job) = task.job_ref()
             && let Some(ids) = self.jobs.get_mut(&job)
@@ -91,6 +89,10 @@ impl LiveTasks {
 
     pub(super) fn get(&self, key: &TaskKey) -> Option<&Live> {
         self.tasks.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &TaskKey) -> Option<&mut Live> {
+        self.tasks.get_mut(key)
     }
 
     pub(super) fn task_mut(&mut self, key: &TaskKey) -> Option<&mut Task> {

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::{RunError, TerminateError};
-use self::live::{Live, LiveTasks, TaskKey};
+use self::live::{LiveTasks, TaskKey};
 pub use self::run::RunRequest;
 use self::table::Table;
 use crate::app::AppName;
@@ -174,7 +174,7 @@ impl Dispatcher {
             ended: Arc::new(ended),
             finished,
         };
-        dispatcher.recover_tasks(now)?;
+        dispatcher.recover_tasks()?;
         dispatcher.recover_schedules(now)?;
         Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
     }

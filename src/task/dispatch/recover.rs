@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-use super::live::{Stage, TaskKey};
+use super::live::{Live, Stage, TaskKey};
 use super::table::{Entry, timer_of};
 use super::{Dispatcher, Event};
 use crate::config::Config;
@@ -25,7 +25,7 @@ type Watermarks = BTreeMap<(JobRef, ScheduleKey), Watermark>;
 impl Dispatcher {
     /// Every task that had not ended goes on: claimed ones are submitted again under the same name,
     /// confirmed ones are looked at.
-    pub(super) fn recover_tasks(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn recover_tasks(&mut self) -> Result<(), StoreError> {
         let tasks = self.store.active_tasks()?;
         if !tasks.is_empty() {
             tracing::info!(tasks = tasks.len(), "taking up the tasks that were in flight");
@@ -44,7 +44,7 @@ impl Dispatcher {
                 }
                 // Its create may have got through: looked for before its end is declared.
                 Phase::Pending if terminating => {
-                    self.live.insert(task, Stage::Held { tries: 0, since: now });
+                    self.live.insert(task, Stage::Held);
                     self.look(&key);
                 }
                 Phase::Pending => {
@@ -71,7 +71,7 @@ impl Dispatcher {
         let config = Arc::clone(&self.config);
         let mut commit = Commit::new();
         self.enter_schedules(&config, &known, &mut commit, now);
-        for ((job, schedule), _) in &known {
+        for (job, schedule) in known.keys() {
             if self.table.place(job, schedule).is_none() {
                 commit.remove_watermark(job, schedule);
             }
@@ -98,7 +98,7 @@ impl Dispatcher {
             let still =
                 config.job(&job).is_some_and(|(_, job)| job.schedules.iter().any(|s| s.key == schedule));
             if still {
-                let fingerprint = Entry::fingerprint(&entry.schedule);
+                let fingerprint = entry.fingerprint.clone();
                 known.insert((job, schedule), Watermark { at: entry.watermark, fingerprint });
             } else {
                 commit.remove_watermark(&job, &schedule);
@@ -121,7 +121,7 @@ impl Dispatcher {
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);
-                let fingerprint = Entry::fingerprint(schedule);
+                let fingerprint = entry.fingerprint.clone();
                 let identity = (entry.job.clone(), schedule.key.clone());
                 let before = known.get(&identity).filter(|watermark| watermark.fingerprint == fingerprint);
                 match before {
@@ -148,15 +148,18 @@ impl Dispatcher {
 
     /// Asks the executor about every task that it has. What it answers is the truth.
     pub(super) fn relist(&mut self) {
-        let confirmed = self.live.iter().filter(|(_, live)| live.stage == Stage::Confirmed);
+        let wanted = |live: &Live| match live.stage {
+            Stage::Confirmed => true,
+            Stage::Held => live.task.terminating.is_some(),
+            _ => false,
+        };
         let keys: Vec<_> =
-            confirmed.map(|(key, live)| (key.clone(), live.task.terminating.is_some())).collect();
-        for (key, terminating) in keys {
-            if terminating {
-                self.cancel_at_executor(&key);
-            }
+            self.live.iter().filter(|(_, live)| wanted(live)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.cancel_if_wanted(&key);
             self.look(&key);
         }
+        self.count_active();
     }
 
     /// Looks at a task now; the answer arrives as an event.

@@ -5,14 +5,13 @@ use tokio::sync::oneshot;
 
 use super::live::{Stage, TaskKey};
 use super::settle::Retry;
+use super::submit::never_started;
 use super::{Dispatcher, Event, RunError, TerminateError, Terminated};
 use crate::app::{App, AppName};
 use crate::job::{Job, JobName, JobRef};
 use crate::schedule::{OverlapDecision, decide_overlap};
 use crate::store::{Commit, StoreError};
-use crate::task::{
-    LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash,
-};
+use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash};
 
 /// A run asked for by hand.
 #[derive(Debug, Clone)]
@@ -229,15 +228,7 @@ impl Dispatcher {
     fn end(&mut self, key: &TaskKey, why: &str, now: Timestamp) -> Option<Terminated> {
         let stage = self.live.get(key)?.stage;
         if matches!(stage, Stage::Claiming | Stage::Waiting | Stage::Ready) {
-            let outcome = Outcome {
-                phase: Phase::Cancelled,
-                exit_code: None,
-                reason: "Cancelled".to_owned(),
-                message: format!("{why} before it started"),
-                started: None,
-                finished: now,
-                log: LogSize::default(),
-            };
+            let outcome = never_started(&format!("{why} before it started"), now);
             return self.finish(key, outcome, Retry::Never, now).map(Terminated::Ended);
         }
         let task = self.live.task_mut(key)?;

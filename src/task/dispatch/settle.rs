@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::live::{Stage, TaskKey};
+use super::submit::never_started;
 use super::{Dispatcher, Event};
 use crate::executor::Observed;
 use crate::job::{JobRef, Retries};
@@ -37,13 +38,8 @@ impl Dispatcher {
                 let retry = if terminating { Retry::Never } else { Retry::ByPolicy };
                 self.finish(key, outcome, retry, now);
             }
-            Observed::Absent if terminating && matches!(stage, Stage::Held { .. }) => {
-                let outcome = Outcome {
-                    phase: Phase::Cancelled,
-                    reason: "Cancelled".to_owned(),
-                    message: "it was terminated before it started".to_owned(),
-                    ..vanished(&live.task, now)
-                };
+            Observed::Absent if terminating && stage == Stage::Held => {
+                let outcome = never_started("it was terminated before it started", now);
                 self.finish(key, outcome, Retry::Never, now);
             }
             Observed::Absent => {}
@@ -53,7 +49,7 @@ impl Dispatcher {
     /// Moves a task on. Nobody waits for the disk: after a restart it is observed again.
     fn advance(&mut self, key: &TaskKey, phase: Phase, started: Option<Timestamp>, message: Option<String>) {
         let Some(live) = self.live.get(key) else { return };
-        if matches!(live.stage, Stage::Held { .. }) {
+        if live.stage == Stage::Held {
             self.live.set_stage(key, Stage::Confirmed);
             self.cancel_if_wanted(key);
         }
@@ -75,7 +71,7 @@ impl Dispatcher {
         self.store.commit_later(commit);
     }
 
-    fn cancel_if_wanted(&mut self, key: &TaskKey) {
+    pub(super) fn cancel_if_wanted(&mut self, key: &TaskKey) {
         if self.live.get(key).is_some_and(|live| live.task.terminating.is_some()) {
             self.cancel_at_executor(key);
         }
@@ -160,6 +156,19 @@ impl Dispatcher {
             log: LogSize::default(),
             ..task.clone()
         })
+    }
+
+    pub(super) fn count_active(&self) {
+        let mut counts = [0u32; Phase::ALL.len()];
+        for (_, live) in self.live.iter() {
+            counts[live.task.phase as usize] += 1;
+        }
+        for (phase, count) in Phase::ALL.into_iter().zip(counts).filter(|(phase, _)| !phase.is_terminal()) {
+            metrics::gauge!("tekcron_tasks_active", "phase" => phase.as_str()).set(count);
+        }
+        if let Some(next) = self.wheel.next_due() {
+            metrics::gauge!("tekcron_next_fire_timestamp_seconds").set(next.as_second() as f64);
+        }
     }
 
     /// The nominal time of the job's last successful run.

@@ -67,9 +67,11 @@ impl Dispatcher {
                 "slots were missed while nobody watched, and the catch-up policy leaves them out"
             );
             self.write_row(place, range, SlotOutcome::Missed, claims)?;
+            self.move_watermark(place, range.last, claims);
         }
         for slot in missed.run {
             self.decide(place, slot, Trigger::CatchUp, now, claims)?;
+            self.move_watermark(place, slot, claims);
         }
         self.move_watermark(place, until, claims);
         Ok(())
@@ -128,6 +130,8 @@ impl Dispatcher {
         let mut task = self.slot_task(place, slot, trigger, now);
         if !replaced.is_empty() {
             task.phase = Phase::Queued;
+            // The claim of a run that is replaced goes to the disk before its end does.
+            self.send_claims(claims);
         }
         let outcome = match trigger {
             Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
@@ -212,7 +216,7 @@ impl Dispatcher {
     fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
-        let watermark = Watermark { at, fingerprint: Entry::fingerprint(&entry.schedule) };
+        let watermark = Watermark { at, fingerprint: entry.fingerprint.clone() };
         claims.commit.put_watermark(&entry.job, &entry.schedule.key, &watermark);
         if claims.slots >= SLOTS_PER_COMMIT {
             self.send_claims(claims);

@@ -42,8 +42,11 @@ impl Dispatcher {
 
     /// A timer of a task has come: a retry is due, or the executor is asked again.
     pub(super) fn task_due(&mut self, key: &TaskKey) {
-        match self.live.get(key).map(|live| live.stage) {
-            Some(Stage::Waiting | Stage::Held { .. }) => self.make_ready(key),
+        let Some(live) = self.live.get(key) else { return };
+        match live.stage {
+            // Not asked for again: only whether its create got through after all.
+            Stage::Held if live.task.terminating.is_some() => self.look(key),
+            Stage::Waiting | Stage::Held => self.make_ready(key),
             _ => {}
         }
     }
@@ -181,11 +184,14 @@ impl Dispatcher {
     /// The claim is held, and the executor asked again later, for as long as `hold` allows. A claim
     /// whose create may have got through is never given up.
     fn hold(&mut self, key: &TaskKey, message: &str, surely_not_created: bool, now: Timestamp) {
-        let Some(live) = self.live.get(key) else { return };
-        let (tries, since) = match live.stage {
-            Stage::Held { tries, since } => (tries + 1, since),
-            _ => (1, live.task.not_before.unwrap_or(live.task.created)),
-        };
+        let Some(live) = self.live.get_mut(key) else { return };
+        live.refusals += 1;
+        let (tries, since) = (live.refusals, *live.refused_since.get_or_insert(now));
+        if surely_not_created && live.task.terminating.is_some() {
+            let outcome = never_started("it was terminated before it started", now);
+            self.finish(key, outcome, Retry::Never, now);
+            return;
+        }
         let hold = self.config.settings.hold;
         if surely_not_created && now.duration_since(since) > hold {
             let message = format!("the executor could not be reached for {hold:#}: {message}");
@@ -193,7 +199,7 @@ impl Dispatcher {
             return;
         }
         tracing::warn!(app = %key.app, task = %key.id, tries, message, "the executor did not take a task; it is held and asked again");
-        self.live.set_stage(key, Stage::Held { tries, since });
+        self.live.set_stage(key, Stage::Held);
         if let Some(task) = self.live.task_mut(key) {
             task.reason = Some("Held".to_owned());
             task.message = Some(message.to_owned());
@@ -211,6 +217,11 @@ impl Dispatcher {
             Event::CancelDone(key, result)
         }));
     }
+}
+
+/// The end of a task that was no longer wanted before the executor had it.
+pub(super) fn never_started(message: &str, now: Timestamp) -> Outcome {
+    Outcome { phase: Phase::Cancelled, ..refusal("Cancelled", message.to_owned(), now) }
 }
 
 /// The end of a task that the executor never took.

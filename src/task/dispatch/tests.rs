@@ -62,8 +62,8 @@ impl FakeExecutor {
         let mut state = self.state.lock().unwrap();
         state.states.insert(name.clone(), Observed::Finished(outcome.clone()));
         if let Some(observations) = &state.observations {
-            let _ = observations
-                .try_send(Observation { name: name.clone(), state: Observed::Finished(outcome) });
+            let _ =
+                observations.try_send(Observation { name: name.clone(), state: Observed::Finished(outcome) });
         }
     }
 }
@@ -121,11 +121,7 @@ impl Executor for FakeExecutor {
         Some(receive)
     }
 
-    fn logs<'a>(
-        &'a self,
-        _: &'a TaskName,
-        _: LogQuery,
-    ) -> BoxFuture<'a, Result<LogStream, ExecutorError>> {
+    fn logs<'a>(&'a self, _: &'a TaskName, _: LogQuery) -> BoxFuture<'a, Result<LogStream, ExecutorError>> {
         futures::future::ready(Ok(futures::stream::empty().boxed())).boxed()
     }
 
@@ -303,8 +299,10 @@ async fn down_over_three_slots_latest_runs_one_and_writes_the_others_down_as_one
 #[tokio::test]
 async fn down_over_three_slots_all_runs_all_and_none_runs_none() {
     for (policy, tasks, rows) in [("all", 3, 3), ("none", 0, 1)] {
-        let world =
-            World::new("2026-01-01T00:00:30Z", &job(&format!("schedule = \"* * * * *\"\ncatch_up = \"{policy}\"")));
+        let world = World::new(
+            "2026-01-01T00:00:30Z",
+            &job(&format!("schedule = \"* * * * *\"\ncatch_up = \"{policy}\"")),
+        );
         world.begin().end().await;
         world.set_clock("2026-01-01T00:03:30Z");
         let life = world.begin();
@@ -343,7 +341,8 @@ async fn a_watermark_of_a_clock_that_was_a_year_ahead_is_set_back() {
 
 #[tokio::test]
 async fn an_edited_schedule_never_fires_a_past_slot() {
-    let world = World::new("2026-01-01T00:30:00Z", &job("schedules = [{ id = \"x\", cron = \"0 12 * * *\" }]"));
+    let world =
+        World::new("2026-01-01T00:30:00Z", &job("schedules = [{ id = \"x\", cron = \"0 12 * * *\" }]"));
     let life = world.begin();
     let edited = config(&job("schedules = [{ id = \"x\", cron = \"15 * * * *\" }]"));
     life.handle.reload(edited).await.unwrap();
@@ -370,7 +369,11 @@ async fn a_schedule_removed_and_added_again_later_catches_nothing_up() {
 async fn overlap_skip_leaves_the_slots_out_as_one_range_and_never_runs_them_later() {
     let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\"\noverlap = \"skip\""));
     let life = world.begin();
-    world.pass_until("three slots", || life.rows().last().is_some_and(|row| row.last >= at("2026-01-01T00:03:00Z"))).await;
+    world
+        .pass_until("three slots", || {
+            life.rows().last().is_some_and(|row| row.last >= at("2026-01-01T00:03:00Z"))
+        })
+        .await;
     let first = life.tasks()[0].clone();
     assert_eq!(life.tasks().len(), 1);
     let skipped = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: first.id } };
@@ -513,9 +516,8 @@ async fn a_held_task_is_given_up_when_hold_has_passed() {
 
 #[tokio::test]
 async fn a_burst_larger_than_one_commit_is_claimed_whole() {
-    let jobs: String = (0..1500)
-        .map(|n| format!("[[jobs]]\nname = \"j{n}\"\nschedule = \"* * * * *\"\n"))
-        .collect();
+    let jobs: String =
+        (0..1500).map(|n| format!("[[jobs]]\nname = \"j{n}\"\nschedule = \"* * * * *\"\n")).collect();
     let world = World::new("2026-01-01T00:00:59Z", &jobs);
     let life = world.begin();
     world.pass_until("every claim", || life.tasks().len() == 1500).await;
