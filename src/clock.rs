@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 use tokio::sync::oneshot;
 
 /// A clock that any loop may share.
@@ -55,8 +58,23 @@ impl Clock for SystemClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        tokio::time::sleep(duration).boxed()
+        async move {
+            // tokio's own timer is up to a millisecond late.
+            if precise_sleep(duration).await.is_err() {
+                tokio::time::sleep(duration).await;
+            }
+        }
+        .boxed()
     }
+}
+
+async fn precise_sleep(duration: Duration) -> std::io::Result<()> {
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let at_least_one = duration.max(Duration::from_nanos(1));
+    let once = Timespec::try_from(at_least_one).map_err(std::io::Error::other)?;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: none, it_value: once })?;
+    crate::readiness::readable(timer).await
 }
 
 /// A clock that moves only when told to, and wakes every sleeper that is due before
@@ -150,6 +168,14 @@ mod tests {
         assert_eq!((&mut early).now_or_never(), Some(()));
         assert_eq!((&mut late).now_or_never(), None);
         assert_eq!(clock.now(), Timestamp::from_second(2).unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_system_clock_sleeps_at_least_as_long_as_asked() {
+        let clock = SystemClock::new();
+        let before = clock.monotonic();
+        clock.sleep(Duration::from_millis(2)).await;
+        assert!(clock.monotonic() - before >= Duration::from_millis(2));
     }
 
     #[test]

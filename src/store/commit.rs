@@ -21,6 +21,11 @@ impl Commit {
         Self::default()
     }
 
+    /// How many writes it holds.
+    pub fn len(&self) -> usize {
+        self.writes
+    }
+
     /// Whether it holds no write.
     pub fn is_empty(&self) -> bool {
         self.writes == 0

@@ -12,6 +12,7 @@ mod key;
 mod open;
 mod read;
 mod record;
+mod retained;
 mod slot;
 mod writer;
 

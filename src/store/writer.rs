@@ -96,9 +96,12 @@ impl Loop {
     fn run(self, writes: &Receiver<Write>) {
         while let Ok(first) = writes.recv() {
             let mut group = vec![first];
+            let mut size = 0;
             while group.len() < GROUP
+                && size < BATCH
                 && let Ok(next) = writes.try_recv()
             {
+                size += next.commit.writes;
                 group.push(next);
             }
             let result = self.write(&mut group);

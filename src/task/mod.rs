@@ -3,10 +3,16 @@
 //! A [`Task`] is the record of one execution; its [`Phase`] moves by one transition table; its
 //! [`TaskName`] is a function of the slot, so that creating it twice is the same task.
 
+#[cfg(any())]
+mod dispatch;
 mod name;
 mod phase;
 mod record;
 
+#[cfg(any())]
+pub use self::dispatch::{
+    DispatchHandle, Dispatcher, Parts, RunError, RunRequest, TerminateError, Terminated,
+};
 pub use self::name::{RunIdentity, TaskName, base32_hash};
 pub use self::phase::Phase;
 pub use self::record::{LogSize, Outcome, Overrides, Task, TaskId, Trigger};

@@ -1,0 +1,47 @@
+use std::net::SocketAddr;
+
+use crate::api::ApiError;
+use crate::config::Problems;
+use crate::executor::local::LocalError;
+use crate::store::StoreError;
+use crate::telemetry::TelemetryError;
+
+/// Why the daemon did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// Log or metrics could not be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The store could not be opened, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The embedded executor could not start.
+    #[error(transparent)]
+    Executor(#[from] LocalError),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on `{listen}`: {source}\nhint: choose another address with --listen or TEKCRON_LISTEN")]
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The wheel's thread could not start.
+    #[error("cannot start the wheel's thread: {0}")]
+    Wheel(std::io::Error),
+    /// The housekeeping timer could not start.
+    #[error("cannot start the housekeeping timer: {0}")]
+    Timer(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// The API could not be served.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// A part ended without having been asked to.
+    #[error("the {0} ended unasked")]
+    EndedEarly(&'static str),
+    /// A part panicked.
+    #[error("a part of the daemon panicked: {0}")]
+    Panicked(String),
+}

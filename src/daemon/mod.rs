@@ -1,0 +1,160 @@
+//! The daemon: a whole life on one page.
+//!
+//! Config → store → executor → dispatcher → API → housekeeping → wait → drain. Every long-running
+//! part is spawned here, named and joined; one that ends early ends the daemon with its error.
+
+mod banner;
+mod chores;
+mod error;
+mod reload;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use self::banner::Banner;
+use self::chores::Chores;
+pub use self::error::DaemonError;
+pub use self::reload::Reloader;
+use crate::api;
+use crate::clock::SharedClock;
+use crate::config::{self, Config, SettingsOverrides};
+use crate::executor::Executor;
+use crate::executor::local::{LocalExecutor, LocalSettings};
+use crate::maintenance::Timer;
+use crate::schedule::wheel::Wheel;
+use crate::store::Store;
+use crate::task::{Dispatcher, Parts};
+use crate::telemetry;
+
+/// What a daemon is started with.
+pub struct Options {
+    /// The configuration directory.
+    pub config_dir: PathBuf,
+    /// What environment and flags say over the file.
+    pub overrides: SettingsOverrides,
+    /// The program that supervises a task: this binary.
+    pub shim: PathBuf,
+}
+
+/// What asks the daemon to stop, or to reload.
+pub struct Signals {
+    /// Cancelled when the daemon is to stop.
+    pub stop: CancellationToken,
+    /// Each message asks for a reload.
+    pub reload: tokio::sync::mpsc::Receiver<()>,
+}
+
+/// Serves until told to stop. `announce` is called once, when everything is ready.
+///
+/// # Errors
+/// [`DaemonError`], where it could not start, or a part of it failed.
+pub async fn serve(
+    options: Options,
+    clock: SharedClock,
+    signals: Signals,
+    announce: impl FnOnce(&Banner),
+) -> Result<(), DaemonError> {
+    let config = Arc::new(config::load(&options.config_dir, &options.overrides)?);
+    let settings = config.settings.clone();
+    telemetry::log_to_stderr(&settings)?;
+    let metrics = telemetry::record_metrics()?;
+    api::check_listen(&settings)?;
+
+    let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
+    let token = api::Token::load_or_create(&settings.data_dir)?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
+    let address = listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
+    let local = LocalSettings {
+        data_dir: settings.data_dir.clone(),
+        max_children: settings.max_children,
+        shim: options.shim.clone(),
+    };
+    let executor: Arc<dyn Executor> = LocalExecutor::open(local, Arc::clone(&clock))?;
+    let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).map_err(DaemonError::Wheel)?;
+    let parts = Parts {
+        store: store.clone(),
+        executor: Arc::clone(&executor),
+        clock: Arc::clone(&clock),
+        wheel,
+        wakes,
+        config: Arc::clone(&config),
+    };
+    let (dispatcher, dispatch, finished) = Dispatcher::recover(parts)?;
+    let (timer, due_chores) = Timer::start().await?;
+
+    let current = Arc::new(ArcSwap::new(Arc::clone(&config)));
+    let reloader = Reloader::new(options.config_dir, options.overrides, Arc::clone(&current), dispatch.clone());
+    let stop = signals.stop;
+    let mut parts = Running::default();
+    let stopping = stop.clone().cancelled_owned();
+    parts.spawn("dispatcher", async move { dispatcher.run(stopping).await.map_err(DaemonError::from) });
+    let chores = Chores {
+        store: store.clone(),
+        executor: Arc::clone(&executor),
+        config: Arc::clone(&current),
+        clock: Arc::clone(&clock),
+        dispatch: dispatch.clone(),
+        reloader,
+    };
+    let stopping = stop.clone();
+    parts.spawn("chores", async move {
+        chores.run(due_chores, finished, signals.reload, stopping).await;
+        Ok(())
+    });
+    let service = api::Service {
+        store: store.clone(),
+        dispatch,
+        executor: Arc::clone(&executor),
+        config: current,
+        clock: Arc::clone(&clock),
+        metrics,
+        token: token.clone(),
+    };
+    let server = api::Server::new(listener, service, &settings)?;
+    api::publish_address(&settings.data_dir, &server.url())?;
+    let stopping = stop.clone();
+    let drain = settings.drain;
+    parts.spawn("api", async move { server.run(stopping, drain).await.map_err(DaemonError::Api) });
+
+    announce(&Banner::new(&config, address, executor.as_ref(), clock.now()));
+    let result = parts.until(&stop).await;
+    timer.stop().await;
+    api::withdraw_address(&settings.data_dir);
+    tracing::info!("stopped; running tasks go on, and are taken up by the next start");
+    result
+}
+
+/// The parts that run side by side.
+#[derive(Default)]
+struct Running {
+    parts: JoinSet<(&'static str, Result<(), DaemonError>)>,
+}
+
+impl Running {
+    fn spawn(&mut self, name: &'static str, part: impl Future<Output = Result<(), DaemonError>> + Send + 'static) {
+        self.parts.spawn(async move { (name, part.await) });
+    }
+
+    /// Waits for all parts; the first that ends unasked, or badly, stops the others.
+    async fn until(mut self, stop: &CancellationToken) -> Result<(), DaemonError> {
+        let mut result = Ok(());
+        while let Some(joined) = self.parts.join_next().await {
+            let ended = match joined {
+                Ok((_, Ok(()))) if stop.is_cancelled() => Ok(()),
+                Ok((name, Ok(()))) => Err(DaemonError::EndedEarly(name)),
+                Ok((_, Err(error))) => Err(error),
+                Err(panic) => Err(DaemonError::Panicked(panic.to_string())),
+            };
+            stop.cancel();
+            result = result.and(ended);
+        }
+        result
+    }
+}

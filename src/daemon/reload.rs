@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use crate::config::{self, Config, Problems, SettingsOverrides};
+use crate::store::StoreError;
+use crate::task::DispatchHandle;
+
+/// Puts a changed configuration into effect. A bad one keeps the old one, and is complained about
+/// once.
+pub struct Reloader {
+    dir: PathBuf,
+    overrides: SettingsOverrides,
+    current: Arc<ArcSwap<Config>>,
+    dispatch: DispatchHandle,
+    /// The generation of the files that were last found to be bad.
+    refused: Mutex<Option<String>>,
+}
+
+/// Why a changed configuration is not in effect.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It is wrong; the old one stays.
+    #[error("the changed config is not used, the old one stays in effect\n{0}")]
+    Config(#[from] Problems),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Reloader {
+    pub(super) fn new(
+        dir: PathBuf,
+        overrides: SettingsOverrides,
+        current: Arc<ArcSwap<Config>>,
+        dispatch: DispatchHandle,
+    ) -> Self {
+        Self { dir, overrides, current, dispatch, refused: Mutex::new(None) }
+    }
+
+    /// Reloads where the files differ from what is in effect, and from what was refused last.
+    pub async fn rescan(&self) {
+        let found = match config::fingerprint(&self.dir) {
+            Ok(found) => found,
+            Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
+        };
+        let refused = self.refused.lock().await.as_ref() == Some(&found);
+        if !refused && self.current.load().generation != found {
+            self.reload_loudly().await;
+        }
+    }
+
+    /// Reloads, and says in the log how it went.
+    pub async fn reload_loudly(&self) {
+        match self.reload().await {
+            Ok(true) => tracing::info!(generation = self.current.load().generation, "the config was reloaded"),
+            Ok(false) => tracing::info!("the config is unchanged"),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// Reloads. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then everything stays as it was.
+    pub async fn reload(&self) -> Result<bool, ReloadError> {
+        let mut refused = self.refused.lock().await;
+        let before = self.current.load_full();
+        let count = |result: &'static str| {
+            metrics::counter!("tekcron_config_reloads_total", "result" => result).increment(1);
+        };
+        let config = match config::load(&self.dir, &self.overrides) {
+            Ok(config) => Arc::new(config),
+            Err(problems) => {
+                *refused = config::fingerprint(&self.dir).ok();
+                count("refused");
+                return Err(problems.into());
+            }
+        };
+        *refused = None;
+        if config.generation == before.generation {
+            return Ok(false);
+        }
+        warn_of_restart(&before, &config);
+        self.dispatch.reload(Arc::clone(&config)).await?;
+        self.current.store(config);
+        count("applied");
+        Ok(true)
+    }
+}
+
+/// Names the settings that only a restart puts into effect.
+fn warn_of_restart(before: &Config, after: &Config) {
+    let (old, new) = (&before.settings, &after.settings);
+    let changed = [
+        ("instance", old.instance != new.instance),
+        ("namespace", old.namespace != new.namespace),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("listen", old.listen != new.listen),
+        ("tls", old.tls != new.tls),
+        ("max_children", old.max_children != new.max_children),
+        ("log", old.log != new.log),
+        ("log_format", old.log_format != new.log_format),
+    ];
+    for (setting, _) in changed.into_iter().filter(|(_, changed)| *changed) {
+        tracing::warn!(setting, "this setting changes with the next start");
+    }
+}

@@ -1,0 +1,125 @@
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::app::AppName;
+use crate::job::JobRef;
+use crate::task::{Task, TaskId, TaskName};
+
+/// A task, whatever it is called.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct TaskKey {
+    pub(super) app: AppName,
+    pub(super) id: TaskId,
+}
+
+impl From<&Task> for TaskKey {
+    fn from(task: &Task) -> Self {
+        Self { app: task.app.clone(), id: task.id }
+    }
+}
+
+/// How far a task that has not ended has come. Finer than its phase, and never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its claim is on the way to the disk.
+    Claiming,
+    /// Claimed; it waits for its due time, or for other runs of its job.
+    Waiting,
+    /// Claimed; it waits for room at the executor.
+    Ready,
+    /// The executor has been asked to take it.
+    Submitting,
+    /// The executor could not take it, or did not say; it is asked again.
+    Held {
+        /// How often it was asked.
+        tries: u32,
+        /// When it was asked first.
+        since: Timestamp,
+    },
+    /// The executor has it.
+    Confirmed,
+}
+
+impl Stage {
+    fn occupies_executor(self) -> bool {
+        matches!(self, Self::Submitting | Self::Confirmed)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) task: Task,
+    pub(super) stage: Stage,
+}
+
+/// The tasks that have not ended, by key, name and job.
+#[derive(Debug, Default)]
+pub(super) struct LiveTasks {
+    tasks: HashMap<TaskKey, Live>,
+    names: HashMap<TaskName, TaskKey>,
+    jobs: HashMap<JobRef, BTreeSet<TaskId>>,
+    at_executor: usize,
+}
+
+impl LiveTasks {
+    pub(super) fn insert(&mut self, task: Task, stage: Stage) -> TaskKey {
+        let key = TaskKey::from(&task);
+        self.names.insert(task.name.clone(), key.clone());
+        if let Some(job) = task.job_ref() {
+            self.jobs.entry(job).or_default().insert(task.id);
+        }
+        self.at_executor += usize::from(stage.occupies_executor());
+        self.tasks.insert(key.clone(), Live { task, stage });
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: &TaskKey) -> Option<Task> {
+        let Live { task, stage } = self.tasks.remove(key)?;
+        self.names.remove(&task.name);
+        if let Some(job) = task.job_ref()
+            && let Some(ids) = self.jobs.get_mut(&job)
+        {
+            ids.remove(&task.id);
+            if ids.is_empty() {
+                self.jobs.remove(&job);
+            }
+        }
+        self.at_executor -= usize::from(stage.occupies_executor());
+        Some(task)
+    }
+
+    pub(super) fn get(&self, key: &TaskKey) -> Option<&Live> {
+        self.tasks.get(key)
+    }
+
+    pub(super) fn task_mut(&mut self, key: &TaskKey) -> Option<&mut Task> {
+        self.tasks.get_mut(key).map(|live| &mut live.task)
+    }
+
+    pub(super) fn set_stage(&mut self, key: &TaskKey, stage: Stage) {
+        if let Some(live) = self.tasks.get_mut(key) {
+            self.at_executor -= usize::from(live.stage.occupies_executor());
+            self.at_executor += usize::from(stage.occupies_executor());
+            live.stage = stage;
+        }
+    }
+
+    pub(super) fn key_of(&self, name: &TaskName) -> Option<TaskKey> {
+        self.names.get(name).cloned()
+    }
+
+    /// The active runs of a job, oldest first.
+    pub(super) fn of_job(&self, job: &JobRef) -> Vec<TaskId> {
+        self.jobs.get(job).map(|ids| ids.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// How many the executor has, or has been asked to take.
+    pub(super) fn at_executor(&self) -> usize {
+        self.at_executor
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TaskKey, &Live)> {
+        self.tasks.iter()
+    }
+}

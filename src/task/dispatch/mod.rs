@@ -1,0 +1,318 @@
+//! The dispatcher: claim → submit → confirm → settle, for every task.
+//!
+//! [`Dispatcher`] is one loop with one event type and one synchronous handler; it owns what is in
+//! flight, and the store remembers the rest. Guaranteed: a slot's claim (row, task, id, watermark) is
+//! on disk before the executor is touched; a claimed task is submitted under a name that is a
+//! function of its slot, again after a restart if need be; a terminal phase always comes from the
+//! executor, or from a task that never reached it. Wakes and observations are hints: what is due is
+//! computed from schedules, watermarks and the wall clock, and the executor is asked again.
+//!
+//! Only the store can stop it: every other failure is one task's.
+
+mod error;
+mod live;
+mod recover;
+mod run;
+mod settle;
+mod slots;
+mod submit;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use self::error::{RunError, TerminateError};
+use self::live::{Live, LiveTasks, TaskKey};
+pub use self::run::RunRequest;
+use self::table::Table;
+use crate::app::AppName;
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
+use crate::job::JobRef;
+use crate::schedule::wheel::{TimerId, Wake, Wheel};
+use crate::store::{Store, StoreError};
+use crate::task::{Task, TaskId};
+
+/// What the dispatcher is made of.
+pub struct Parts {
+    /// Where everything is recorded.
+    pub store: Store,
+    /// Who executes.
+    pub executor: Arc<dyn Executor>,
+    /// The time.
+    pub clock: SharedClock,
+    /// When to look again.
+    pub wheel: Wheel,
+    /// Wakes from the wheel.
+    pub wakes: mpsc::UnboundedReceiver<Wake>,
+    /// The configuration to begin with.
+    pub config: Arc<Config>,
+}
+
+/// The way to the dispatcher for everybody else.
+#[derive(Debug, Clone)]
+pub struct DispatchHandle {
+    requests: mpsc::Sender<Request>,
+    ended: watch::Receiver<u64>,
+}
+
+/// What became of a wish to end a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Terminated {
+    /// The intent is on disk; how the task ends is seen later.
+    Requested(Task),
+    /// It had not reached the executor, and has ended.
+    Ended(Task),
+    /// It had ended before; nothing was changed.
+    AlreadyEnded(Task),
+}
+
+#[derive(Debug)]
+enum Request {
+    Run(RunRequest, oneshot::Sender<Result<Task, RunError>>),
+    Terminate(TaskKey, oneshot::Sender<Result<Terminated, TerminateError>>),
+    Reload(Arc<Config>, oneshot::Sender<Result<(), StoreError>>),
+    Relist,
+}
+
+/// Everything that can happen to the loop.
+enum Event {
+    Wake(Wake),
+    Request(Request),
+    /// New tasks are on disk, the one of an idempotency key among them.
+    Claimed(Vec<TaskKey>, Option<String>),
+    /// A durable intent to end a task.
+    TerminateDurable(TaskKey),
+    SubmitDone(TaskKey, Result<Submitted, SubmitError>),
+    CancelDone(TaskKey, Result<(), ExecutorError>),
+    Looked(TaskKey, Result<Observed, ExecutorError>),
+    Observed(Observation),
+    StoreFailed(StoreError),
+}
+
+/// The loop and its state.
+pub struct Dispatcher {
+    store: Store,
+    executor: Arc<dyn Executor>,
+    clock: SharedClock,
+    wheel: Wheel,
+    config: Arc<Config>,
+    table: Table,
+    live: LiveTasks,
+    /// Claimed tasks that wait for room at the executor.
+    ready: VecDeque<TaskKey>,
+    /// Tasks behind the wheel's timers, other than schedules.
+    timers: HashMap<TimerId, TaskKey>,
+    next_timer: u64,
+    counters: HashMap<AppName, TaskId>,
+    /// Idempotency keys whose commit is still under way.
+    fresh_keys: HashMap<String, (TaskKey, String)>,
+    previous_success: HashMap<JobRef, Option<Timestamp>>,
+    /// Slots up to here were due while nobody watched.
+    downtime_until: Timestamp,
+    /// Calls to the executor under way.
+    calls: FuturesUnordered<BoxFuture<'static, Event>>,
+    internal: mpsc::UnboundedSender<Event>,
+    inbox: Option<Inbox>,
+    ended: Arc<watch::Sender<u64>>,
+    finished: mpsc::UnboundedSender<AppName>,
+}
+
+struct Inbox {
+    wakes: mpsc::UnboundedReceiver<Wake>,
+    internal: mpsc::UnboundedReceiver<Event>,
+    requests: mpsc::Receiver<Request>,
+    observations: mpsc::Receiver<Observation>,
+}
+
+impl Dispatcher {
+    /// Takes up where the last run left off: reads the store, catches up what was missed, and
+    /// prepares to submit and observe what was in flight. The receiver names each App whose task has
+    /// ended, once that is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store cannot be read.
+    pub fn recover(
+        parts: Parts,
+    ) -> Result<(Self, DispatchHandle, mpsc::UnboundedReceiver<AppName>), StoreError> {
+        let Parts { store, executor, clock, wheel, wakes, config } = parts;
+        let (requests, requests_inbox) = mpsc::channel(1024);
+        let (internal, internal_inbox) = mpsc::unbounded_channel();
+        let (ended, ended_seen) = watch::channel(0);
+        let (finished, finished_inbox) = mpsc::unbounded_channel();
+        // Without a stream of observations the relist alone finds what became of tasks.
+        let observations = executor.observations().unwrap_or_else(|| mpsc::channel(1).1);
+        let inbox = Inbox { wakes, internal: internal_inbox, requests: requests_inbox, observations };
+        let now = clock.now();
+        let counters = store.counters()?.into_iter().collect();
+        let mut dispatcher = Self {
+            store,
+            executor,
+            clock,
+            wheel,
+            config,
+            table: Table::default(),
+            live: LiveTasks::default(),
+            ready: VecDeque::new(),
+            timers: HashMap::new(),
+            next_timer: table::FIRST_TASK_TIMER,
+            counters,
+            fresh_keys: HashMap::new(),
+            previous_success: HashMap::new(),
+            downtime_until: now,
+            calls: FuturesUnordered::new(),
+            internal,
+            inbox: Some(inbox),
+            ended: Arc::new(ended),
+            finished,
+        };
+        dispatcher.recover_tasks(now)?;
+        dispatcher.recover_schedules(now)?;
+        Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
+    }
+
+    /// Runs until `shutdown` completes; then nothing new is claimed or submitted, and what is on its
+    /// way to the disk gets there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed: nothing more can be promised.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let mut inbox = self.inbox.take().expect("it is taken once, here");
+        let mut shutdown = std::pin::pin!(shutdown);
+        self.pump(self.clock.now());
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(wake) = inbox.wakes.recv() => Event::Wake(wake),
+                Some(event) = inbox.internal.recv() => event,
+                Some(event) = self.calls.next(), if !self.calls.is_empty() => event,
+                Some(observation) = inbox.observations.recv() => Event::Observed(observation),
+                Some(request) = inbox.requests.recv() => Event::Request(request),
+                else => break,
+            };
+            let now = self.clock.now();
+            self.handle(event, now)?;
+            self.pump(now);
+        }
+        self.store.commit(crate::store::Commit::new()).await
+    }
+
+    fn handle(&mut self, event: Event, now: Timestamp) -> Result<(), StoreError> {
+        match event {
+            Event::Wake(wake) => self.woken(&wake, now)?,
+            Event::Request(Request::Run(request, reply)) => self.run_by_hand(request, reply, now)?,
+            Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now)?,
+            Event::Request(Request::Reload(config, reply)) => self.reload(config, reply, now)?,
+            Event::Request(Request::Relist) => self.relist(),
+            Event::Claimed(keys, idempotency_key) => {
+                if let Some(idempotency_key) = idempotency_key {
+                    self.fresh_keys.remove(&idempotency_key);
+                }
+                self.claimed(&keys, now);
+            }
+            Event::TerminateDurable(key) => {
+                self.cancel_at_executor(&key);
+                self.look(&key);
+            }
+            Event::SubmitDone(key, result) => self.submitted(&key, result, now),
+            Event::CancelDone(key, result) => {
+                if let Err(error) = result {
+                    tracing::warn!(app = %key.app, task = %key.id, %error, "cancelling failed, and is tried again");
+                }
+            }
+            Event::Looked(key, Ok(observed)) => self.observed(&key, observed, now),
+            Event::Looked(key, Err(error)) => {
+                tracing::warn!(app = %key.app, task = %key.id, %error, "nobody could look after a task");
+            }
+            Event::Observed(Observation { name, state }) => {
+                if let Some(key) = self.live.key_of(&name) {
+                    self.observed(&key, state, now);
+                }
+            }
+            Event::StoreFailed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Arms a timer that brings `key` back at `at`.
+    fn arm_task(&mut self, key: &TaskKey, at: Timestamp) {
+        let timer = TimerId(self.next_timer);
+        self.next_timer += 1;
+        self.timers.insert(timer, key.clone());
+        self.wheel.arm(vec![(timer, at)]);
+    }
+
+    fn next_id(&mut self, app: &AppName) -> TaskId {
+        let counter = self.counters.entry(app.clone()).or_insert(TaskId(0));
+        counter.0 += 1;
+        *counter
+    }
+
+    /// Sends a commit on its way; `then` is called when it is on disk.
+    fn commit_then(
+        &self,
+        commit: crate::store::Commit,
+        then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
+    ) {
+        let internal = self.internal.clone();
+        self.store.commit_then(commit, move |durable| match durable {
+            Ok(()) => then(&internal),
+            // The loop may have ended already.
+            Err(error) => drop(internal.send(Event::StoreFailed(error))),
+        });
+    }
+}
+
+impl DispatchHandle {
+    /// Claims a run. When this returns, the task is on disk.
+    ///
+    /// # Errors
+    /// [`RunError`]. A repeated idempotency key is not an error: it answers the first one's task.
+    pub async fn run(&self, request: RunRequest) -> Result<Task, RunError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Run(request, reply)).await.map_err(|_| RunError::Stopping)?;
+        answer.await.unwrap_or(Err(RunError::Stopping))
+    }
+
+    /// Ends a task. When this returns, the intent is on disk.
+    ///
+    /// # Errors
+    /// [`TerminateError`]. A task that has ended is not an error.
+    pub async fn terminate(&self, app: AppName, id: TaskId) -> Result<Terminated, TerminateError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Terminate(TaskKey { app, id }, reply);
+        self.requests.send(request).await.map_err(|_| TerminateError::Stopping)?;
+        answer.await.unwrap_or(Err(TerminateError::Stopping))
+    }
+
+    /// Works by `config` from now on. When this returns, the watermarks of new and edited schedules
+    /// are on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reload(&self, config: Arc<Config>) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Reload(config, reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Asks the executor about every task in flight. What it answers is the truth.
+    pub async fn relist(&self) {
+        // A dispatcher that is gone has ended the daemon.
+        let _ = self.requests.send(Request::Relist).await;
+    }
+
+    /// Changes whenever a task's end has reached the disk. A hint to look again.
+    pub fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.clone()
+    }
+}

@@ -1,0 +1,256 @@
+//! Runs by hand, and the wish to end one.
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::live::{Stage, TaskKey};
+use super::settle::Retry;
+use super::{Dispatcher, Event, RunError, TerminateError, Terminated};
+use crate::app::{App, AppName};
+use crate::job::{Job, JobName, JobRef};
+use crate::schedule::{OverlapDecision, decide_overlap};
+use crate::store::{Commit, StoreError};
+use crate::task::{
+    LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash,
+};
+
+/// A run asked for by hand.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// The App.
+    pub app: AppName,
+    /// A job on it, or none for a run on the App itself.
+    pub job: Option<JobName>,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// What is different this time.
+    pub overrides: Overrides,
+    /// A repeated request with the same key is the same task, for 24 hours.
+    pub idempotency_key: Option<String>,
+}
+
+impl RunRequest {
+    /// The hash that tells a repeated request from another one under the same key.
+    fn hash(&self) -> String {
+        let job = self.job.as_ref().map_or("", JobName::as_str);
+        let display_name = self.display_name.as_deref().unwrap_or_default();
+        let overrides = format!("{:?}", self.overrides);
+        base32_hash(&[self.app.as_str(), job, display_name, &overrides])
+    }
+}
+
+type RunReply = oneshot::Sender<Result<Task, RunError>>;
+type TerminateReply = oneshot::Sender<Result<Terminated, TerminateError>>;
+
+impl Dispatcher {
+    pub(super) fn run_by_hand(
+        &mut self,
+        request: RunRequest,
+        reply: RunReply,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(key) = &request.idempotency_key
+            && let Some((first, hash)) = self.task_of_key(key)?
+        {
+            let answer = match self.task(&first)? {
+                Some(task) if hash == request.hash() => Ok(task),
+                _ => Err(RunError::IdempotencyMismatch),
+            };
+            // The first request's commit may be under way: this one is durable when that is.
+            self.store.commit_then(Commit::new(), |durable| {
+                // Nobody may wait any more.
+                let _ = reply.send(durable.map_err(RunError::from).and(answer));
+            });
+            return Ok(());
+        }
+        match self.claim_by_hand(&request, now) {
+            Ok(task) => self.commit_run(request, task, reply, now),
+            // Nobody may wait any more.
+            Err(error) => drop(reply.send(Err(error))),
+        }
+        Ok(())
+    }
+
+    fn claim_by_hand(&mut self, request: &RunRequest, now: Timestamp) -> Result<Task, RunError> {
+        let config = std::sync::Arc::clone(&self.config);
+        let app = config.apps.get(&request.app).ok_or_else(|| RunError::NoApp(request.app.clone()))?;
+        let job = match &request.job {
+            Some(name) => Some(
+                app.jobs
+                    .get(name)
+                    .ok_or_else(|| RunError::NoJob { app: app.name.clone(), job: name.clone() })?,
+            ),
+            None => None,
+        };
+        let command = request.overrides.command.as_ref();
+        if command.or(job.and_then(|job| job.command.as_ref())).or(app.command.as_ref()).is_none() {
+            return Err(RunError::NoCommand(app.name.clone()));
+        }
+        let replaced = self.overlap_by_hand(app, job, request)?;
+        let task = self.manual_task(app, job, request, !replaced.is_empty(), now);
+        if let Some(job) = task.job_ref() {
+            self.replace(&job, &replaced, now);
+        }
+        Ok(task)
+    }
+
+    fn overlap_by_hand(
+        &self,
+        app: &App,
+        job: Option<&Job>,
+        request: &RunRequest,
+    ) -> Result<Vec<TaskId>, RunError> {
+        let Some(job) = job else { return Ok(Vec::new()) };
+        let policy = request.overrides.overlap.unwrap_or(job.overlap);
+        let active = self.live.of_job(&JobRef::new(app.name.clone(), job.name.clone()));
+        match decide_overlap(policy, &active) {
+            OverlapDecision::Start => Ok(Vec::new()),
+            OverlapDecision::Replace { cancel } => Ok(cancel),
+            OverlapDecision::Skip { because } => {
+                Err(RunError::Overlap { app: app.name.clone(), job: job.name.clone(), task: because })
+            }
+        }
+    }
+
+    fn manual_task(
+        &mut self,
+        app: &App,
+        job: Option<&Job>,
+        request: &RunRequest,
+        queued: bool,
+        now: Timestamp,
+    ) -> Task {
+        let asked = request.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let settings = &self.config.settings;
+        let job_name = job.map(|job| job.name.clone());
+        let identity = RunIdentity::Request(&asked);
+        let name =
+            TaskName::of(&settings.instance, &settings.namespace, &app.name, job_name.as_ref(), identity, 1);
+        let called = job_name.as_ref().map_or_else(|| app.name.to_string(), ToString::to_string);
+        Task {
+            app: app.name.clone(),
+            id: self.next_id(&app.name),
+            name,
+            display_name: request.display_name.clone().unwrap_or(called),
+            job: job_name,
+            schedule: None,
+            scheduled: None,
+            ordinal: 0,
+            trigger: Trigger::Manual,
+            attempt: 1,
+            first_attempt: None,
+            request: Some(asked),
+            overrides: request.overrides.clone(),
+            generation: self.config.generation.clone(),
+            created: now,
+            not_before: None,
+            started: None,
+            finished: None,
+            phase: if queued { Phase::Queued } else { Phase::Pending },
+            terminating: None,
+            logs_on_terminate: app.logs_on_terminate,
+            reason: None,
+            message: None,
+            exit_code: None,
+            log: LogSize::default(),
+        }
+    }
+
+    fn commit_run(&mut self, request: RunRequest, task: Task, reply: RunReply, now: Timestamp) {
+        let mut commit = Commit::new();
+        commit.create_task(&task);
+        let key = self.live.insert(task.clone(), Stage::Claiming);
+        if let Some(idempotency_key) = &request.idempotency_key {
+            let hash = request.hash();
+            commit.put_idempotency(idempotency_key, &task.app, task.id, &hash, now);
+            self.fresh_keys.insert(idempotency_key.clone(), (key.clone(), hash));
+        }
+        let internal = self.internal.clone();
+        self.store.commit_then(commit, move |durable| {
+            let event = match &durable {
+                Ok(()) => Event::Claimed(vec![key], request.idempotency_key),
+                Err(error) => Event::StoreFailed(error.clone()),
+            };
+            // Neither the loop nor the caller need be there any more.
+            let _ = internal.send(event);
+            let _ = reply.send(durable.map_err(RunError::from).map(|()| task));
+        });
+    }
+
+    fn task_of_key(&self, idempotency_key: &str) -> Result<Option<(TaskKey, String)>, StoreError> {
+        if let Some(fresh) = self.fresh_keys.get(idempotency_key) {
+            return Ok(Some(fresh.clone()));
+        }
+        let stored = self.store.idempotency(idempotency_key)?;
+        Ok(stored.map(|(app, id, hash)| (TaskKey { app, id }, hash)))
+    }
+
+    fn task(&self, key: &TaskKey) -> Result<Option<Task>, StoreError> {
+        match self.live.get(key) {
+            Some(live) => Ok(Some(live.task.clone())),
+            None => self.store.task(&key.app, key.id),
+        }
+    }
+
+    pub(super) fn terminate(
+        &mut self,
+        key: TaskKey,
+        reply: TerminateReply,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.live.get(&key).is_none() {
+            let answer = match self.store.task(&key.app, key.id)? {
+                Some(task) => Ok(Terminated::AlreadyEnded(task)),
+                None => Err(TerminateError::NoTask { app: key.app, id: key.id }),
+            };
+            // Nobody may wait any more.
+            let _ = reply.send(answer);
+            return Ok(());
+        }
+        let Some(ending) = self.end(&key, "it was terminated", now) else { return Ok(()) };
+        // The end or the intent is on its way already; an empty commit is durable when that is.
+        self.store.commit_then(Commit::new(), move |durable| {
+            // Nobody may wait any more.
+            let _ = reply.send(durable.map_err(TerminateError::from).map(|()| ending));
+        });
+        Ok(())
+    }
+
+    /// Ends runs of a job in favour of a newer one.
+    pub(super) fn replace(&mut self, job: &JobRef, runs: &[TaskId], now: Timestamp) {
+        for id in runs {
+            let key = TaskKey { app: job.app.clone(), id: *id };
+            self.end(&key, "replaced by a newer run", now);
+        }
+    }
+
+    /// Ends a task at once where it has not reached the executor; else writes the intent down, and
+    /// tells the executor when that is on disk. None where it had ended.
+    fn end(&mut self, key: &TaskKey, why: &str, now: Timestamp) -> Option<Terminated> {
+        let stage = self.live.get(key)?.stage;
+        if matches!(stage, Stage::Claiming | Stage::Waiting | Stage::Ready) {
+            let outcome = Outcome {
+                phase: Phase::Cancelled,
+                exit_code: None,
+                reason: "Cancelled".to_owned(),
+                message: format!("{why} before it started"),
+                started: None,
+                finished: now,
+                log: LogSize::default(),
+            };
+            return self.finish(key, outcome, Retry::Never, now).map(Terminated::Ended);
+        }
+        let task = self.live.task_mut(key)?;
+        task.terminating.get_or_insert(now);
+        task.message = Some(why.to_owned());
+        let task = task.clone();
+        let mut commit = Commit::new();
+        commit.update_task(&task);
+        let key = key.clone();
+        self.commit_then(commit, move |internal| {
+            // The loop may have ended already.
+            let _ = internal.send(Event::TerminateDurable(key));
+        });
+        Some(Terminated::Requested(task))
+    }
+}

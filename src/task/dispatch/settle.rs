@@ -1,0 +1,218 @@
+//! From observation to the recorded end, and to the next attempt.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::live::{Stage, TaskKey};
+use super::{Dispatcher, Event};
+use crate::executor::Observed;
+use crate::job::{JobRef, Retries};
+use crate::store::Commit;
+use crate::task::{LogSize, Outcome, Phase, RunIdentity, Task, TaskName, Trigger};
+
+/// Whether an end may be followed by another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// As the job's `retries` say.
+    ByPolicy,
+    /// Never: it was refused, or ended on request.
+    Never,
+}
+
+impl Dispatcher {
+    /// What an executor saw of a task.
+    pub(super) fn observed(&mut self, key: &TaskKey, observed: Observed, now: Timestamp) {
+        let Some(live) = self.live.get(key) else { return };
+        let (stage, terminating) = (live.stage, live.task.terminating.is_some());
+        match observed {
+            Observed::Submitted { message } => self.advance(key, Phase::Submitted, None, message),
+            Observed::Running { started } => self.advance(key, Phase::Running, Some(started), None),
+            Observed::Finished(outcome) => {
+                let retry = if terminating { Retry::Never } else { Retry::ByPolicy };
+                self.finish(key, outcome, retry, now);
+            }
+            Observed::Absent if stage == Stage::Confirmed => {
+                let outcome = vanished(&live.task, now);
+                let retry = if terminating { Retry::Never } else { Retry::ByPolicy };
+                self.finish(key, outcome, retry, now);
+            }
+            Observed::Absent if terminating && matches!(stage, Stage::Held { .. }) => {
+                let outcome = Outcome {
+                    phase: Phase::Cancelled,
+                    reason: "Cancelled".to_owned(),
+                    message: "it was terminated before it started".to_owned(),
+                    ..vanished(&live.task, now)
+                };
+                self.finish(key, outcome, Retry::Never, now);
+            }
+            Observed::Absent => {}
+        }
+    }
+
+    /// Moves a task on. Nobody waits for the disk: after a restart it is observed again.
+    fn advance(&mut self, key: &TaskKey, phase: Phase, started: Option<Timestamp>, message: Option<String>) {
+        let Some(live) = self.live.get(key) else { return };
+        if matches!(live.stage, Stage::Held { .. }) {
+            self.live.set_stage(key, Stage::Confirmed);
+            self.cancel_if_wanted(key);
+        }
+        let Some(task) = self.live.task_mut(key) else { return };
+        let moves = task.phase.may_become(phase);
+        if !moves && task.message == message {
+            return;
+        }
+        if moves {
+            task.phase = phase;
+            task.reason = None;
+        }
+        if task.terminating.is_none() {
+            task.message = message;
+        }
+        task.started = started.or(task.started);
+        let mut commit = Commit::new();
+        commit.update_task(task);
+        self.store.commit_later(commit);
+    }
+
+    fn cancel_if_wanted(&mut self, key: &TaskKey) {
+        if self.live.get(key).is_some_and(|live| live.task.terminating.is_some()) {
+            self.cancel_at_executor(key);
+        }
+    }
+
+    /// Records a task's end; the next attempt, where there is one, is in the same commit. None where
+    /// it had ended.
+    pub(super) fn finish(
+        &mut self,
+        key: &TaskKey,
+        outcome: Outcome,
+        retry: Retry,
+        now: Timestamp,
+    ) -> Option<Task> {
+        let mut task = self.live.remove(key)?;
+        task.finish(outcome);
+        tracing::info!(
+            app = %task.app, task = %task.id, name = %task.name, phase = %task.phase,
+            exit_code = task.exit_code, reason = task.reason, "a task has ended"
+        );
+        metrics::counter!("tekcron_tasks_total", "phase" => task.phase.as_str()).increment(1);
+        let mut commit = Commit::new();
+        commit.update_task(&task);
+        let next = (retry == Retry::ByPolicy).then(|| self.next_attempt(&task, now)).flatten();
+        let next: Vec<TaskKey> = next
+            .into_iter()
+            .map(|next| {
+                commit.create_task(&next);
+                self.live.insert(next, Stage::Claiming)
+            })
+            .collect();
+        let (ended, finished, app) = (Arc::clone(&self.ended), self.finished.clone(), task.app.clone());
+        self.commit_then(commit, move |internal| {
+            ended.send_modify(|count| *count += 1);
+            // Neither need be there any more.
+            let _ = finished.send(app);
+            let _ = internal.send(Event::Claimed(next, None));
+        });
+        if let Some(job) = task.job_ref() {
+            if task.phase == Phase::Succeeded && self.previous_success.contains_key(&job) {
+                self.previous_success.insert(job.clone(), Some(nominal(&task)));
+            }
+            self.release_waiting(&job);
+        }
+        Some(task)
+    }
+
+    fn next_attempt(&mut self, task: &Task, now: Timestamp) -> Option<Task> {
+        let job = task.job_ref()?;
+        let retries = self.config.job(&job)?.1.retries;
+        let wanted = match task.phase {
+            Phase::Failed | Phase::TimedOut => true,
+            Phase::Lost => retries.on_lost,
+            _ => false,
+        };
+        if !wanted || task.attempt > retries.attempts {
+            return None;
+        }
+        let attempt = task.attempt + 1;
+        let identity = match (&task.schedule, task.scheduled, &task.request) {
+            (Some(schedule), Some(slot), _) => RunIdentity::Slot { schedule, slot, ordinal: task.ordinal },
+            (_, _, request) => RunIdentity::Request(request.as_deref().unwrap_or_default()),
+        };
+        let settings = &self.config.settings;
+        let (instance, namespace) = (&settings.instance, &settings.namespace);
+        let name = TaskName::of(instance, namespace, &task.app, task.job.as_ref(), identity, attempt);
+        Some(Task {
+            name,
+            id: self.next_id(&task.app),
+            trigger: Trigger::Retry,
+            attempt,
+            first_attempt: task.first_attempt.or(Some(task.id)),
+            created: now,
+            not_before: Some(now + backoff(&retries, task.attempt)),
+            started: None,
+            finished: None,
+            phase: Phase::Queued,
+            terminating: None,
+            reason: Some("Retry".to_owned()),
+            message: Some(format!("attempt {} ended as `{}`", task.attempt, task.phase)),
+            exit_code: None,
+            log: LogSize::default(),
+            ..task.clone()
+        })
+    }
+
+    /// The nominal time of the job's last successful run.
+    pub(super) fn previous_success(&mut self, job: &JobRef) -> Option<Timestamp> {
+        if let Some(known) = self.previous_success.get(job) {
+            return *known;
+        }
+        let tasks = self.store.tasks(&job.app, None).filter_map(Result::ok);
+        let mut of_job = tasks.filter(|task| task.job.as_ref() == Some(&job.job));
+        let last = of_job.find(|task| task.phase == Phase::Succeeded).map(|task| nominal(&task));
+        self.previous_success.insert(job.clone(), last);
+        last
+    }
+}
+
+/// The time that a run stands for: its slot, or when it was asked for.
+fn nominal(task: &Task) -> Timestamp {
+    task.scheduled.unwrap_or(task.created)
+}
+
+/// The wait after attempt `attempt`, doubled each time.
+fn backoff(retries: &Retries, attempt: u32) -> SignedDuration {
+    let doublings = attempt.saturating_sub(1).min(30);
+    let wait = retries.backoff.checked_mul(1 << doublings).unwrap_or(SignedDuration::MAX);
+    wait.min(retries.max_backoff)
+}
+
+fn vanished(task: &Task, now: Timestamp) -> Outcome {
+    let seen = task.started.unwrap_or(task.created);
+    Outcome {
+        phase: Phase::Lost,
+        exit_code: None,
+        reason: "Lost".to_owned(),
+        message: format!("the executor no longer knows it; it was last seen at {seen}"),
+        started: task.started,
+        finished: now,
+        log: LogSize::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_its_maximum() {
+        let retries = Retries {
+            attempts: 9,
+            backoff: SignedDuration::from_secs(10),
+            max_backoff: SignedDuration::from_secs(60),
+            on_lost: false,
+        };
+        let waits = [1, 2, 3, 4, 40].map(|attempt| backoff(&retries, attempt).as_secs());
+        assert_eq!(waits, [10, 20, 40, 60, 60]);
+    }
+}

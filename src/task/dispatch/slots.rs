@@ -1,0 +1,244 @@
+//! From due schedules to claimed slots.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::live::{Stage, TaskKey};
+use super::table::{Entry, place_of, timer_of};
+use super::{Dispatcher, Event};
+use crate::schedule::wheel::Wake;
+use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
+use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError, Watermark};
+use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
+
+/// The most slots of one commit: a larger batch would hold every other writer up.
+const SLOTS_PER_COMMIT: usize = 512;
+
+/// Slots claimed on their way to the disk together.
+#[derive(Default)]
+struct Claims {
+    commit: Commit,
+    slots: usize,
+    tasks: Vec<TaskKey>,
+}
+
+impl Dispatcher {
+    pub(super) fn woken(&mut self, wake: &Wake, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(step) = wake.stepped {
+            tracing::warn!(by = %step, "the wall clock was stepped, or the machine slept");
+            if step.is_positive() {
+                self.downtime_until = now;
+            }
+            let places = self.table.places();
+            self.look_at_schedules(&places, now)?;
+        }
+        let places: Vec<_> = wake.due.iter().filter_map(|timer| place_of(*timer)).collect();
+        self.look_at_schedules(&places, now)?;
+        for timer in &wake.due {
+            if let Some(key) = self.timers.remove(timer) {
+                self.task_due(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims every slot of these schedules that is due, and arms the wheel for the next ones.
+    pub(super) fn look_at_schedules(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
+        let mut claims = Claims::default();
+        let mut timers = Vec::with_capacity(places.len());
+        for place in places {
+            self.catch_up(*place, now, &mut claims)?;
+            if let Some(next) = self.claim_due(*place, now, &mut claims)? {
+                timers.push((timer_of(*place), next));
+            }
+        }
+        self.send_claims(&mut claims);
+        self.wheel.arm(timers);
+        Ok(())
+    }
+
+    /// Decides about the slots that were due while nobody watched.
+    fn catch_up(&mut self, place: usize, now: Timestamp, claims: &mut Claims) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let Some(until) = downtime_end(entry, self.downtime_until.min(now)) else { return Ok(()) };
+        let missed = missed(&entry.schedule, entry.watermark, until);
+        if let Some(range) = missed.given_up {
+            tracing::warn!(
+                job = %entry.job, schedule = %entry.schedule.key, first = %range.first, last = %range.last,
+                "slots were missed while nobody watched, and the catch-up policy leaves them out"
+            );
+            self.write_row(place, range, SlotOutcome::Missed, claims)?;
+        }
+        for slot in missed.run {
+            self.decide(place, slot, Trigger::CatchUp, now, claims)?;
+        }
+        self.move_watermark(place, until, claims);
+        Ok(())
+    }
+
+    /// Decides about the slots that are due now. Returns when to look again.
+    fn claim_due(
+        &mut self,
+        place: usize,
+        now: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        loop {
+            let Some(entry) = self.table.get(place) else { return Ok(None) };
+            let Some(slot) = entry.schedule.recurrence.next_after(entry.watermark) else { return Ok(None) };
+            let due = slot + jitter(&entry.schedule, &entry.job, slot);
+            if due > now {
+                return Ok(Some(due));
+            }
+            metrics::histogram!("tekcron_lateness_seconds").record(now.duration_since(due).as_secs_f64());
+            self.decide(place, slot, Trigger::Schedule, now, claims)?;
+            self.move_watermark(place, slot, claims);
+        }
+    }
+
+    /// Gives one slot its row: a task is claimed, or the reason against it is written down.
+    fn decide(
+        &mut self,
+        place: usize,
+        slot: Timestamp,
+        trigger: Trigger,
+        now: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let known = entry.ledger_until.is_some_and(|until| slot <= until)
+            && self.store.has_slot(&entry.job, &entry.schedule.key, slot)?;
+        if known {
+            return Ok(());
+        }
+        let alone = SlotRange { first: slot, last: slot };
+        let late = now.duration_since(slot);
+        if entry.schedule.start_deadline.is_some_and(|deadline| late > deadline) {
+            let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
+            return self.write_row(place, alone, outcome, claims);
+        }
+        let active = self.live.of_job(&entry.job);
+        let replaced = match decide_overlap(entry.overlap, &active) {
+            OverlapDecision::Skip { because } => {
+                let outcome = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: because } };
+                return self.write_row(place, alone, outcome, claims);
+            }
+            OverlapDecision::Start => Vec::new(),
+            OverlapDecision::Replace { cancel } => cancel,
+        };
+        let mut task = self.slot_task(place, slot, trigger, now);
+        if !replaced.is_empty() {
+            task.phase = Phase::Queued;
+        }
+        let outcome = match trigger {
+            Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
+            _ => SlotOutcome::Ran { task: task.id },
+        };
+        claims.commit.create_task(&task);
+        let job = task.job_ref();
+        claims.tasks.push(self.live.insert(task, Stage::Claiming));
+        self.write_row(place, alone, outcome, claims)?;
+        if let Some(job) = job {
+            self.replace(&job, &replaced, now);
+        }
+        Ok(())
+    }
+
+    fn slot_task(&mut self, place: usize, slot: Timestamp, trigger: Trigger, now: Timestamp) -> Task {
+        let entry = self.table.get(place).expect("the caller has just looked at it");
+        let app = std::sync::Arc::clone(&entry.app);
+        let (job, schedule) = (entry.job.job.clone(), entry.schedule.key.clone());
+        let settings = &self.config.settings;
+        let identity = RunIdentity::Slot { schedule: &schedule, slot, ordinal: 0 };
+        let name = TaskName::of(&settings.instance, &settings.namespace, &app.name, Some(&job), identity, 1);
+        Task {
+            app: app.name.clone(),
+            id: self.next_id(&app.name),
+            name,
+            display_name: job.to_string(),
+            job: Some(job),
+            schedule: Some(schedule),
+            scheduled: Some(slot),
+            ordinal: 0,
+            trigger,
+            attempt: 1,
+            first_attempt: None,
+            request: None,
+            overrides: Overrides::default(),
+            generation: self.config.generation.clone(),
+            created: now,
+            not_before: None,
+            started: None,
+            finished: None,
+            phase: Phase::Pending,
+            terminating: None,
+            logs_on_terminate: app.logs_on_terminate,
+            reason: None,
+            message: None,
+            exit_code: None,
+            log: LogSize::default(),
+        }
+    }
+
+    /// Writes a row of the ledger; slots that share a fate with their neighbour extend its row.
+    fn write_row(
+        &mut self,
+        place: usize,
+        range: SlotRange,
+        outcome: SlotOutcome,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get_mut(place) else { return Ok(()) };
+        let mut first = range.first;
+        if outcome.task().is_none() {
+            let newest = match entry.newest_row.take() {
+                Some(known) => known,
+                None => self.store.newest_slot(&entry.job, &entry.schedule.key)?,
+            };
+            if let Some(row) = newest.filter(|row| row.outcome == outcome && row.last < range.first)
+                && entry.schedule.recurrence.next_after(row.last) == Some(range.first)
+            {
+                first = row.first;
+            }
+        }
+        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome };
+        claims.commit.put_slot(&entry.job, &row);
+        entry.newest_row = Some(Some(row));
+        claims.slots += 1;
+        metrics::counter!("tekcron_slots_total", "outcome" => outcome.as_str()).increment(1);
+        Ok(())
+    }
+
+    /// The watermark moves in the commit that holds the slots up to it.
+    fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
+        let Some(entry) = self.table.get_mut(place) else { return };
+        entry.watermark = at;
+        let watermark = Watermark { at, fingerprint: Entry::fingerprint(&entry.schedule) };
+        claims.commit.put_watermark(&entry.job, &entry.schedule.key, &watermark);
+        if claims.slots >= SLOTS_PER_COMMIT {
+            self.send_claims(claims);
+        }
+    }
+
+    fn send_claims(&mut self, claims: &mut Claims) {
+        let Claims { commit, tasks, .. } = std::mem::take(claims);
+        if commit.is_empty() {
+            return;
+        }
+        self.commit_then(commit, move |internal| {
+            // The loop may have ended already.
+            let _ = internal.send(Event::Claimed(tasks, None));
+        });
+    }
+}
+
+/// The end of the downtime that this schedule still has to account for. A slot whose jittered start
+/// lies ahead is not late.
+fn downtime_end(entry: &Entry, downtime_until: Timestamp) -> Option<Timestamp> {
+    if entry.watermark >= downtime_until {
+        return None;
+    }
+    let last = entry.schedule.recurrence.last_until(downtime_until).filter(|last| *last > entry.watermark)?;
+    let due = last + jitter(&entry.schedule, &entry.job, last);
+    let until = if due > downtime_until { last - SignedDuration::from_millis(1) } else { downtime_until };
+    (until > entry.watermark).then_some(until)
+}

@@ -1,0 +1,227 @@
+//! From claimed to confirmed.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::live::{Stage, TaskKey};
+use super::settle::Retry;
+use super::{Dispatcher, Event};
+use crate::executor::pipeline_run;
+use crate::executor::{SubmitError, Submitted};
+use crate::job::JobRef;
+use crate::store::Commit;
+use crate::task::{LogSize, Outcome, Phase};
+
+/// The wait before an executor that had no room is asked again; doubled each time.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_millis(500);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+
+impl Dispatcher {
+    /// The claims of these tasks are on disk: only now may the executor hear of them.
+    pub(super) fn claimed(&mut self, keys: &[TaskKey], now: Timestamp) {
+        for key in keys {
+            let Some(live) = self.live.get(key) else { continue };
+            if live.stage != Stage::Claiming {
+                continue;
+            }
+            let (phase, not_before, job) = (live.task.phase, live.task.not_before, live.task.job_ref());
+            if phase == Phase::Pending {
+                self.make_ready(key);
+                continue;
+            }
+            self.live.set_stage(key, Stage::Waiting);
+            match (not_before, job) {
+                (Some(due), _) if due > now => self.arm_task(key, due),
+                (Some(_), _) => self.task_due(key),
+                (None, Some(job)) => self.release_waiting(&job),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// A timer of a task has come: a retry is due, or the executor is asked again.
+    pub(super) fn task_due(&mut self, key: &TaskKey) {
+        match self.live.get(key).map(|live| live.stage) {
+            Some(Stage::Waiting | Stage::Held { .. }) => self.make_ready(key),
+            _ => {}
+        }
+    }
+
+    /// Lets the oldest waiting run of a job go on once no older run is active.
+    pub(super) fn release_waiting(&mut self, job: &JobRef) {
+        let Some(oldest) = self.live.of_job(job).first().copied() else { return };
+        let key = TaskKey { app: job.app.clone(), id: oldest };
+        let waits = self
+            .live
+            .get(&key)
+            .is_some_and(|live| live.stage == Stage::Waiting && live.task.not_before.is_none());
+        if waits {
+            self.make_ready(&key);
+        }
+    }
+
+    fn make_ready(&mut self, key: &TaskKey) {
+        let Some(task) = self.live.task_mut(key) else { return };
+        if task.phase == Phase::Queued {
+            task.phase = Phase::Pending;
+            let mut commit = Commit::new();
+            commit.update_task(task);
+            self.store.commit_later(commit);
+        }
+        self.live.set_stage(key, Stage::Ready);
+        self.ready.push_back(key.clone());
+    }
+
+    /// Submits what is ready while the executor has room.
+    pub(super) fn pump(&mut self, now: Timestamp) {
+        while self.live.at_executor() < self.executor.capacity() {
+            let Some(key) = self.ready.pop_front() else { return };
+            if self.live.get(&key).is_some_and(|live| live.stage == Stage::Ready) {
+                self.submit(&key, now);
+            }
+        }
+    }
+
+    fn submit(&mut self, key: &TaskKey, now: Timestamp) {
+        let Some(live) = self.live.get(key) else { return };
+        let task = live.task.clone();
+        if self.is_past_deadline(&task, now) {
+            let message = "it could not start before its start_deadline".to_owned();
+            self.finish(key, refusal("StartDeadlineExceeded", message, now), Retry::Never, now);
+            return;
+        }
+        let previous_success = task.job_ref().and_then(|job| self.previous_success(&job));
+        self.live.set_stage(key, Stage::Submitting);
+        let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
+        self.calls.push(Box::pin(async move {
+            let result = match pipeline_run::submission(&config, &task, previous_success) {
+                Ok(submission) => executor.submit(submission).await,
+                Err(error) => {
+                    Err(SubmitError::Refused { reason: "InvalidTask".to_owned(), message: error.to_string() })
+                }
+            };
+            Event::SubmitDone(key, result)
+        }));
+    }
+
+    fn is_past_deadline(&self, task: &crate::task::Task, now: Timestamp) -> bool {
+        let (Some(job), Some(schedule), Some(slot)) = (task.job_ref(), &task.schedule, task.scheduled) else {
+            return false;
+        };
+        if task.attempt > 1 {
+            return false;
+        }
+        let entry = self.table.place(&job, schedule).and_then(|place| self.table.get(place));
+        entry
+            .and_then(|entry| entry.schedule.start_deadline)
+            .is_some_and(|deadline| now.duration_since(slot) > deadline)
+    }
+
+    /// What the executor said to a submission.
+    pub(super) fn submitted(
+        &mut self,
+        key: &TaskKey,
+        result: Result<Submitted, SubmitError>,
+        now: Timestamp,
+    ) {
+        let Some(live) = self.live.get(key) else { return };
+        let (app, task) = (live.task.app.clone(), live.task.name.clone());
+        match result {
+            Ok(Submitted::Created) => self.confirm(key),
+            Ok(Submitted::Adopted { id }) => {
+                tracing::info!(%app, %task, "the executor had this task already; it is adopted");
+                let key = self.rename(key, id);
+                self.confirm(&key);
+                self.look(&key);
+            }
+            Err(SubmitError::Refused { reason, message }) => {
+                tracing::warn!(%app, %task, reason, message, "the executor refused a task");
+                self.finish(key, refusal(&reason, message, now), Retry::Never, now);
+            }
+            Err(SubmitError::Unavailable { message }) => self.hold(key, &message, true, now),
+            Err(SubmitError::Unknown { message }) => self.hold(key, &message, false, now),
+        }
+    }
+
+    fn confirm(&mut self, key: &TaskKey) {
+        self.live.set_stage(key, Stage::Confirmed);
+        let Some(task) = self.live.task_mut(key) else { return };
+        let terminating = task.terminating.is_some();
+        if task.phase.may_become(Phase::Submitted) {
+            task.phase = Phase::Submitted;
+            task.reason = None;
+            task.message = None;
+        }
+        let mut commit = Commit::new();
+        commit.update_task(task);
+        self.store.commit_later(commit);
+        if terminating {
+            self.cancel_at_executor(key);
+        }
+    }
+
+    /// The id on the object wins: the store was older than the executor.
+    fn rename(&mut self, key: &TaskKey, id: crate::task::TaskId) -> TaskKey {
+        let taken = TaskKey { app: key.app.clone(), id };
+        if *key == taken || self.live.get(&taken).is_some() {
+            return key.clone();
+        }
+        let Some(mut task) = self.live.remove(key) else { return key.clone() };
+        let mut commit = Commit::new();
+        commit.remove_task(&task);
+        task.id = id;
+        let counter = self.counters.entry(task.app.clone()).or_insert(id);
+        *counter = (*counter).max(id);
+        commit.create_task(&task);
+        self.store.commit_later(commit);
+        self.live.insert(task, Stage::Submitting)
+    }
+
+    /// The claim is held, and the executor asked again later, for as long as `hold` allows. A claim
+    /// whose create may have got through is never given up.
+    fn hold(&mut self, key: &TaskKey, message: &str, surely_not_created: bool, now: Timestamp) {
+        let Some(live) = self.live.get(key) else { return };
+        let (tries, since) = match live.stage {
+            Stage::Held { tries, since } => (tries + 1, since),
+            _ => (1, live.task.not_before.unwrap_or(live.task.created)),
+        };
+        let hold = self.config.settings.hold;
+        if surely_not_created && now.duration_since(since) > hold {
+            let message = format!("the executor could not be reached for {hold:#}: {message}");
+            self.finish(key, refusal("ExecutorUnavailable", message, now), Retry::Never, now);
+            return;
+        }
+        tracing::warn!(app = %key.app, task = %key.id, tries, message, "the executor did not take a task; it is held and asked again");
+        self.live.set_stage(key, Stage::Held { tries, since });
+        if let Some(task) = self.live.task_mut(key) {
+            task.reason = Some("Held".to_owned());
+            task.message = Some(message.to_owned());
+        }
+        let doubled = FIRST_WAIT * 2_i32.saturating_pow(tries.saturating_sub(1).min(16));
+        self.arm_task(key, now + doubled.min(LONGEST_WAIT));
+    }
+
+    /// Tells the executor of a durable intent to end a task, once it has the task.
+    pub(super) fn cancel_at_executor(&mut self, key: &TaskKey) {
+        let Some(live) = self.live.get(key).filter(|live| live.stage == Stage::Confirmed) else { return };
+        let (executor, name, key) = (Arc::clone(&self.executor), live.task.name.clone(), key.clone());
+        self.calls.push(Box::pin(async move {
+            let result = executor.cancel(&name).await;
+            Event::CancelDone(key, result)
+        }));
+    }
+}
+
+/// The end of a task that the executor never took.
+fn refusal(reason: &str, message: String, now: Timestamp) -> Outcome {
+    Outcome {
+        phase: Phase::Failed,
+        exit_code: None,
+        reason: reason.to_owned(),
+        message,
+        started: None,
+        finished: now,
+        log: LogSize::default(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Our own log and metrics.
+//!
+//! Log lines go to stderr, for people or as JSON; metrics are kept in process and rendered in
+//! Prometheus' text format. No credential ever reaches either: what is logged are names and numbers.
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Settings};
+
+/// Why our own log or metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The `log` setting is no filter.
+    #[error(
+        "`log = \"{filter}\"` is not a log filter: {message}\nhint: as in `info` or `info,tekcron::store=debug`"
+    )]
+    Filter {
+        /// What stands there.
+        filter: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Metrics could not be set up.
+    #[error("metrics cannot be recorded: {0}")]
+    Metrics(String),
+}
+
+/// Sends log lines to stderr from now on. Only the first call in a process has an effect.
+///
+/// # Errors
+/// [`TelemetryError::Filter`].
+pub fn log_to_stderr(settings: &Settings) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| TelemetryError::Filter {
+        filter: settings.log.clone(),
+        message: error.to_string(),
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second daemon in one process (a test) shares the first one's log.
+    let _ = match settings.log_format {
+        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+/// Records metrics from now on. Only the first call in a process installs the recorder; later ones
+/// render nothing.
+///
+/// # Errors
+/// [`TelemetryError::Metrics`].
+pub fn record_metrics() -> Result<PrometheusHandle, TelemetryError> {
+    let failed = |error: metrics_exporter_prometheus::BuildError| TelemetryError::Metrics(error.to_string());
+    let seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0];
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+        .map_err(failed)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    // A second daemon in one process (a test) shares the first one's recorder.
+    let _ = metrics::set_global_recorder(recorder);
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    metrics::describe_counter!("tekcron_slots_total", "Slots decided, by outcome");
+    metrics::describe_histogram!("tekcron_lateness_seconds", "From a slot's due time to its claim");
+    metrics::describe_counter!("tekcron_tasks_total", "Tasks ended, by phase");
+    metrics::describe_gauge!("tekcron_tasks_active", "Tasks that have not ended, by phase");
+    metrics::describe_histogram!("tekcron_commit_seconds", "Time of a group commit, to the end of its sync");
+    metrics::describe_counter!("tekcron_commits_total", "Commits made durable");
+    metrics::describe_gauge!("tekcron_next_fire_timestamp_seconds", "When the wheel wakes next, Unix time");
+    metrics::describe_gauge!("tekcron_store_bytes", "Size of the store on disk");
+    metrics::describe_counter!("tekcron_retention_removed_total", "Tasks removed by retention");
+    metrics::describe_counter!("tekcron_config_reloads_total", "Reloads of the config, by result");
+}
