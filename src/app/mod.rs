@@ -2,7 +2,7 @@
 //!
 //! An [`App`] has an image or a local directory, a command, env, service bindings and limits; it has
 //! no routes and no long-running process. Everything here is checked already: an [`App`] cannot hold
-//! a bad value. What a task finally sees of it is put together in [`env`].
+//! a bad value. What a task finally sees of it is put together in [`mod@env`].
 
 mod binding;
 mod command;

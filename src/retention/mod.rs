@@ -10,3 +10,6 @@ mod sweep;
 
 pub use self::policy::{LoggedTask, Plan, TaskSummary, is_due, plan, plan_logs};
 pub use self::sweep::{Failure, Records, RecordsError, Sweep, SweepReport};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The Tekton object that carries a task: `tekton.dev/v1` PipelineRun.
 //!
 //! [`PipelineRun`] is the part of the schema that tekcron writes and reads, typed; other fields of a
-//! cluster's answer are ignored. [`build`] makes one from App, job and task, purely; [`submission`] adds
+//! cluster's answer are ignored. [`build()`] makes one from App, job and task, purely; [`submission`] adds
 //! what an executor needs beside it, credentials among them. [`TaskMeta`] reads back whose object it is,
 //! and [`same_run`] says whether an object found under a name carries the run that was meant.
 //! [`resolve_env`] and [`resolve_command`] are what a cluster would do to the object before the process

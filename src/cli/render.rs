@@ -1,0 +1,146 @@
+//! `tekcron render`: the PipelineRun of an App or job, as it would be submitted. Needs no daemon, reads
+//! no credentials.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+
+use crate::app::AppName;
+use crate::config::Config;
+use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
+use crate::job::{JobName, JobRef};
+use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// What to render: APP, APP.JOB, or JOB where that is unique
+    #[arg(value_name = "APP[.JOB]")]
+    pub target: String,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RenderFormat,
+}
+
+/// How an object is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum RenderFormat {
+    /// YAML, as for `kubectl apply`.
+    #[default]
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// Why there is nothing to render.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// There is no such App or job.
+    #[error("expected an App or job, found neither called `{target}`{}", hint(nearest.as_deref()))]
+    Unknown {
+        /// What was asked for.
+        target: String,
+        /// The App or job of the nearest name.
+        nearest: Option<String>,
+    },
+    /// Several Apps have a job of that name.
+    #[error("expected one job, found several called `{target}`: {}", found.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        target: String,
+        /// The jobs.
+        found: Vec<String>,
+    },
+    /// It cannot become an object.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The object could not be written.
+    #[error("writing the object failed")]
+    Write(#[source] std::io::Error),
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Writes the object of `args.target` to `out`. What only a real run has is a placeholder: the task id is
+/// 0, and the name is that of no run.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn run(args: &RenderArgs, config: &Config, out: &mut dyn Write) -> Result<(), RenderError> {
+    let (app, job) = find(config, &args.target)?;
+    let run = pipeline_run::build(config, &placeholder(config, app, job), None)?;
+    let text =
+        written(&run, args.output).map_err(|error| RenderError::Write(std::io::Error::other(error)))?;
+    writeln!(out, "{}", text.trim_end()).map_err(RenderError::Write)
+}
+
+fn written(
+    run: &PipelineRun,
+    format: RenderFormat,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(match format {
+        RenderFormat::Yaml => serde_yaml_ng::to_string(run)?,
+        RenderFormat::Json => serde_json::to_string_pretty(run)?,
+    })
+}
+
+/// An App goes before a job of the same name.
+fn find(config: &Config, target: &str) -> Result<(AppName, Option<JobName>), RenderError> {
+    if let Some((app, _)) = config.apps.get_key_value(target) {
+        return Ok((app.clone(), None));
+    }
+    let jobs: Vec<JobRef> =
+        config.jobs().map(|(app, job)| JobRef::new(app.name.clone(), job.name.clone())).collect();
+    let named = |job: &&JobRef| job.to_string() == target || job.job.as_str() == target;
+    match jobs.iter().filter(named).collect::<Vec<_>>().as_slice() {
+        [job] => Ok((job.app.clone(), Some(job.job.clone()))),
+        [] => {
+            Err(RenderError::Unknown { target: target.to_owned(), nearest: nearest(config, &jobs, target) })
+        }
+        several => Err(RenderError::Ambiguous {
+            target: target.to_owned(),
+            found: several.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+fn nearest(config: &Config, jobs: &[JobRef], target: &str) -> Option<String> {
+    let names = config.apps.keys().map(ToString::to_string).chain(jobs.iter().map(ToString::to_string));
+    let rated = names.map(|name| (strsim::jaro_winkler(&name, target), name));
+    let near = rated.filter(|(likeness, _)| *likeness > 0.8);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+fn placeholder(config: &Config, app: AppName, job: Option<JobName>) -> Task {
+    let (instance, namespace) = (&config.settings.instance, &config.settings.namespace);
+    let identity = RunIdentity::Request("render");
+    Task {
+        id: TaskId(0),
+        name: TaskName::of(instance, namespace, &app, job.as_ref(), identity, 1),
+        display_name: job.as_ref().map_or_else(|| app.to_string(), ToString::to_string),
+        app,
+        job,
+        schedule: None,
+        scheduled: None,
+        ordinal: 0,
+        trigger: Trigger::Manual,
+        attempt: 1,
+        first_attempt: None,
+        request: None,
+        overrides: Overrides::default(),
+        generation: config.generation.clone(),
+        created: jiff::Timestamp::UNIX_EPOCH,
+        not_before: None,
+        started: None,
+        finished: None,
+        phase: Phase::Queued,
+        terminating: None,
+        logs_on_terminate: crate::app::LogsOnTerminate::default(),
+        reason: None,
+        message: None,
+        exit_code: None,
+        log: LogSize::default(),
+    }
+}
