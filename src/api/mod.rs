@@ -1,1 +1,4 @@
-//! The HTTP API: JSON over loopback, the one way in and out of a running daemon.
+//! The HTTP API: what people and programs see and ask for.
+mod stub;
+pub mod resources;
+pub use self::stub::*;

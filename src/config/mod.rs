@@ -5,12 +5,14 @@
 //! line, column and TOML path; the rest of the program only sees [`Config`].
 
 mod settings;
+mod stub;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::settings::{LogFormat, Settings, TlsFiles};
+pub use self::stub::{Problems, SettingsOverrides, fingerprint, load};
 use crate::app::{App, AppName, Service, ServiceName};
 use crate::job::{Job, JobRef};
 

@@ -5,19 +5,24 @@
 
 mod key;
 mod policy;
+mod stub;
 pub mod wheel;
 
 use jiff::SignedDuration;
 
 pub use self::key::{KeyError, ScheduleKey};
 pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
+pub use self::stub::{
+    Expression, ExpressionError, Missed, OverlapDecision, Recurrence, RecurrenceError, SlotRange, Zone, ZoneError, decide_overlap,
+    jitter, missed, tzdb_version,
+};
 
 /// One schedule of one job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// Its identity: never its position.
     pub key: ScheduleKey,
-    /// r
+    /// When it is due.
     pub recurrence: Recurrence,
     /// How late a slot may still start; no bound where unset.
     pub start_deadline: Option<SignedDuration>,

@@ -1,0 +1,254 @@
+//! What goes over the wire: JSON shapes of `/v1`, used by the server and by its client.
+//!
+//! Times are RFC 3339 UTC. Fields that have no value are `null`, never left out, so that a program
+//! can rely on every key.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items, in the listing's order.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<String>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskResource {
+    /// The App it runs on.
+    pub app: String,
+    /// Its number on that App.
+    pub id: TaskId,
+    /// Its name, and the PipelineRun's.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Its job as `APP.JOB`.
+    pub job: Option<String>,
+    /// The key of the schedule whose slot it runs.
+    pub schedule: Option<String>,
+    /// What made it.
+    pub trigger: Trigger,
+    /// 1, then one more for each retry.
+    pub attempt: u32,
+    /// The id of the first attempt, where this is a later one.
+    pub first_attempt: Option<TaskId>,
+    /// The nominal time of its slot.
+    pub scheduled: Option<Timestamp>,
+    /// When it was claimed.
+    pub created: Timestamp,
+    /// A retry does not start before this.
+    pub not_before: Option<Timestamp>,
+    /// When its process started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// When its end was asked for.
+    pub terminating: Option<Timestamp>,
+    /// One word for its state or end.
+    pub reason: Option<String>,
+    /// The same in a sentence.
+    pub message: Option<String>,
+    /// The exit code, where a process ended with one.
+    pub exit_code: Option<i32>,
+    /// The bytes of its log that are kept, and that were cut.
+    pub log: LogSize,
+}
+
+impl From<&Task> for TaskResource {
+    fn from(task: &Task) -> Self {
+        Self {
+            app: task.app.to_string(),
+            id: task.id,
+            name: task.name.to_string(),
+            display_name: task.display_name.clone(),
+            job: task.job_ref().map(|job| job.to_string()),
+            schedule: task.schedule.as_ref().map(ToString::to_string),
+            trigger: task.trigger,
+            attempt: task.attempt,
+            first_attempt: task.first_attempt,
+            scheduled: task.scheduled,
+            created: task.created,
+            not_before: task.not_before,
+            started: task.started,
+            finished: task.finished,
+            phase: task.phase,
+            terminating: task.terminating,
+            reason: task.reason.clone(),
+            message: task.message.clone(),
+            exit_code: task.exit_code,
+            log: task.log,
+        }
+    }
+}
+
+/// A request for a run: `POST /v1/apps/{app}/tasks` and `POST /v1/jobs/{job}/tasks`. What is unset
+/// comes from the job, then the App.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunBody {
+    /// A shell line, or an array that is executed as it is.
+    pub command: Option<CommandBody>,
+    /// What people will call it.
+    pub display_name: Option<String>,
+    /// Further environment.
+    pub env: BTreeMap<String, String>,
+    /// CPU, as in `500m` or `0.5`.
+    pub cpu: Option<String>,
+    /// Memory, as in `256M` or `256Mi`.
+    pub memory: Option<String>,
+    /// Disk, as in `1G` or `1Gi`.
+    pub disk: Option<String>,
+    /// Time-out, as in `90s` or `1h 30m`; `0` for none.
+    pub timeout: Option<String>,
+    /// Overlap policy of this run.
+    pub overlap: Option<String>,
+}
+
+/// A command on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CommandBody {
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// A program and its arguments.
+    Exec(Vec<String>),
+}
+
+/// What became of a wish to end a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminateResource {
+    /// How it went.
+    pub result: TerminateResult,
+    /// The task as it is now.
+    pub task: TaskResource,
+}
+
+/// How a wish to end a task went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TerminateResult {
+    /// The intent is on disk; the end follows.
+    Requested,
+    /// It had not started, and has ended.
+    Ended,
+    /// It had ended before; nothing was changed.
+    AlreadyEnded,
+}
+
+/// An App.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppResource {
+    /// The name.
+    pub name: String,
+    /// Container image.
+    pub image: Option<String>,
+    /// The directory that each task gets a copy of.
+    pub path: Option<String>,
+    /// The start command as one line.
+    pub command: Option<String>,
+    /// CPU limit, as in `500m`.
+    pub cpu: Option<String>,
+    /// Memory limit, as in `256Mi`.
+    pub memory: Option<String>,
+    /// Disk limit.
+    pub disk: Option<String>,
+    /// Time-out in seconds; none for no limit.
+    pub timeout_seconds: Option<i64>,
+    /// Names of its environment variables. Values may be private, and are not shown.
+    pub env: Vec<String>,
+    /// Names of bound services.
+    pub services: Vec<String>,
+    /// How many finished tasks are kept.
+    pub keep: u32,
+    /// Whether it has a lasting directory.
+    pub state: bool,
+    /// Its jobs.
+    pub jobs: Vec<JobResource>,
+    /// Its task that was claimed last.
+    pub last_task: Option<TaskResource>,
+    /// Limits that the executor cannot keep here, in words.
+    pub caveats: Vec<String>,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobResource {
+    /// `APP.JOB`.
+    pub name: String,
+    /// The App.
+    pub app: String,
+    /// The command as one line, the App's where it has none of its own.
+    pub command: Option<String>,
+    /// Its schedules.
+    pub schedules: Vec<ScheduleResource>,
+    /// Overlap policy.
+    pub overlap: String,
+    /// The earliest next slot of all schedules.
+    pub next: Option<Timestamp>,
+    /// Its task that was claimed last.
+    pub last_task: Option<TaskResource>,
+}
+
+/// A schedule of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleResource {
+    /// Its key within the job.
+    pub key: String,
+    /// The expression as it was written.
+    pub cron: String,
+    /// Time zone.
+    pub timezone: String,
+    /// How it meets daylight-saving transitions.
+    pub dst: String,
+    /// Catch-up policy.
+    pub catch_up: String,
+    /// Its next slot.
+    pub next: Option<Timestamp>,
+}
+
+/// A row of the slot ledger: one slot, or neighbours that ended alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotResource {
+    /// `APP.JOB`.
+    pub job: String,
+    /// Key of the schedule.
+    pub schedule: String,
+    /// The first slot.
+    pub first: Timestamp,
+    /// The last slot.
+    pub last: Timestamp,
+    /// `ran`, `caught-up`, `skipped` or `missed`.
+    pub outcome: String,
+    /// Why it was skipped, in words.
+    pub reason: Option<String>,
+    /// The task, where one was claimed.
+    pub task: Option<TaskId>,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorEnvelope {
+    /// The error.
+    pub error: ErrorBody,
+}
+
+/// An error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// A word for programs, as in `not-found`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
