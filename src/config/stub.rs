@@ -20,3 +20,9 @@ pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problem
 pub fn fingerprint(dir: &Path) -> std::io::Result<String> {
     todo!()
 }
+impl Config {
+    /// From the text of a settings file and of App files: for tests.
+    pub fn from_toml(settings: &str, apps: &[&str]) -> Result<Self, Problems> {
+        todo!()
+    }
+}
