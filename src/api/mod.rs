@@ -1,4 +1,4 @@
 //! The HTTP API: what people and programs see and ask for.
-mod stub;
 pub mod resources;
+mod stub;
 pub use self::stub::*;
