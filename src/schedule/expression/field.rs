@@ -84,10 +84,13 @@ impl Field {
         if base.text == "*" {
             return Ok(self.cycle().collect());
         }
-        match base.split_once('-') {
-            Some((first, last)) => Ok(self.between(self.read_value(first)?, self.read_value(last)?)),
-            None => self.read_value(base).map(|value| vec![self.canonical(value)]),
+        let Some((first, last)) = base.split_once('-') else {
+            return Ok(vec![self.canonical(self.read_value(base)?)]);
+        };
+        if first.text.is_empty() || last.text.is_empty() || last.text.contains('-') {
+            return Err(self.no_value(base));
         }
+        Ok(self.between(self.read_value(first)?, self.read_value(last)?))
     }
 
     /// The values from one to another, around the end of the cycle where that is on the way.

@@ -40,6 +40,7 @@ impl Fields {
         };
         let (days, day_starred) = day_field(Field::Day, day)?;
         let (must_match_both, bare_weekday) = match weekday.strip_prefix('+') {
+            Some(rest) if rest.text.is_empty() => return Err(nothing_after_plus(weekday)),
             Some(rest) => (true, rest),
             None => (false, weekday),
         };
@@ -64,6 +65,11 @@ fn day_field(field: Field, piece: Piece<'_>) -> Result<(Values, bool), Expressio
         return Ok((field.all(), true));
     }
     Ok((field.read(piece)?, piece.text.starts_with('*')))
+}
+
+fn nothing_after_plus(plus: Piece<'_>) -> ExpressionError {
+    let message = format!("{}: expected a value after `+`, found nothing", Field::Weekday);
+    ExpressionError::new(plus.span(), message).with_hint("`+MON`")
 }
 
 fn wrong_count(text: Piece<'_>, words: &[Piece<'_>]) -> ExpressionError {
