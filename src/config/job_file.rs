@@ -117,7 +117,7 @@ fn schedule(table: Reader<'_>, job: Reader<'_>, cron: &Found<'_>) -> Option<(Sch
     let zone_table = either("timezone");
     let zone = match zone_table.get("timezone") {
         Some(_) => zone_table.parsed::<Zone>("timezone"),
-        None => Some(Zone::utc()),
+        None => Some("UTC".parse().expect("every database has it")),
     };
     let dst: DstMode = either("dst").parsed("dst").unwrap_or_default();
     let id = table.get("id").and_then(|id| id.parsed::<ScheduleKey>());
