@@ -3,11 +3,12 @@ use axum::extract::State;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
+use super::extract::NoParams;
 use super::failure::{Code, Failure};
 use super::service::Shared;
 
 /// `POST /v1/token/rotate`: a new token; the old one is dead when this is answered.
-pub(super) async fn rotate_token(State(serving): State<Shared>) -> Result<Json<Value>, Failure> {
+pub(super) async fn rotate_token(State(serving): State<Shared>, _: NoParams) -> Result<Json<Value>, Failure> {
     let token = serving.service.token.clone();
     let rotated = tokio::task::spawn_blocking(move || token.rotate()).await;
     match rotated {
@@ -21,7 +22,7 @@ pub(super) async fn rotate_token(State(serving): State<Shared>) -> Result<Json<V
 }
 
 /// `POST /v1/reload`: puts a changed configuration into effect.
-pub(super) async fn reload(State(serving): State<Shared>) -> Result<Json<Value>, Failure> {
+pub(super) async fn reload(State(serving): State<Shared>, _: NoParams) -> Result<Json<Value>, Failure> {
     let changed = serving.service.reloader.reload().await?;
     Ok(Json(json!({ "changed": changed, "generation": serving.config().generation })))
 }

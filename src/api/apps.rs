@@ -5,7 +5,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::extract::{Params, Segments};
+use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::page::{Binding, Limit};
 use super::resources::{AppResource, Page, TaskResource};
@@ -44,6 +44,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments(name): Segments<String>,
+    _: NoParams,
 ) -> Result<Json<AppResource>, Failure> {
     let (config, caveats) = (serving.config(), serving.service.executor.caveats());
     let app = lookup::app(&config, &name)?.clone();

@@ -43,6 +43,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// No query at all: what would be ignored is refused.
+pub(super) struct NoParams;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.uri.query() {
+            None | Some("") => Ok(Self),
+            Some(query) => {
+                Err(Failure::bad_request(format!("the query is wrong: expected none, found `{query}`")))
+            }
+        }
+    }
+}
+
 /// The body as JSON, whatever content type it claims; an empty one is `T`'s default.
 pub(super) struct Body<T>(pub(super) T);
 
@@ -53,6 +69,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state).await.map_err(|refusal| unread(&refusal))?;
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
+        }
+        // serde would take the fields in a row.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
     }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::extract::Params;
+use super::extract::{NoParams, Params};
 use super::failure::Failure;
 use super::service::{Serving, Shared};
 
@@ -16,7 +16,7 @@ pub(super) struct ReadyQuery {
 }
 
 /// `GET /livez`: the process answers.
-pub(super) async fn live() -> &'static str {
+pub(super) async fn live(_: NoParams) -> &'static str {
     "ok\n"
 }
 

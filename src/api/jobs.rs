@@ -3,7 +3,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::extract::{Params, Segments};
+use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
@@ -70,6 +70,7 @@ fn of_one_app<'a>(
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
+    _: NoParams,
 ) -> Result<Json<JobResource>, Failure> {
     let config = serving.config();
     let (app, job) = lookup::job(&config, &job)?;

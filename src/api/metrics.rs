@@ -3,6 +3,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use metrics::gauge;
 
+use super::extract::NoParams;
 use super::failure::Failure;
 use super::service::Shared;
 use crate::task::{Phase, Task};
@@ -11,7 +12,7 @@ use crate::task::{Phase, Task};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`.
-pub(super) async fn render(State(serving): State<Shared>) -> Result<impl IntoResponse, Failure> {
+pub(super) async fn render(State(serving): State<Shared>, _: NoParams) -> Result<impl IntoResponse, Failure> {
     let active = serving.scan(|store| store.active_tasks()).await?;
     for (phase, count) in by_phase(&active) {
         gauge!("tekcron_tasks_active", "phase" => phase.as_str()).set(count as f64);

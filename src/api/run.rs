@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use jiff::SignedDuration;
 
-use super::extract::{Body, Segments};
+use super::extract::{Body, NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::resources::{CommandBody, RunBody, TaskResource};
@@ -28,6 +28,7 @@ const LONGEST_TIMEOUT: SignedDuration = SignedDuration::from_hours(366 * 24);
 pub(super) async fn on_app(
     State(serving): State<Shared>,
     Segments(app): Segments<String>,
+    _: NoParams,
     headers: HeaderMap,
     Body(body): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {
@@ -39,6 +40,7 @@ pub(super) async fn on_app(
 pub(super) async fn of_job(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
+    _: NoParams,
     headers: HeaderMap,
     Body(body): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::extract::Segments;
+use super::extract::{NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::resources::{TaskResource, TerminateResource, TerminateResult};
@@ -14,13 +14,18 @@ type Answer = Result<Json<TerminateResource>, Failure>;
 pub(super) async fn by_id(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,
+    _: NoParams,
 ) -> Answer {
     let task = lookup::task(&serving, &app, &id)?;
     terminate(&serving, task).await
 }
 
 /// `POST /v1/tasks/{name}/terminate`.
-pub(super) async fn by_name(State(serving): State<Shared>, Segments(name): Segments<String>) -> Answer {
+pub(super) async fn by_name(
+    State(serving): State<Shared>,
+    Segments(name): Segments<String>,
+    _: NoParams,
+) -> Answer {
     let task = lookup::task_named(&serving, &name).await?;
     terminate(&serving, task).await
 }
