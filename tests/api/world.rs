@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -128,15 +129,17 @@ impl World {
         self.store.commit(commit).await.unwrap();
     }
 
-    /// Lets everything happen that can happen without time passing.
+    /// Lets everything happen that can happen without time passing. Other threads and the disk take the
+    /// time they take; only a hang is a failure.
     pub(crate) async fn until(&self, what: &str, mut wanted: impl FnMut() -> bool) {
-        for _ in 0..10_000_000 {
-            if wanted() {
-                return;
+        let waiting = async {
+            while !wanted() {
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+        };
+        if tokio::time::timeout(Duration::from_secs(120), waiting).await.is_err() {
+            panic!("never: {what}");
         }
-        panic!("never: {what}");
     }
 
     /// Waits until `count` wait for time to pass, beside the wheel.
