@@ -6,7 +6,7 @@
 //! tasks arrive.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::job::JobName;
 use crate::store::{Store, StoreError, Tasks};
 use crate::task::{Phase, Task, TaskId};
 
-/// The most records that one page is looked for in: a rare phase may take several short pages.
+/// A page that holds anything is looked for in no more records than these.
 const MOST_SCANNED: usize = 20_000;
 
 /// Which tasks are wanted.
@@ -41,6 +41,13 @@ pub(super) struct Position {
     id: TaskId,
 }
 
+impl Position {
+    fn of(task: &Task, no_later_than: i64) -> Self {
+        let claimed = task.created.as_microsecond().min(no_later_than);
+        Self { claimed, app: task.app.clone(), id: task.id }
+    }
+}
+
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
         let (claimed, id) = (self.claimed.cmp(&other.claimed), self.id.cmp(&other.id));
@@ -54,7 +61,8 @@ impl PartialOrd for Position {
     }
 }
 
-/// Up to `limit` tasks behind `after`, and the position behind which there may be more.
+/// Up to `limit` tasks behind `after`, and the position behind which there may be more. Where there may be
+/// more, there is at least one.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -65,11 +73,15 @@ pub(super) fn tasks(
     limit: usize,
     after: Option<&Position>,
 ) -> Result<(Vec<Task>, Option<Position>), StoreError> {
+    if filter.phase.is_some_and(|phase| !phase.is_terminal()) {
+        let apps = apps.into_iter().collect();
+        return active(store, &apps, filter, limit, after);
+    }
     let mut merged = Merged::new(store, apps, after)?;
     let (mut found, mut last) = (Vec::new(), None);
     for scanned in 0.. {
         let Some((position, task)) = merged.next()? else { return Ok((found, None)) };
-        if found.len() == limit || scanned == MOST_SCANNED {
+        if found.len() == limit || (scanned >= MOST_SCANNED && !found.is_empty()) {
             break;
         }
         if filter.takes(&task) {
@@ -78,6 +90,26 @@ pub(super) fn tasks(
         last = Some(position);
     }
     Ok((found, last))
+}
+
+/// The same of tasks that have not ended, which the store finds without looking at all the others.
+fn active(
+    store: &Store,
+    apps: &BTreeSet<AppName>,
+    filter: &Filter,
+    limit: usize,
+    after: Option<&Position>,
+) -> Result<(Vec<Task>, Option<Position>), StoreError> {
+    let tasks = store.active_tasks()?.into_iter();
+    let tasks = tasks.filter(|task| apps.contains(&task.app) && filter.takes(task));
+    let placed = tasks.map(|task| (Position::of(&task, i64::MAX), task));
+    let mut found: Vec<_> =
+        placed.filter(|(position, _)| after.is_none_or(|after| position < after)).collect();
+    found.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| more).map(|(position, _)| position.clone());
+    Ok((found.into_iter().map(|(_, task)| task).collect(), last))
 }
 
 /// The tasks of several Apps, merged.
@@ -127,8 +159,7 @@ impl Head {
 
 fn head(no_later_than: i64, mut rest: Tasks) -> Result<Option<Head>, StoreError> {
     let Some(task) = rest.next().transpose()? else { return Ok(None) };
-    let claimed = task.created.as_microsecond().min(no_later_than);
-    Ok(Some(Head { position: Position { claimed, app: task.app.clone(), id: task.id }, task, rest }))
+    Ok(Some(Head { position: Position::of(&task, no_later_than), task, rest }))
 }
 
 impl Ord for Head {

@@ -37,9 +37,15 @@ pub(super) async fn list(
     let begin = after.as_ref().map_or(from, |(first, _)| *first);
     let (limit, name) = (query.limit, job.to_string());
     let scan = serving.scan(move |store| {
-        let mut rows = store.slots(&job, None, begin..=to)?;
+        let behind = |row: &SlotRow| after.as_ref().is_none_or(|(first, key)| place(row) > (*first, key));
+        let mut rows = Vec::new();
+        // No page holds more of one schedule than it holds in all.
+        for schedule in store.slot_schedules(&job)? {
+            let of_schedule = store.slots_of(&job, &schedule, begin..=to);
+            let of_schedule = of_schedule.filter(|row| row.as_ref().map_or(true, behind));
+            rows.extend(of_schedule.take(limit.0 + 1).collect::<Result<Vec<_>, _>>()?);
+        }
         rows.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
-        rows.retain(|row| after.as_ref().is_none_or(|(first, key)| place(row) > (*first, key.as_str())));
         rows.truncate(limit.0 + 1);
         Ok(rows)
     });

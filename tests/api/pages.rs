@@ -91,6 +91,30 @@ async fn the_tasks_of_one_app_are_filtered_by_phase() {
 }
 
 #[tokio::test]
+async fn tasks_that_have_not_ended_are_found_among_many_that_have() {
+    let world = World::new();
+    let running = |id: u64| id % 5 == 0;
+    let mut expected = Vec::new();
+    for app in ["etl", "backup"] {
+        let tasks: Vec<_> = (1..=50)
+            .map(|id| {
+                let mut task = sample::task(app, id, at(1000 + id as i64));
+                task.phase = if running(id) { Phase::Running } else { Phase::Succeeded };
+                task
+            })
+            .collect();
+        world.record(&tasks).await;
+        expected.push((1..=50).rev().filter(|id| running(*id)).map(move |id| format!("{app}/{id}")));
+    }
+    let etl: Vec<_> = expected.remove(0).collect();
+    let both: Vec<_> = expected.remove(0).zip(&etl).flat_map(|(backup, etl)| [backup, etl.clone()]).collect();
+    assert_eq!(all(&world, "/v1/apps/etl/tasks?phase=running", async |_| {}).await.0, etl);
+    assert_eq!(all(&world, "/v1/tasks?phase=running", async |_| {}).await, (both, 3));
+    assert_eq!(all(&world, "/v1/jobs/etl.nightly/tasks?phase=running", async |_| {}).await.0.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_task_that_retention_removes_between_two_pages_takes_no_other_along() {
     let world = World::new();
     let tasks: Vec<_> = (1..=20).map(|id| sample::task("etl", id, at(id as i64))).collect();
