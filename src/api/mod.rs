@@ -1,4 +1,5 @@
 //! The HTTP API: what people and programs see and ask for.
-mod stub;
+pub mod client;
 pub mod resources;
+mod stub;
 pub use self::stub::*;
