@@ -10,7 +10,7 @@ use super::{
 
 /// A cron-style batch scheduler that accounts for every slot.
 #[derive(Debug, Parser)]
-#[command(name = "tekcron", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "tekcron", version, about, arg_required_else_help = true)]
 #[command(after_help = AFTER)]
 pub(super) struct Cli {
     #[command(flatten)]

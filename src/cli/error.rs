@@ -21,7 +21,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A task was run, and its end not seen.
-    #[error("lost sight of the task `{task}`, which goes on: {source}")]
+    #[error("lost sight of the task `{task}`: {source}\nhint: `tekcron task {task}` shows it")]
     LostSight {
         /// Its name.
         task: String,
@@ -87,6 +87,7 @@ impl CliError {
             Self::Output(error) | Self::Render(RenderError::Write(error)) => {
                 error.kind() == io::ErrorKind::BrokenPipe
             }
+            Self::LostSight { source, .. } => source.is_closed_pipe(),
             _ => false,
         }
     }
@@ -101,7 +102,7 @@ impl CliError {
         match self {
             Self::Connection(error) => error.exit_code(),
             Self::Client(error) => of_client(error),
-            Self::LostSight { source, .. } => source.exit_code(),
+            Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
             Self::Daemon(error) => of_daemon(error),
             Self::Config(_) => exit_code::USAGE,
             Self::Output(_) | Self::Program(_) | Self::Render(RenderError::Write(_)) => exit_code::IO,

@@ -20,7 +20,7 @@ pub const IO: u8 = 74;
 pub const NO_PERMISSION: u8 = 77;
 /// `--wait`: the task ran longer than its time-out.
 pub const TIMED_OUT: u8 = 124;
-/// `--wait`: the task ended, or never started, and has no exit code.
+/// `--wait`: the task ended, or never started, without an exit code; or its end was not seen.
 pub const NO_EXIT_CODE: u8 = 125;
 /// Ctrl-C.
 pub const INTERRUPTED: u8 = 130;

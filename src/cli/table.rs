@@ -82,7 +82,14 @@ mod tests {
         ];
         let items = ["a", "longer\u{1b}[2J\nname"];
         let now = Timestamp::UNIX_EPOCH;
-        insta::assert_snapshot!(listing(COLUMNS, &items, true, now), @"");
-        insta::assert_snapshot!(listing(COLUMNS, &items[..1], false, now), @"");
+        insta::assert_snapshot!(listing(COLUMNS, &items, true, now), @r"
+        Name              Length   Last
+        a                 1        -
+        longer [2J name   15       -
+        ");
+        insta::assert_snapshot!(listing(COLUMNS, &items[..1], false, now), @r"
+        Name   Last
+        a      -
+        ");
     }
 }

@@ -12,7 +12,7 @@ pub enum ClientError {
     #[error("expected a token of letters, digits, `-` and `_`, found other characters")]
     Token,
     /// Nobody answers there.
-    #[error("no tekcron answers at `{url}`: {message}")]
+    #[error("no tekcron answers at `{url}`: {message}\nhint: {}", hint_of_silence(message))]
     Unreachable {
         /// Where it was looked for.
         url: String,
@@ -58,6 +58,14 @@ impl ClientError {
 
 fn hint(hint: Option<&str>) -> String {
     hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
+}
+
+fn hint_of_silence(message: &str) -> &'static str {
+    if message.contains("certificate") {
+        "--ca FILE names the certificates to trust, and the host in the URL must be one of its names"
+    } else {
+        "start it with `tekcron serve`, or say where it is with --url or --data-dir"
+    }
 }
 
 /// The innermost cause: what the system said, without the layers above it.
