@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
@@ -58,7 +59,9 @@ impl Globals {
 pub(super) enum Verb {
     /// Run the service: fire schedules, run tasks, answer requests
     Serve(serve::ServeArgs),
-    // Verbs that need no service, `check`, `next` and `schema`, have their place here.
+    // `check` and `schema`, which need no service either, have their place here.
+    /// Show when an expression fires next
+    Next(NextArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted
     Render(RenderArgs),
     /// Run a task on an App

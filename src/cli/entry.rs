@@ -1,3 +1,4 @@
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -6,8 +7,8 @@ use super::args::{Cli, Verb};
 use super::error::CliError;
 use super::session::Session;
 use super::{
-    app, apps, completions, exit_code, job, job_history, jobs, logs, man, offline, output, reload, run_job,
-    run_task, serve, task, tasks, terminate_task, token,
+    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, output, reload,
+    run_job, run_task, serve, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -36,6 +37,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
     let session = Session::new(cli.globals);
     match cli.verb {
         Verb::Serve(args) => serve::run(&args, session)?,
+        Verb::Next(args) => next::run(&args, &*session.clock, &mut io::stdout().lock())?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),
         Verb::RunJob(args) => return online(run_job::run(args, &session)),

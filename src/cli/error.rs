@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 
 use super::connection::ConnectionError;
 use super::exit_code;
+use super::next::NextError;
 use super::render::RenderError;
 use crate::api::client::ClientError;
 use crate::config::Problems;
@@ -34,6 +35,9 @@ pub(super) enum CliError {
     /// The daemon did not start, or stopped.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// There is nothing to show of an expression.
+    #[error(transparent)]
+    Next(#[from] NextError),
     /// There is nothing to render.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -84,9 +88,9 @@ impl CliError {
     /// Whether stdout was closed by its reader, who has seen enough.
     pub(super) fn is_closed_pipe(&self) -> bool {
         match self {
-            Self::Output(error) | Self::Render(RenderError::Write(error)) => {
-                error.kind() == io::ErrorKind::BrokenPipe
-            }
+            Self::Output(error)
+            | Self::Next(NextError::Write(error))
+            | Self::Render(RenderError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::LostSight { source, .. } => source.is_closed_pipe(),
             _ => false,
         }
@@ -104,8 +108,11 @@ impl CliError {
             Self::Client(error) => of_client(error),
             Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
             Self::Daemon(error) => of_daemon(error),
-            Self::Config(_) => exit_code::USAGE,
-            Self::Output(_) | Self::Program(_) | Self::Render(RenderError::Write(_)) => exit_code::IO,
+            Self::Output(_)
+            | Self::Program(_)
+            | Self::Next(NextError::Write(_))
+            | Self::Render(RenderError::Write(_)) => exit_code::IO,
+            Self::Config(_) | Self::Next(_) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) => exit_code::UNAVAILABLE,
             Self::Render(_) | Self::NoApp { .. } | Self::NoTask { .. } | Self::OtherApp { .. } => {

@@ -19,6 +19,7 @@ mod job_history;
 mod jobs;
 mod logs;
 mod man;
+pub mod next;
 mod offline;
 mod output;
 mod reference;

@@ -42,7 +42,7 @@ pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// The most items to show
-    #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = limit, allow_negative_numbers = true)]
     pub(super) limit: usize,
 }
 

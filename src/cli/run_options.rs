@@ -13,22 +13,22 @@ use crate::schedule::Overlap;
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
     /// Shell line to run, in place of the configured command
-    #[arg(short, long, value_name = "LINE", value_parser = shell_line)]
+    #[arg(short, long, value_name = "LINE", value_parser = shell_line, allow_hyphen_values = true)]
     command: Option<String>,
     /// Display name of the task
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Memory limit, as in 256M or 1Gi
-    #[arg(short, long, value_name = "SIZE", value_parser = size)]
+    #[arg(short, long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     memory: Option<String>,
     /// Disk limit, as in 1G
-    #[arg(short = 'k', long, value_name = "SIZE", value_parser = size)]
+    #[arg(short = 'k', long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     disk: Option<String>,
     /// CPU limit in cores, as in 0.5 or 500m
-    #[arg(long, value_name = "CORES", value_parser = cores)]
+    #[arg(long, value_name = "CORES", value_parser = cores, allow_hyphen_values = true)]
     cpu_cores: Option<String>,
     /// How long it may run, as in 90s or 1h30m; 0 for no limit
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     timeout: Option<String>,
     /// Environment variable of this run; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]

@@ -15,7 +15,7 @@ pub(super) struct TaskArgs {
     #[arg(value_name = "NAME|APP", value_parser = reference::task_or_app)]
     name_or_app: String,
     /// The task's number on that App
-    #[arg(value_name = "ID", value_parser = reference::task_id)]
+    #[arg(value_name = "ID", value_parser = reference::task_id, allow_negative_numbers = true)]
     id: Option<TaskId>,
     #[command(flatten)]
     output: OutputArgs,

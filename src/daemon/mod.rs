@@ -70,7 +70,8 @@ pub async fn serve(
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
-    let address = listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
+    let address =
+        listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
     let local = LocalSettings {
         data_dir: settings.data_dir.clone(),
         max_children: settings.max_children,
@@ -90,7 +91,8 @@ pub async fn serve(
     let (timer, due_chores) = Timer::start().await?;
 
     let current = Arc::new(ArcSwap::new(Arc::clone(&config)));
-    let reloader = Reloader::new(options.config_dir, options.overrides, Arc::clone(&current), dispatch.clone());
+    let reloader =
+        Reloader::new(options.config_dir, options.overrides, Arc::clone(&current), dispatch.clone());
     let stop = signals.stop;
     let mut parts = Running::default();
     let stopping = stop.clone().cancelled_owned();
@@ -138,7 +140,11 @@ struct Running {
 }
 
 impl Running {
-    fn spawn(&mut self, name: &'static str, part: impl Future<Output = Result<(), DaemonError>> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        part: impl Future<Output = Result<(), DaemonError>> + Send + 'static,
+    ) {
         self.parts.spawn(async move { (name, part.await) });
     }
 

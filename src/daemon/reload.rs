@@ -55,7 +55,9 @@ impl Reloader {
     /// Reloads, and says in the log how it went.
     pub async fn reload_loudly(&self) {
         match self.reload().await {
-            Ok(true) => tracing::info!(generation = self.current.load().generation, "the config was reloaded"),
+            Ok(true) => {
+                tracing::info!(generation = self.current.load().generation, "the config was reloaded")
+            }
             Ok(false) => tracing::info!("the config is unchanged"),
             Err(error) => tracing::error!("{error}"),
         }

@@ -37,13 +37,13 @@ async fn names_are_one_a_line_with_their_kind() {
     let reply = Reply::page(&tasks(), None);
     insta::assert_snapshot!(listed(&["tasks", "-o", "name"], "GET /v1/tasks?limit=50", reply).await);
     let reply = Reply::page(&[job(), job_by_hand()], None);
-    insta::assert_snapshot!(listed(&["jobs", "-o", "name"], "GET /v1/jobs", reply).await, @r"
+    insta::assert_snapshot!(listed(&["jobs", "-o", "name"], "GET /v1/jobs?limit=50", reply).await, @r"
     job/etl.nightly
     job/etl.refill
     [0]
     ");
     let reply = Reply::page(&[app()], None);
-    insta::assert_snapshot!(listed(&["apps", "-o", "name"], "GET /v1/apps", reply).await, @r"
+    insta::assert_snapshot!(listed(&["apps", "-o", "name"], "GET /v1/apps?limit=50", reply).await, @r"
     app/etl
     [0]
     ");
@@ -68,12 +68,9 @@ async fn json_and_yaml_are_arrays_of_what_the_service_said() {
 #[tokio::test]
 async fn nothing_is_an_empty_array_and_a_word_to_people() {
     let none: [TaskResource; 0] = [];
-    for (format, expected) in [
-        ("json", "[]\n[0]"),
-        ("yaml", "[]\n[0]"),
-        ("name", "[0]"),
-        ("table", "! no tasks found\n[0]"),
-    ] {
+    for (format, expected) in
+        [("json", "[]\n[0]"), ("yaml", "[]\n[0]"), ("name", "[0]"), ("table", "! no tasks found\n[0]")]
+    {
         let reply = Reply::page(&none, None);
         assert_eq!(listed(&["tasks", "-o", format], "GET /v1/tasks?limit=50", reply).await, expected);
     }
@@ -101,8 +98,9 @@ async fn cursors_are_followed_up_to_the_limit_and_more_is_said_to_be_there() {
 #[tokio::test]
 async fn a_large_limit_is_asked_for_in_pages_that_the_service_allows() {
     let fake = Fake::start([
-        ("GET /v1/tasks?limit=1000&phase=failed", Reply::page(&[task(2)], Some("c"))),
-        ("GET /v1/tasks?limit=1000&phase=failed&cursor=c", Reply::page(&[task(1)], None)),
+        ("GET /v1/tasks?phase=failed&limit=1000", Reply::page(&[task(2)], Some("c"))),
+        ("GET /v1/tasks?phase=failed&limit=1000&cursor=c", Reply::page(&tasks()[..0], Some("d"))),
+        ("GET /v1/tasks?phase=failed&limit=1000&cursor=d", Reply::page(&[task(1)], None)),
     ])
     .await;
     let run = fake.run(&["tasks", "--limit", "5000", "--phase", "failed", "-o", "name"]).await;
@@ -112,8 +110,10 @@ async fn a_large_limit_is_asked_for_in_pages_that_the_service_allows() {
 
 #[tokio::test]
 async fn a_task_is_shown_by_name_and_by_app_and_id() {
-    let by_name = listed(&["task", "task/etl-x", "-o", "name"], "GET /v1/tasks/etl-x", Reply::ok(&task(7))).await;
-    let by_id = listed(&["task", "etl", "7", "-o", "name"], "GET /v1/apps/etl/tasks/7", Reply::ok(&task(7))).await;
+    let by_name =
+        listed(&["task", "task/etl-x", "-o", "name"], "GET /v1/tasks/etl-x", Reply::ok(&task(7))).await;
+    let by_id =
+        listed(&["task", "etl", "7", "-o", "name"], "GET /v1/apps/etl/tasks/7", Reply::ok(&task(7))).await;
     assert_eq!((by_name.as_str(), by_id), ("task/etl-nightly-abcdefghij07\n[0]", by_name.clone()));
 
     let retry = TaskResource {
@@ -141,7 +141,9 @@ fn without_stamps(text: &str) -> String {
 #[tokio::test]
 async fn jobs_are_listed_with_their_next_fire_and_last_end() {
     let jobs = [job(), job_by_hand()];
-    let text = listed(&["jobs", "etl", "-o", "wide"], "GET /v1/jobs?app=etl", Reply::page(&jobs, None)).await;
+    let text =
+        listed(&["jobs", "etl", "-o", "wide"], "GET /v1/jobs?app=etl&limit=50", Reply::page(&jobs, None))
+            .await;
     insta::assert_snapshot!(text);
 }
 
@@ -165,7 +167,7 @@ async fn the_history_of_a_job_tells_slots_and_attempts() {
 #[tokio::test]
 async fn apps_are_listed_and_one_is_shown_with_its_jobs() {
     let reply = Reply::page(&[app()], None);
-    insta::assert_snapshot!(listed(&["apps", "-o", "wide"], "GET /v1/apps", reply).await);
+    insta::assert_snapshot!(listed(&["apps", "-o", "wide"], "GET /v1/apps?limit=50", reply).await);
     let text = listed(&["app", "etl"], "GET /v1/apps/etl", Reply::ok(&app())).await;
     insta::assert_snapshot!(text);
     let fake = Fake::start([("GET /v1/apps/etl", Reply::ok(&app()))]).await;

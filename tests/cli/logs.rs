@@ -7,7 +7,9 @@ use crate::sample::task;
 
 #[tokio::test]
 async fn without_a_task_the_log_is_that_of_the_newest() {
-    for args in [["logs", "etl"].as_slice(), &["logs", "etl", "--task"], &["logs", "etl", "--task", "--recent"]] {
+    for args in
+        [["logs", "etl"].as_slice(), &["logs", "etl", "--task"], &["logs", "etl", "--task", "--recent"]]
+    {
         let fake = Fake::start([
             ("GET /v1/apps/etl/tasks?limit=1", Reply::page(&[task(9)], Some("c"))),
             ("GET /v1/apps/etl/tasks/9/logs", Reply::Text("one\ntwo\n")),
@@ -22,7 +24,8 @@ async fn without_a_task_the_log_is_that_of_the_newest() {
 async fn a_task_is_meant_by_number_or_by_name() {
     for (which, line) in [("7", "GET /v1/apps/etl/tasks/7"), ("task/etl-x", "GET /v1/tasks/etl-x")] {
         let log = "GET /v1/apps/etl/tasks/7/logs?tail=2&timestamps=true";
-        let fake = Fake::start([(line, Reply::ok(&task(7))), (log, Reply::Text("no newline at the end"))]).await;
+        let fake =
+            Fake::start([(line, Reply::ok(&task(7))), (log, Reply::Text("no newline at the end"))]).await;
         let run = fake.run(&["logs", "app/etl", "--task", which, "-n", "2", "--timestamps"]).await;
         fake.requests();
         assert_eq!((run.out.as_str(), run.code), ("no newline at the end", 0));

@@ -39,7 +39,10 @@ async fn an_answer_that_is_not_tekcrons_is_told_as_such() {
 async fn a_bad_new_configuration_is_reported_as_the_service_says() {
     let fake = Fake::start([
         ("POST /v1/reload", Reply::Json(200, serde_json::json!({ "changed": true, "generation": "c0ffee" }))),
-        ("POST /v1/reload", Reply::Json(200, serde_json::json!({ "changed": false, "generation": "c0ffee" }))),
+        (
+            "POST /v1/reload",
+            Reply::Json(200, serde_json::json!({ "changed": false, "generation": "c0ffee" })),
+        ),
         ("POST /v1/reload", Reply::error(409, "bad-config", "config/apps/etl.toml:3:1: unknown key", None)),
     ])
     .await;

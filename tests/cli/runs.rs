@@ -48,7 +48,8 @@ async fn a_run_whose_answer_breaks_off_is_sent_once_more_under_the_same_key() {
 #[tokio::test]
 async fn each_run_has_a_key_of_its_own_and_a_line_that_breaks_twice_is_an_error() {
     let line = "POST /v1/apps/etl/tasks";
-    let fake = Fake::start([(line, Reply::Broken), (line, Reply::Broken), (line, Reply::created(&queued(9)))]).await;
+    let fake =
+        Fake::start([(line, Reply::Broken), (line, Reply::Broken), (line, Reply::created(&queued(9)))]).await;
     let broken = fake.run(&["run-task", "etl"]).await;
     assert_eq!((broken.code, broken.out.as_str()), (69, ""), "{broken}");
     assert!(broken.err.starts_with("error: the connection to `http://127.0.0.1:"), "{broken}");

@@ -43,14 +43,14 @@ pub(crate) fn task(id: u64) -> TaskResource {
 }
 
 /// The same, but ended so.
-pub(crate) fn ended(id: u64, phase: Phase, exit_code: Option<i32>, reason: &str, message: &str) -> TaskResource {
-    TaskResource {
-        phase,
-        exit_code,
-        reason: Some(reason.into()),
-        message: Some(message.into()),
-        ..task(id)
-    }
+pub(crate) fn ended(
+    id: u64,
+    phase: Phase,
+    exit_code: Option<i32>,
+    reason: &str,
+    message: &str,
+) -> TaskResource {
+    TaskResource { phase, exit_code, reason: Some(reason.into()), message: Some(message.into()), ..task(id) }
 }
 
 /// One that was run by hand and waits for its turn.

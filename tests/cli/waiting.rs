@@ -78,7 +78,8 @@ async fn a_task_that_is_gone_leaves_no_exit_code() {
 async fn following_prints_the_log_alone_and_ends_as_the_task_did() {
     let (log, pieces) = mpsc::unbounded_channel();
     let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
-    let script = [(RUN, Reply::created(&queued(9))), (LOG, Reply::Stream(pieces)), (WAIT, Reply::ok(&failed))];
+    let script =
+        [(RUN, Reply::created(&queued(9))), (LOG, Reply::Stream(pieces)), (WAIT, Reply::ok(&failed))];
     let fake = Fake::start(script).await;
     let mut child = fake.command(&["run-task", "etl", "--follow"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -100,11 +101,16 @@ async fn a_log_that_breaks_off_does_not_end_the_wait() {
     let run = fake.run(&["run-task", "etl", "--follow"]).await;
     fake.requests();
     assert_eq!((run.code, run.out.as_str()), (0, ""), "{run}");
-    assert!(run.err.contains("the log broke off") && run.err.contains("`tekcron logs etl --task 9`"), "{run}");
+    assert!(
+        run.err.contains("the log broke off") && run.err.contains("`tekcron logs etl --task 9`"),
+        "{run}"
+    );
 }
 
 /// Waits until the program says that it waits.
-async fn until_it_waits(mut command: Command) -> (Child, tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) {
+async fn until_it_waits(
+    mut command: Command,
+) -> (Child, tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();

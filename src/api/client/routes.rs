@@ -196,7 +196,6 @@ impl Client {
             TasksOf::App(app) => self.url(&["v1", "apps", app, "tasks"]),
             TasksOf::Job(job) => self.url(&["v1", "jobs", job, "tasks"]),
         };
-        url.query_pairs_mut().append_pair("limit", &limit.clamp(1, PAGE).to_string());
         if let Some(phase) = phase {
             url.query_pairs_mut().append_pair("phase", phase.as_str());
         }
@@ -260,7 +259,6 @@ impl Client {
         limit: usize,
     ) -> Result<Listing<SlotResource>, ClientError> {
         let mut url = self.url(&["v1", "jobs", job, "slots"]);
-        url.query_pairs_mut().append_pair("limit", &limit.clamp(1, PAGE).to_string());
         for (key, bound) in [("from", query.from), ("to", query.to)] {
             if let Some(bound) = bound {
                 url.query_pairs_mut().append_pair(key, &bound.to_string());
@@ -296,19 +294,19 @@ impl Client {
     }
 
     /// Follows the cursors of `url` until `limit` items are there.
-    async fn list<T: DeserializeOwned>(&self, url: Url, limit: usize) -> Result<Listing<T>, ClientError> {
+    async fn list<T: DeserializeOwned>(&self, mut url: Url, limit: usize) -> Result<Listing<T>, ClientError> {
         let mut items = Vec::new();
+        url.query_pairs_mut().append_pair("limit", &limit.clamp(1, PAGE).to_string());
         let mut next = None::<String>;
         loop {
             let mut page_url = url.clone();
-            if let Some(cursor) = next {
-                page_url.query_pairs_mut().append_pair("cursor", &cursor);
+            if let Some(cursor) = &next {
+                page_url.query_pairs_mut().append_pair("cursor", cursor);
             }
             let page: Page<T> = self.json(self.get(page_url)).await?;
-            let got = page.items.len();
             items.extend(page.items);
-            // An empty page that promises another one would be asked for without end.
-            next = page.next.filter(|_| got > 0);
+            // A page may be empty and not the last; but one that leads to itself is.
+            next = page.next.filter(|cursor| next.as_ref() != Some(cursor));
             if next.is_none() || items.len() >= limit {
                 let more = next.is_some() || items.len() > limit;
                 items.truncate(limit);

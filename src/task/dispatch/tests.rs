@@ -190,27 +190,30 @@ impl World {
     }
 
     /// Lets time pass until `wanted` is true: the wheel sleeps on the manual clock in its own thread.
-    async fn pass_until(&self, what: &str, mut wanted: impl FnMut() -> bool) {
-        for _ in 0..100_000 {
-            if wanted() {
-                return;
-            }
+    async fn pass_until(&self, what: &str, wanted: impl FnMut() -> bool) {
+        let pass = || {
             if self.clock.sleepers() > 0 {
-                self.clock.advance(Duration::from_millis(50));
+                self.clock.advance(Duration::from_millis(250));
             }
-            tokio::task::yield_now().await;
-        }
-        panic!("never: {what}");
+        };
+        patiently(what, wanted, pass).await;
     }
 
     /// Lets everything happen that can happen without time passing.
-    async fn until(&self, what: &str, mut wanted: impl FnMut() -> bool) {
-        for _ in 0..1_000_000 {
-            if wanted() {
-                return;
-            }
+    async fn until(&self, what: &str, wanted: impl FnMut() -> bool) {
+        patiently(what, wanted, || ()).await;
+    }
+}
+
+/// Other threads and the disk take the time they take; only a hang is a failure.
+async fn patiently(what: &str, mut wanted: impl FnMut() -> bool, mut meanwhile: impl FnMut()) {
+    let waiting = async {
+        while !wanted() {
+            meanwhile();
             tokio::task::yield_now().await;
         }
+    };
+    if tokio::time::timeout(Duration::from_secs(120), waiting).await.is_err() {
         panic!("never: {what}");
     }
 }
