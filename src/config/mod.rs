@@ -1,18 +1,25 @@
 //! Configuration: TOML files in, checked values out.
 //!
-//! Three passes: `file` holds the shapes of the files, with unknown keys refused; `validate` turns
-//! them into [`Config`], whose types cannot hold a bad value, and reports *all* problems with file,
-//! line, column and TOML path; the rest of the program only sees [`Config`].
+//! Three passes: TOML becomes a tree with places; `reader` walks it, refuses unknown keys, and notes
+//! *all* problems with file, line, column and TOML path; what comes out is [`Config`], whose types
+//! cannot hold a bad value. The rest of the program only sees [`Config`].
 
+mod app_file;
+mod job_file;
+mod load;
+mod problem;
+mod reader;
 mod settings;
-mod stub;
+mod settings_file;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::load::{fingerprint, load};
+pub use self::problem::{Problem, Problems};
 pub use self::settings::{LogFormat, Settings, TlsFiles};
-pub use self::stub::{Problems, SettingsOverrides, fingerprint, load};
+pub use self::settings_file::SettingsOverrides;
 use crate::app::{App, AppName, Service, ServiceName};
 use crate::job::{Job, JobRef};
 
