@@ -1,0 +1,97 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::next::NextArgs;
+use super::render::RenderArgs;
+use super::{
+    app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
+    terminate_task, token,
+};
+
+/// A cron-style batch scheduler that accounts for every slot.
+#[derive(Debug, Parser)]
+#[command(name = "tekcron", version, about, arg_required_else_help = true)]
+#[command(after_help = AFTER)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) globals: Globals,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+const AFTER: &str = "\
+Environment:
+  TEKCRON_TOKEN  The token of the service; without it the file `token` in the data directory is read
+  Every option above that names a variable in brackets is also set by that variable; flags win.";
+
+/// What holds for every verb.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// Directory of the configuration
+    #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_CONFIG", hide_env_values = true)]
+    #[arg(default_value = "config")]
+    pub(super) config: PathBuf,
+    /// Data directory of the service; without it that of the configuration, or `data` beside that
+    #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_DATA_DIR", hide_env_values = true)]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Where the service is; without it the data directory is asked
+    #[arg(long, global = true, value_name = "URL", env = "TEKCRON_URL", hide_env_values = true)]
+    pub(super) url: Option<String>,
+    /// File that holds the service's token
+    #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_TOKEN_FILE", hide_env_values = true)]
+    pub(super) token_file: Option<PathBuf>,
+    /// Certificates (PEM) that the service's must be signed by, in place of the system's
+    #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_CA", hide_env_values = true)]
+    pub(super) ca: Option<PathBuf>,
+}
+
+impl Globals {
+    /// The URL that was named; a variable set to nothing names none.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the service: fire schedules, run tasks, answer requests
+    Serve(serve::ServeArgs),
+    // `check` and `schema`, which need no service either, have their place here.
+    /// Show when an expression fires next
+    Next(NextArgs),
+    /// Print the PipelineRun of an App or job, as it would be submitted
+    Render(RenderArgs),
+    /// Run a task on an App
+    RunTask(run_task::RunTaskArgs),
+    /// Run a job now
+    RunJob(run_job::RunJobArgs),
+    /// List tasks, newest first
+    Tasks(tasks::TasksArgs),
+    /// Show a task
+    Task(task::TaskArgs),
+    /// Terminate a task
+    TerminateTask(terminate_task::TerminateTaskArgs),
+    /// Print the log of a task
+    Logs(logs::LogsArgs),
+    /// List Apps
+    Apps(apps::AppsArgs),
+    /// Show an App and its jobs
+    App(app::AppArgs),
+    /// List jobs
+    Jobs(jobs::JobsArgs),
+    /// Show a job and its schedules
+    Job(job::JobArgs),
+    /// List the tasks of a job, newest first
+    JobHistory(job_history::JobHistoryArgs),
+    /// Manage the token that opens the service
+    Token(token::TokenArgs),
+    /// Make the service read its configuration again
+    Reload(reload::ReloadArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual, or write a page for each verb
+    Man(man::ManArgs),
+}
