@@ -2,12 +2,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::check::CheckArgs;
+use super::error::CliError;
 use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
     terminate_task, token,
 };
+use crate::config::SettingsOverrides;
 
 /// A cron-style batch scheduler that accounts for every slot.
 #[derive(Debug, Parser)]
@@ -54,12 +57,24 @@ impl Globals {
     }
 }
 
+impl Globals {
+    /// What environment and flags say over the settings file. Paths of both are relative to where they
+    /// are typed, not to the configuration.
+    pub(super) fn overrides(&self) -> Result<SettingsOverrides, CliError> {
+        let data_dir =
+            self.data_dir.as_deref().map(std::path::absolute).transpose().map_err(CliError::Start)?;
+        let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
+        Ok(SettingsOverrides { data_dir: data_dir.or(environment.data_dir.clone()), ..environment })
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Run the service: fire schedules, run tasks, answer requests
     Serve(serve::ServeArgs),
-    // `check` and `schema`, which need no service either, have their place here.
+    /// Say all that is wrong with the configuration
+    Check(CheckArgs),
     /// Show when an expression fires next
     Next(NextArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

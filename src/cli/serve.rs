@@ -4,7 +4,6 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -37,7 +36,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Serves until told to stop.
 pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
     let options = Options {
-        overrides: overrides(args, session.globals.data_dir.as_deref())?,
+        overrides: overrides(args, &session)?,
         config_dir: session.globals.config,
         shim: std::env::current_exe().map_err(CliError::Program)?,
     };
@@ -51,16 +50,9 @@ pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
     served
 }
 
-/// What environment and flags say over the file.
-fn overrides(args: &ServeArgs, data_dir: Option<&Path>) -> Result<SettingsOverrides, CliError> {
-    // Paths on the command line are relative to where it is typed, not to the configuration.
-    let data_dir = data_dir.map(std::path::absolute).transpose().map_err(CliError::Start)?;
-    let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
-    Ok(SettingsOverrides {
-        data_dir: data_dir.or(environment.data_dir.clone()),
-        listen: args.listen.or(environment.listen),
-        ..environment
-    })
+fn overrides(args: &ServeArgs, session: &Session) -> Result<SettingsOverrides, CliError> {
+    let overrides = session.globals.overrides()?;
+    Ok(SettingsOverrides { listen: args.listen.or(overrides.listen), ..overrides })
 }
 
 fn announce(banner: &Banner) {
