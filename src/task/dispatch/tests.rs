@@ -169,7 +169,7 @@ impl World {
 
     fn begin(&self) -> Life {
         let clock: SharedClock = self.clock.clone();
-        let store = Store::open(self.dir.path(), Arc::clone(&clock)).unwrap();
+        let store = open_patiently(self.dir.path(), &clock);
         let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).unwrap();
         let parts = Parts {
             store: store.clone(),
@@ -216,6 +216,17 @@ impl World {
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             panic!("never: {what}");
+        }
+    }
+}
+
+/// sled's own threads may hold the lock for a moment after the last handle has gone. In life there is a
+/// process's end between.
+fn open_patiently(dir: &std::path::Path, clock: &SharedClock) -> Store {
+    loop {
+        match Store::open(dir, Arc::clone(clock)) {
+            Err(StoreError::InUse { .. }) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
         }
     }
 }
