@@ -9,5 +9,5 @@ mod missed;
 mod next;
 mod refusals;
 mod sample;
-// mod second_opinion;
+mod second_opinion;
 mod zones;

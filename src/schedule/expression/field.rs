@@ -67,14 +67,14 @@ impl Field {
     /// Reads `*`, a value, or a range, the latter two with or without a step.
     fn read_item(self, item: Piece<'_>) -> Result<Vec<u8>, ExpressionError> {
         refused::form(self, item)?;
-        let (base, step) = match item.split_once('/') {
-            Some((base, step)) => (base, Some(step)),
-            None => (item, None),
-        };
+        let Some((base, step)) = item.split_once('/') else { return self.read_base(item) };
+        if base.text.is_empty() {
+            return Err(self.step_without_range(item, "*".to_owned(), step));
+        }
         let values = self.read_base(base)?;
-        let Some(step) = step else { return Ok(values) };
         if values.len() == 1 && !base.text.contains('-') {
-            return Err(self.step_without_range(item, base, step));
+            let range = format!("{}-{}", base.text, self.last_like(base));
+            return Err(self.step_without_range(item, range, step));
         }
         let step = self.read_step(item, step, values[0])?;
         Ok(values.into_iter().step_by(step).collect())
@@ -194,14 +194,18 @@ impl Field {
         self.names().iter().find(spelt_out).or_else(|| self.names().iter().find(one_off)).copied()
     }
 
-    fn step_without_range(self, item: Piece<'_>, base: Piece<'_>, step: Piece<'_>) -> ExpressionError {
-        let last = match self {
-            Self::Weekday if base.text.starts_with(|c: char| c.is_ascii_alphabetic()) => "SAT".to_owned(),
+    /// The last value, written as `value` is: by name or by number.
+    fn last_like(self, value: Piece<'_>) -> String {
+        let named = value.text.starts_with(|c: char| c.is_ascii_alphabetic());
+        match self.names() {
+            [.., last] if named => (*last).to_owned(),
             _ => self.cycle().end().to_string(),
-        };
+        }
+    }
+
+    fn step_without_range(self, item: Piece<'_>, range: String, step: Piece<'_>) -> ExpressionError {
         let message = format!("{self}: expected `*` or a range before `/`, found `{}`", item.text);
-        let (base, step) = (base.text, step.text);
-        ExpressionError::new(item.span(), message).with_hint(format!("`{base}-{last}/{step}`"))
+        ExpressionError::new(item.span(), message).with_hint(format!("`{range}/{}`", step.text))
     }
 
     fn empty_item(self, list: Piece<'_>) -> ExpressionError {
