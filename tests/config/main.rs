@@ -1,0 +1,7 @@
+//! The configuration, as its author meets it: what is accepted, and what is said about the rest.
+
+mod harness;
+mod precedence;
+mod problems;
+mod screens;
+mod values;
