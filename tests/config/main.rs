@@ -3,5 +3,6 @@
 mod harness;
 mod precedence;
 mod problems;
+mod schema;
 mod screens;
 mod values;
