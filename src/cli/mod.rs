@@ -29,6 +29,7 @@ pub mod render;
 mod run_job;
 mod run_options;
 mod run_task;
+pub mod schema;
 mod serve;
 mod session;
 mod table;
