@@ -37,7 +37,8 @@ async fn the_environment_is_clean() {
     assert_eq!(env["HOME"], world.task_dir(&name).join("work").to_str().unwrap());
     assert!(env["PATH"].contains("/usr/bin"));
     assert_eq!(env["CF_INSTANCE_ADDR"], "127.0.0.1:8080");
-    let ours = |name: &str| ["TEKCRON_", "CF_INSTANCE_", "VCAP_"].iter().any(|prefix| name.starts_with(prefix));
+    let ours =
+        |name: &str| ["TEKCRON_", "CF_INSTANCE_", "VCAP_"].iter().any(|prefix| name.starts_with(prefix));
     let others: Vec<&&str> = env.keys().filter(|name| !ours(name)).collect();
     assert_eq!(others, [&"HOME", &"INSTANCE_GUID", &"LANG", &"PATH", &"STAGE", &"dotted.name"]);
 }
@@ -57,7 +58,8 @@ async fn each_execution_has_an_id_of_its_own() {
 #[tokio::test]
 async fn it_reads_nothing_and_has_no_terminal() {
     let mut world = World::new();
-    let (name, outcome) = world.run("cat; (: </dev/tty) 2>/dev/null && echo terminal; ls /proc/self/fd | wc -l").await;
+    let (name, outcome) =
+        world.run("cat; (: </dev/tty) 2>/dev/null && echo terminal; ls /proc/self/fd | wc -l").await;
     assert_eq!(outcome.exit_code, Some(0), "{outcome:?}");
     // Three streams and the directory that `ls` reads.
     assert_eq!(world.log(&name).await, "4\n");
@@ -69,7 +71,10 @@ async fn a_program_that_is_not_there_is_said_to_be_so() {
     let (_, outcome) = world.run_to_end(exec(["no-such-program", "x"])).await;
     assert_eq!((outcome.phase, outcome.exit_code), (Phase::Failed, None));
     assert_eq!((outcome.reason.as_str(), outcome.started), ("StartError", None));
-    assert!(outcome.message.starts_with("`no-such-program` was not found in PATH, which is `/"), "{outcome:?}");
+    assert!(
+        outcome.message.starts_with("`no-such-program` was not found in PATH, which is `/"),
+        "{outcome:?}"
+    );
 
     let (_, outcome) = world.run_to_end(exec(["./run.sh"])).await;
     assert!(outcome.message.contains("was not found in the task's working directory"), "{outcome:?}");
@@ -132,5 +137,7 @@ fn assert_nowhere(dir: &std::path::Path, secret: &str) {
             assert!(!found, "{}", entry.path().display());
         }
     }
-    assert!(files > 0 || dir.ends_with("work") || std::fs::read_dir(dir).unwrap().count() == 0 || dir.is_dir());
+    assert!(
+        files > 0 || dir.ends_with("work") || std::fs::read_dir(dir).unwrap().count() == 0 || dir.is_dir()
+    );
 }

@@ -8,8 +8,7 @@ use tekcron::task::Phase;
 use crate::world::{World, eventually, shell, stat, with};
 
 fn with_timeout(line: &str, timeout: SignedDuration, grace: SignedDuration) -> Submission {
-    let submission =
-        with(Command::shell(line).unwrap(), |app| app.timeout = Timeout::After(timeout));
+    let submission = with(Command::shell(line).unwrap(), |app| app.timeout = Timeout::After(timeout));
     Submission { grace, ..submission }
 }
 
@@ -19,7 +18,13 @@ async fn exit_codes_and_signals_are_told_apart_and_explained() {
     for (line, phase, code, reason, message) in [
         ("true", Phase::Succeeded, 0, "Completed", "it ended with exit code 0"),
         ("exit 3", Phase::Failed, 3, "Error", "it ended with exit code 3"),
-        ("nosuch", Phase::Failed, 127, "Error", "it ended with exit code 127, by which a shell says that a command was not found"),
+        (
+            "nosuch",
+            Phase::Failed,
+            127,
+            "Error",
+            "it ended with exit code 127, by which a shell says that a command was not found",
+        ),
         ("kill -SEGV $$", Phase::Failed, 139, "Error", "it was killed by SIGSEGV"),
     ] {
         let (_, outcome) = world.run(line).await;
@@ -39,8 +44,7 @@ fn pids(log: &str) -> Vec<i32> {
 #[tokio::test]
 async fn a_timeout_ends_grandchildren_that_will_not_listen() {
     let mut world = World::new();
-    let submission =
-        with_timeout(STUBBORN, SignedDuration::from_secs(2), SignedDuration::from_millis(300));
+    let submission = with_timeout(STUBBORN, SignedDuration::from_secs(2), SignedDuration::from_millis(300));
     let (name, outcome) = world.run_to_end(submission).await;
     assert_eq!((outcome.phase, outcome.exit_code), (Phase::TimedOut, None));
     assert_eq!(outcome.reason, "PipelineRunTimeout");
@@ -53,7 +57,8 @@ async fn a_timeout_ends_grandchildren_that_will_not_listen() {
 #[tokio::test]
 async fn a_terminated_task_may_clean_up_and_is_cancelled() {
     let mut world = World::new();
-    let name = world.submit(shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done")).await;
+    let name =
+        world.submit(shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done")).await;
     world.logged(&name, "ready").await;
     world.executor.cancel(&name).await.unwrap();
     // Repeated at once, and at the end.
@@ -61,7 +66,8 @@ async fn a_terminated_task_may_clean_up_and_is_cancelled() {
     let outcome = world.outcome(&name).await;
     assert_eq!((outcome.phase, outcome.exit_code), (Phase::Cancelled, None));
     assert_eq!((outcome.reason.as_str(), outcome.message.as_str()), ("Cancelled", "it was terminated"));
-    assert_eq!(world.log(&name).await, "ready\nbye\n");
+    // A shell may add how its child ended.
+    assert!(world.log(&name).await.starts_with("ready\nbye\n"));
     world.executor.cancel(&name).await.unwrap();
     assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(outcome));
 }
@@ -94,7 +100,8 @@ async fn terminating_an_ended_or_unknown_task_changes_nothing() {
 #[tokio::test]
 async fn what_a_command_leaves_running_ends_with_it() {
     let mut world = World::new();
-    let (name, outcome) = world.run("sleep 1000 & echo in $!; setsid sleep 1000 & sleep 0.2; echo out $!; exit 5").await;
+    let (name, outcome) =
+        world.run("sleep 1000 & echo in $!; setsid sleep 1000 & sleep 0.2; echo out $!; exit 5").await;
     assert_eq!(outcome.exit_code, Some(5));
     let pids = pids(&world.log(&name).await);
     assert_eq!(pids.len(), 2);
@@ -119,10 +126,11 @@ async fn memory_above_the_limit_ends_the_task_and_says_so() {
 #[tokio::test]
 async fn a_task_within_its_memory_is_left_alone() {
     let mut world = World::new();
-    let submission = with(Command::shell("sleep 0.5; head -c 8000000 /dev/zero | tail -c 1 >/dev/null").unwrap(), |app| {
-        app.resources.memory = Some("256Mi".parse().unwrap());
-        app.resources.cpu = Some("500m".parse().unwrap());
-    });
+    let submission =
+        with(Command::shell("sleep 0.5; head -c 8000000 /dev/zero | tail -c 1 >/dev/null").unwrap(), |app| {
+            app.resources.memory = Some("256Mi".parse().unwrap());
+            app.resources.cpu = Some("500m".parse().unwrap());
+        });
     assert_eq!(world.run_to_end(submission).await.1.exit_code, Some(0));
 }
 
@@ -149,7 +157,9 @@ fn processes_with(variable: &str, world: &World, name: &tekcron::task::TaskName)
     let started: serde_json::Value = serde_json::from_str(&started).unwrap();
     let mark = started["mark"].as_str().unwrap();
     assert!(mark.starts_with(variable));
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let all = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     all.filter(|pid: &i32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|line| line == mark.as_bytes())

@@ -13,7 +13,8 @@ use crate::world::{World, shell, within};
 #[tokio::test]
 async fn both_streams_are_kept_with_their_times() {
     let mut world = World::new();
-    let (name, outcome) = world.run("echo out; sleep 0.1; echo err >&2; sleep 0.1; printf 'no newline'").await;
+    let (name, outcome) =
+        world.run("echo out; sleep 0.1; echo err >&2; sleep 0.1; printf 'no newline'").await;
     assert_eq!(world.log(&name).await, "out\nerr\nno newline");
     assert!(outcome.log.kept > 0 && outcome.log.cut == 0, "{outcome:?}");
     let query = LogQuery { timestamps: true, ..LogQuery::default() };

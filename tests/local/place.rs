@@ -58,7 +58,8 @@ async fn what_cannot_be_copied_is_said_in_the_log() {
     rustix::fs::mkfifoat(rustix::fs::CWD, source.join("pipe"), rustix::fs::Mode::RWXU).unwrap();
     let (name, outcome) = world.run_to_end(Submission { source: Some(source.clone()), ..shell("ls") }).await;
     assert_eq!(outcome.exit_code, Some(0));
-    let expected = format!("[tekcron: `{}` was not copied, since it is a pipe]\n", source.join("pipe").display());
+    let expected =
+        format!("[tekcron: `{}` was not copied, since it is a pipe]\n", source.join("pipe").display());
     assert_eq!(world.log(&name).await, expected);
 }
 

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::process::{Command as Process, Stdio};
+use std::task::Poll;
 
+use rustix::process::{Flock, FlockType, Signal, fcntl_getlk, kill_process};
 use tekcron::executor::{Observed, Submitted};
 use tekcron::task::Phase;
 
-use crate::world::{World, eventually, name_of, shell, stat};
+use crate::world::{World, eventually, name_of, shell, stat, within};
 
 #[tokio::test]
 async fn a_task_outlives_the_daemon_and_its_end_is_observed() {
-    let mut world = World::new();
+    let world = World::new();
     let fifo = world.scratch().join("go");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
     let submission = shell(&format!("echo before; read -r line < {}; echo $line; exit 7", fifo.display()));
@@ -74,6 +76,80 @@ async fn a_directory_without_a_supervisor_in_which_nothing_ran_is_cleared_away()
     };
     let (_, outcome) = world.run_to_end(submission).await;
     assert_eq!(outcome.exit_code, Some(0));
+}
+
+#[tokio::test]
+async fn a_daemon_that_goes_while_it_submits_starts_nothing_twice() {
+    for polls in 0..12 {
+        let mut world = World::new();
+        let runs = world.scratch().join("runs");
+        let submission = shell(&format!("echo x >> {}", runs.display()));
+        let name = name_of(&submission);
+        {
+            let executor = std::sync::Arc::clone(&world.executor);
+            let mut submitting = executor.submit(submission.clone());
+            let mut left = polls;
+            // Dropped after so many polls, wherever it is by then.
+            within(std::future::poll_fn(|context| {
+                if left == 0 {
+                    return Poll::Ready(());
+                }
+                left -= 1;
+                submitting.as_mut().poll(context).map(drop)
+            }))
+            .await;
+        }
+        world = world.restart();
+        let answer = world.executor.submit(submission).await;
+        assert!(matches!(answer, Ok(Submitted::Created | Submitted::Adopted { .. })), "{polls}: {answer:?}");
+        eventually("it has ended", || world.task_dir(&name).join("exit").exists()).await;
+        assert_eq!(fs::read_to_string(runs).unwrap(), "x\n", "{polls}");
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_killed_at_any_moment_leaves_nothing_that_runs_unseen() {
+    let mut world = World::new();
+    let runs = world.scratch().join("runs");
+    fs::create_dir(&runs).unwrap();
+    let (mut nothing_ran, mut lost) = (0, 0);
+    for round in 0..60 {
+        let mark = runs.join(round.to_string());
+        let submission = shell(&format!("echo x >> {}; exec sleep 1000", mark.display()));
+        let name = world.submit(submission).await;
+        // Later from round to round; every other time not before the command may run.
+        let started = world.task_dir(&name).join("started");
+        while round % 2 == 1 && !started.exists() {
+            tokio::task::yield_now().await;
+        }
+        (0..round * 2000).for_each(|_| std::hint::spin_loop());
+        let lock = fs::File::open(world.task_dir(&name).join("lock")).unwrap();
+        let holder = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock)).unwrap().unwrap();
+        kill_process(holder.pid.unwrap(), Signal::KILL).unwrap();
+        let end = world.until(&name, |state| matches!(state, Observed::Finished(_) | Observed::Absent)).await;
+        match end {
+            Observed::Absent => {
+                nothing_ran += 1;
+                assert!(!mark.exists(), "round {round}");
+            }
+            Observed::Finished(outcome) => {
+                lost += 1;
+                assert_eq!(outcome.phase, Phase::Lost, "round {round}");
+            }
+            other => panic!("round {round}: {other:?}"),
+        }
+        assert_eq!(
+            world.executor.observe(&name).await.is_ok_and(|seen| seen == Observed::Absent),
+            !world.task_dir(&name).exists()
+        );
+    }
+    assert!(nothing_ran > 0 && lost > 0, "{nothing_ran} times nothing ran, {lost} times it was lost");
+    let sleeping = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let environment = fs::read(entry.unwrap().path().join("environ")).ok()?;
+        let home = format!("HOME={}", world.data().display());
+        environment.split(|byte| *byte == 0).any(|line| line.starts_with(home.as_bytes())).then_some(())
+    });
+    assert_eq!(sleeping.count(), 0);
 }
 
 #[tokio::test]

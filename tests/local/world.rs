@@ -14,9 +14,7 @@ use tekcron::config::{Config, LogFormat, Settings};
 use tekcron::executor::local::{LocalExecutor, LocalSettings};
 use tekcron::executor::pipeline_run::submission;
 use tekcron::executor::{Executor, LogQuery, Observation, Observed, Submission, Submitted};
-use tekcron::task::{
-    LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger,
-};
+use tekcron::task::{LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -88,12 +86,8 @@ impl World {
         }
     }
 
-    /// Waits until the task's command runs.
-    pub(crate) async fn running(&mut self, name: &TaskName) {
-        self.until(name, |state| matches!(state, Observed::Running { .. })).await;
-    }
-
-    async fn until(&mut self, name: &TaskName, wanted: impl Fn(&Observed) -> bool) -> Observed {
+    /// Waits until the task is seen in a state that is `wanted`.
+    pub(crate) async fn until(&mut self, name: &TaskName, wanted: impl Fn(&Observed) -> bool) -> Observed {
         let mut looked = 0;
         loop {
             let found = self.seen[looked..].iter().find(|seen| seen.name == *name && wanted(&seen.state));

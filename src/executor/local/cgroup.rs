@@ -20,7 +20,7 @@ pub(super) fn prepare() -> io::Result<Option<PathBuf>> {
     let own = fs::read_to_string("/proc/self/cgroup")?;
     let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Ok(None) };
     let own = Path::new(MOUNT).join(own);
-    let Some(base) = own.ancestors().take_while(|path| *path != Path::new(MOUNT)).find(is_delegated) else {
+    let Some(base) = own.ancestors().take_while(|path| path.starts_with(MOUNT)).find(is_delegated) else {
         return Ok(None);
     };
     if own == base {
@@ -35,9 +35,9 @@ pub(super) fn prepare() -> io::Result<Option<PathBuf>> {
 
 fn is_delegated(path: &&Path) -> bool {
     let mut value = [0; 8];
-    ["user.delegate", "trusted.delegate"]
-        .into_iter()
-        .any(|name| rustix::fs::getxattr(*path, name, &mut value).is_ok_and(|length| &value[..length] == b"1"))
+    ["user.delegate", "trusted.delegate"].into_iter().any(|name| {
+        rustix::fs::getxattr(*path, name, &mut value).is_ok_and(|length| &value[..length] == b"1")
+    })
 }
 
 /// The control group of one task.

@@ -81,10 +81,14 @@ impl LocalExecutor {
             let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
             created.map_err(|source| LocalError::Create { path: path.clone(), source })?;
         }
-        let tidied = place::leftovers(&tasks).and_then(|left| left.iter().try_for_each(|path| tree::remove(path)));
+        let tidied =
+            place::leftovers(&tasks).and_then(|left| left.iter().try_for_each(|path| tree::remove(path)));
         tidied.map_err(|source| LocalError::Tidy { path: tasks.clone(), source })?;
         let cgroup = cgroup::prepare().unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the delegated control group is of no use");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the delegated control group is of no use"
+            );
             None
         });
         let (send, receive) = mpsc::channel(OBSERVATIONS);
@@ -222,7 +226,9 @@ impl From<Standing> for Observed {
     fn from(standing: Standing) -> Self {
         match standing {
             Standing::Absent | Standing::Abandoned => Self::Absent,
-            Standing::Preparing => Self::Submitted { message: Some("its directory is being copied".to_owned()) },
+            Standing::Preparing => {
+                Self::Submitted { message: Some("its working directory is being made ready".to_owned()) }
+            }
             Standing::Running(started) | Standing::Orphaned(started) => Self::Running { started: started.at },
             Standing::Ended(outcome) => Self::Finished(outcome),
         }
@@ -236,7 +242,9 @@ fn caveats(cgroups: bool, lists_children: bool) -> Vec<String> {
         "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
         "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
     ];
-    let blind = ["this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended"];
+    let blind = [
+        "this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended",
+    ];
     let mut caveats: Vec<&str> = always.to_vec();
     if !cgroups {
         caveats.extend(without_cgroups);

@@ -27,7 +27,10 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const MARK: &str = "CF_INSTANCE_GUID";
 
 /// Takes the submission's object, once for its name.
-pub(super) async fn submit(executor: &LocalExecutor, submission: Submission) -> Result<Submitted, SubmitError> {
+pub(super) async fn submit(
+    executor: &LocalExecutor,
+    submission: Submission,
+) -> Result<Submitted, SubmitError> {
     let (meta, request) = prepare(executor, submission)?;
     if let Some(found) = found(executor, &meta, &request.run).await? {
         return Ok(found);
@@ -48,11 +51,14 @@ pub(super) async fn submit(executor: &LocalExecutor, submission: Submission) -> 
             Ok(Submitted::Created)
         }
         Ok(Report::Exists) => {
-            let gone = || SubmitError::Unavailable { message: "its name was taken, and is free again".to_owned() };
+            let gone =
+                || SubmitError::Unavailable { message: "its name was taken, and is free again".to_owned() };
             found(executor, &meta, &request.run).await?.ok_or_else(gone)
         }
         Ok(Report::Failed(message)) => Err(SubmitError::Unavailable { message }),
-        Err(error) => Err(SubmitError::Unknown { message: format!("its supervisor did not answer: {error}") }),
+        Err(error) => {
+            Err(SubmitError::Unknown { message: format!("its supervisor did not answer: {error}") })
+        }
     }
 }
 
@@ -68,7 +74,9 @@ async fn found(
         return Ok(None);
     }
     let reader = dir.clone();
-    let Some(theirs) = blocking(move || reader.read_run()).await.map_err(unreadable)? else { return Ok(None) };
+    let Some(theirs) = blocking(move || reader.read_run()).await.map_err(unreadable)? else {
+        return Ok(None);
+    };
     let id = same_run(&ours.metadata, &theirs.metadata).map_err(|mismatch| SubmitError::Refused {
         reason: "NameTaken".to_owned(),
         message: mismatch.to_string(),
@@ -84,11 +92,10 @@ fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<(TaskMeta
     let uid = run.metadata.uid.insert(uuid::Uuid::new_v4().to_string()).clone();
     let dir = executor.dir(&meta.name);
     let work = dir.work();
-    let state_dir = submission.state.then(|| executor.settings.data_dir.join("state").join(meta.app.as_str()));
-    let mut env = vec![
-        ("PATH".to_owned(), PATH.to_owned()),
-        ("HOME".to_owned(), work.to_string_lossy().into_owned()),
-    ];
+    let state_dir =
+        submission.state.then(|| executor.settings.data_dir.join("state").join(meta.app.as_str()));
+    let mut env =
+        vec![("PATH".to_owned(), PATH.to_owned()), ("HOME".to_owned(), work.to_string_lossy().into_owned())];
     env.extend(resolve_env(&run, &submission.secrets).map_err(invalid)?);
     if let Some(state_dir) = &state_dir {
         env.push((STATE_DIR.to_owned(), state_dir.to_string_lossy().into_owned()));
@@ -119,7 +126,8 @@ fn invalid(error: impl ToString) -> SubmitError {
 fn timeout(run: &PipelineRun) -> Result<Option<SignedDuration>, String> {
     let text = run.spec.timeouts.as_ref().and_then(|timeouts| timeouts.pipeline.as_deref());
     let Some(text) = text else { return Ok(None) };
-    let timeout: SignedDuration = text.parse().map_err(|error| format!("time-out `{text}` does not read: {error}"))?;
+    let timeout: SignedDuration =
+        text.parse().map_err(|error| format!("time-out `{text}` does not read: {error}"))?;
     Ok((!timeout.is_zero()).then_some(timeout))
 }
 

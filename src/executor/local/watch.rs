@@ -124,13 +124,13 @@ impl Watch {
         while waiting.try_join_next().is_some() {}
         waiting.spawn(async move {
             started.await;
-            shared.observe(&name, &dir).await;
+            shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
             if let Err(error) = shim.ended().await {
                 tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched; the next relist looks at it");
             }
             drop(room);
             locked(&shared.watched).remove(&name);
-            shared.observe(&name, &dir).await;
+            shared.observe(&name, &dir, |_| true).await;
         });
     }
 }
@@ -156,9 +156,11 @@ impl Shared {
         }
     }
 
-    async fn observe(self: &Arc<Self>, name: &TaskName, dir: &TaskDir) {
+    /// Looks at the task in `dir`, and tells of it where that is `news`.
+    async fn observe(self: &Arc<Self>, name: &TaskName, dir: &TaskDir, news: fn(&Standing) -> bool) {
         let (shared, dir) = (Arc::clone(self), dir.clone());
         match blocking(move || shared.settle(&dir)).await {
+            Ok(standing) if !news(&standing) => {}
             Ok(standing) => {
                 let observation = Observation { name: name.clone(), state: Observed::from(standing) };
                 // Nobody may listen any more.

@@ -73,7 +73,8 @@ impl Splitter {
 
 /// Appends a record to `records`.
 pub(super) fn write_record(records: &mut Vec<u8>, time: &str, stream: Stream, text: &[u8], ends: bool) {
-    for part in [time.as_bytes(), b" ", stream.as_str().as_bytes(), if ends { b" F " } else { b" P " }, text] {
+    for part in [time.as_bytes(), b" ", stream.as_str().as_bytes(), if ends { b" F " } else { b" P " }, text]
+    {
         records.extend_from_slice(part);
     }
     records.push(b'\n');
@@ -98,7 +99,8 @@ impl<'a> Record<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.splitn(4, |byte| *byte == b' ');
         let (time, stream, tag, text) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let stream = [Stream::Out, Stream::Err].into_iter().find(|known| known.as_str().as_bytes() == stream)?;
+        let stream =
+            [Stream::Out, Stream::Err].into_iter().find(|known| known.as_str().as_bytes() == stream)?;
         Some(Self { time, stream, ends: tag == b"F", text })
     }
 }
@@ -144,7 +146,10 @@ mod tests {
         write_record(&mut written, &time, Stream::Err, b"a  b\xff", true);
         assert_eq!(written, b"2026-12-01T02:00:00.500000000Z stderr F a  b\xff\n");
         let read = Record::parse(&written[..written.len() - 1]).unwrap();
-        assert_eq!(read, Record { time: time.as_bytes(), stream: Stream::Err, ends: true, text: b"a  b\xff" });
+        assert_eq!(
+            read,
+            Record { time: time.as_bytes(), stream: Stream::Err, ends: true, text: b"a  b\xff" }
+        );
         assert_eq!(Record::parse(b"2026 stdin F x"), None);
         assert_eq!(Record::parse(b"2026 stdout"), None);
     }

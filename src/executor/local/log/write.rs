@@ -112,7 +112,9 @@ impl LogWriter {
 
     fn next_segment(&mut self) {
         let is_head = self.open.is_none() && self.position == 0;
-        if self.tail.len() == TAIL && let Some(oldest) = self.tail.pop_front() {
+        if self.tail.len() == TAIL
+            && let Some(oldest) = self.tail.pop_front()
+        {
             // What cannot be removed makes the log longer than it should be, which is no reason to stop.
             let _ = fs::remove_file(oldest.path);
         }

@@ -74,7 +74,9 @@ fn in_words(code: i32) -> String {
         127 => ", by which a shell says that a command was not found",
         129..=192 => {
             let name = signal_name(code - 128);
-            return format!("it ended with exit code {code}, by which a shell says that a command was killed by {name}");
+            return format!(
+                "it ended with exit code {code}, by which a shell says that a command was killed by {name}"
+            );
         }
         _ => "",
     };
@@ -94,10 +96,37 @@ fn out_of_memory(used: Option<u64>, limit: Option<u64>) -> String {
 
 fn signal_name(signal: i32) -> String {
     const NAMES: [&str; 31] = [
-        "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
-        "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",
-        "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH",
-        "SIGIO", "SIGPWR", "SIGSYS",
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGILL",
+        "SIGTRAP",
+        "SIGABRT",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGSEGV",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGSTKFLT",
+        "SIGCHLD",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGXCPU",
+        "SIGXFSZ",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGWINCH",
+        "SIGIO",
+        "SIGPWR",
+        "SIGSYS",
     ];
     let known = usize::try_from(signal - 1).ok().and_then(|index| NAMES.get(index));
     known.map_or_else(|| format!("signal {signal}"), |name| (*name).to_owned())

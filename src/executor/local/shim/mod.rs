@@ -9,6 +9,7 @@
 //! Killed at any instruction, it leaves either nothing, or a directory without `started` and nothing that
 //! ran, or `started` and with it all that is needed to end what runs.
 
+mod descriptors;
 mod explain;
 mod family;
 mod gate;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> io::Result<()> {
+    descriptors::close_inherited()?;
     // Where it fails, this process leads a group and has a session already.
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
@@ -115,7 +117,8 @@ fn prepare(
 ) -> Result<(), Ending> {
     if let Some(state) = &request.state_dir {
         let created = fs::create_dir_all(state);
-        created.map_err(|error| Ending::NotStarted(format!("making `{}` failed: {error}", state.display())))?;
+        created
+            .map_err(|error| Ending::NotStarted(format!("making `{}` failed: {error}", state.display())))?;
     }
     let work = taken.dir.work();
     let Some(source) = &request.source else {
@@ -129,7 +132,9 @@ fn prepare(
             }
             Ok(())
         }
-        Err(CopyError::Stopped) => Err(Ending::Asked(supervisor.wants_end().expect("it stopped for a reason"))),
+        Err(CopyError::Stopped) => {
+            Err(Ending::Asked(supervisor.wants_end().expect("it stopped for a reason")))
+        }
         Err(error) => Err(Ending::NotStarted(error.to_string())),
     }
 }
