@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
@@ -9,7 +11,8 @@ use super::lookup;
 use super::page::{Binding, Limit};
 use super::resources::{Page, SlotResource};
 use super::service::Shared;
-use crate::store::{SlotOutcome, SlotRow};
+use crate::job::JobRef;
+use crate::store::{SlotOutcome, SlotRow, Store, StoreError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +24,7 @@ pub(super) struct ListQuery {
     to: Option<Timestamp>,
 }
 
-/// `GET /v1/jobs/{job}/slots`: oldest first, those that begin from `from` to `to`.
+/// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`, oldest first.
 pub(super) async fn list(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
@@ -33,24 +36,37 @@ pub(super) async fn list(
         return Err(Failure::bad_request(format!("expected `from` before `to`, found `{from}` and `{to}`")));
     }
     let binding = Binding::new(&["slots", &job.to_string(), &from.to_string(), &to.to_string()]);
-    let after: Option<(Timestamp, String)> = binding.position(query.cursor.as_deref())?;
-    let begin = after.as_ref().map_or(from, |(first, _)| *first);
+    let after = binding.position(query.cursor.as_deref())?;
     let (limit, name) = (query.limit, job.to_string());
-    let scan = serving.scan(move |store| {
-        let behind = |row: &SlotRow| after.as_ref().is_none_or(|(first, key)| place(row) > (*first, key));
-        let mut rows = Vec::new();
-        // No page holds more of one schedule than it holds in all.
-        for schedule in store.slot_schedules(&job)? {
-            let of_schedule = store.slots_of(&job, &schedule, begin..=to);
-            let of_schedule = of_schedule.filter(|row| row.as_ref().map_or(true, behind));
-            rows.extend(of_schedule.take(limit.0 + 1).collect::<Result<Vec<_>, _>>()?);
-        }
-        rows.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
-        rows.truncate(limit.0 + 1);
-        Ok(rows)
-    });
-    let rows = scan.await?.into_iter().map(|row| resource(&name, &row)).collect();
+    let rows = serving.scan(move |store| rows(store, &job, from..=to, limit.0 + 1, after.as_ref())).await?;
+    let rows = rows.iter().map(|row| resource(&name, row)).collect();
     Ok(Json(binding.page(rows, limit, |row: &SlotResource| (row.first, row.schedule.clone()))))
+}
+
+/// The first `count` rows behind `after`.
+fn rows(
+    store: &Store,
+    job: &JobRef,
+    range: RangeInclusive<Timestamp>,
+    count: usize,
+    after: Option<&(Timestamp, String)>,
+) -> Result<Vec<SlotRow>, StoreError> {
+    let (from, to) = range.into_inner();
+    let behind = |row: &SlotRow| after.is_none_or(|(first, key)| place(row) > (*first, key));
+    let mut rows = Vec::new();
+    for schedule in store.slot_schedules(job)? {
+        let before = store.slots_of(job, &schedule, Timestamp::MIN..=from).next_back().transpose()?;
+        // A row of several slots may begin before `from`.
+        let begin = before.filter(|row| row.last >= from).map_or(from, |row| row.first);
+        let begin = after.map_or(begin, |(first, _)| begin.max(*first));
+        let of_schedule = store.slots_of(job, &schedule, begin..=to);
+        let of_schedule = of_schedule.filter(|row| row.as_ref().map_or(true, behind));
+        // No page holds more of one schedule than it holds in all.
+        rows.extend(of_schedule.take(count).collect::<Result<Vec<_>, _>>()?);
+    }
+    rows.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
+    rows.truncate(count);
+    Ok(rows)
 }
 
 fn place(row: &SlotRow) -> (Timestamp, &str) {

@@ -124,7 +124,7 @@ impl Store {
         job: &JobRef,
         schedule: &ScheduleKey,
         range: RangeInclusive<Timestamp>,
-    ) -> impl Iterator<Item = Result<SlotRow, StoreError>> + use<> {
+    ) -> impl DoubleEndedIterator<Item = Result<SlotRow, StoreError>> + use<> {
         let (first, last) = range.into_inner();
         let rows = self.tree().range(key::slot(job, schedule, first)..=key::slot(job, schedule, last));
         rows.map(|row| slot_row(row.map_err(read_error)?))

@@ -1,5 +1,8 @@
 //! Who may ask what.
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use tekcron::api::{Access, routes};
@@ -151,6 +154,43 @@ async fn answers_are_neither_cached_nor_sniffed() {
         let answer = world.get(path).await;
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    world.end().await;
+}
+
+/// What is logged meanwhile, at every level.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn neither_token_nor_query_nor_body_is_in_our_log() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let world = World::new();
+    world.get("/v1/tasks?cursor=query-secret").await;
+    world.get("/v1/nothing/path-secret").await;
+    world.post("/v1/apps/etl/tasks", r#"{"env": {"KEY": "body-secret"}}"#).await;
+    let rotated = world.post("/v1/token/rotate", "").await.json();
+    let logged = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("a request was answered") && logged.contains("/v1/apps/{app}/tasks"), "{logged}");
+    let new = rotated["token"].as_str().unwrap();
+    for secret in [&world.token, new, "query-secret", "path-secret", "body-secret"] {
+        assert!(!logged.contains(secret), "{secret}\n{logged}");
     }
     world.end().await;
 }

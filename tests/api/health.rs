@@ -35,6 +35,10 @@ async fn metrics_hold_what_an_operator_watches() {
     for line in [
         "# TYPE tekcron_tasks_active gauge",
         "tekcron_tasks_active{phase=\"running\"} 0",
+        "tekcron_slots_total{outcome=\"skipped\"} 0",
+        "tekcron_tasks_total{phase=\"lost\"} 0",
+        "# TYPE tekcron_lateness_seconds histogram",
+        "tekcron_next_fire_timestamp_seconds 1767495600",
         "tekcron_commit_seconds_bucket",
         "tekcron_commits_total",
         "tekcron_oldest_waiting_seconds",

@@ -1,6 +1,8 @@
 //! The HTTP API: its router driven in process on a real store and dispatcher, with an executor that does
 //! as it is told; and the server itself on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
+
 mod access;
 mod bad_input;
 mod executor;
@@ -9,6 +11,7 @@ mod logs;
 mod names;
 mod pages;
 mod papers;
+mod reload;
 mod runs;
 mod sample;
 mod server;

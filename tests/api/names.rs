@@ -91,6 +91,13 @@ async fn an_app_and_a_job_are_shown_with_their_last_task_and_without_values_of_t
     assert_eq!(app["jobs"][1]["last_task"]["id"], 1);
     let job = world.get("/v1/jobs/weekly").await.json();
     assert_eq!(job["last_task"]["job"], "backup.weekly");
-    assert_eq!((&job["command"], &job["next"]), (&json!("tar cf /tmp/b.tar ."), &json!(null)));
+    assert_eq!(
+        (&job["command"], &job["next"]),
+        (&json!("tar cf /tmp/b.tar ."), &json!("2026-01-04T03:00:00Z"))
+    );
+    let schedule = &job["schedules"][0];
+    assert_eq!((&schedule["cron"], &schedule["timezone"]), (&json!("0 3 * * SUN"), &json!("Europe/London")));
+    assert_eq!((&schedule["dst"], &schedule["catch_up"]), (&json!("vixie"), &json!("latest")));
+    assert_eq!(world.get("/v1/jobs/etl.nightly").await.json()["next"], json!(null));
     world.end().await;
 }

@@ -75,10 +75,10 @@ async fn a_clock_that_was_set_back_loses_and_doubles_no_task() {
 #[tokio::test]
 async fn the_tasks_of_one_app_are_filtered_by_phase() {
     let world = World::new();
-    let tasks: Vec<_> = (1..=50)
+    let tasks: Vec<_> = (1..=50_u64)
         .map(|id| {
             let mut task = sample::task("etl", id, at(id as i64));
-            task.phase = if id % 5 == 0 { Phase::Failed } else { Phase::Succeeded };
+            task.phase = if id.is_multiple_of(5) { Phase::Failed } else { Phase::Succeeded };
             task
         })
         .collect();
@@ -93,10 +93,10 @@ async fn the_tasks_of_one_app_are_filtered_by_phase() {
 #[tokio::test]
 async fn tasks_that_have_not_ended_are_found_among_many_that_have() {
     let world = World::new();
-    let running = |id: u64| id % 5 == 0;
+    let running = |id: u64| id.is_multiple_of(5);
     let mut expected = Vec::new();
     for app in ["etl", "backup"] {
-        let tasks: Vec<_> = (1..=50)
+        let tasks: Vec<_> = (1..=50_u64)
             .map(|id| {
                 let mut task = sample::task(app, id, at(1000 + id as i64));
                 task.phase = if running(id) { Phase::Running } else { Phase::Succeeded };

@@ -22,3 +22,14 @@ fn the_page_lists_every_route_and_no_other() {
     served.sort();
     assert_eq!(listed, served);
 }
+
+#[test]
+fn the_page_lists_every_metric_that_is_described() {
+    let source = include_str!("../../src/telemetry.rs");
+    let names: Vec<_> =
+        source.split('"').filter(|text| text.starts_with("tekcron_") && !text.contains(' ')).collect();
+    assert!(names.len() > 10);
+    for name in names {
+        assert!(page().contains(&format!("`{name}")), "{name}");
+    }
+}

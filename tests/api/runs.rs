@@ -156,7 +156,7 @@ async fn a_stopping_service_takes_no_run_and_says_so() {
     let world = World::new();
     world.record(&[sample::task("etl", 1, world.now())]).await;
     world.stop.cancel();
-    world.until("the dispatcher has ended", || world.service.dispatch.ended().has_changed().is_err()).await;
+    world.until_dispatcher_ended().await;
     world.post(RUN, "{}").await.expect(503, "stopping", "stopping", "again");
     let answer = world.post("/v1/apps/etl/tasks/1/terminate", "").await;
     answer.expect(503, "stopping", "stopping", "again");

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{App, Command, LogsOnTerminate, Resources, Retention, Timeout};
 use tekcron::config::{Config, LogFormat, Settings};
 use tekcron::job::{Job, Retries};
-use tekcron::schedule::Overlap;
+use tekcron::schedule::{CatchUp, DstMode, Overlap, Recurrence, Schedule, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
-/// Two Apps with a job `nightly` each, one with a job `weekly`, and one without a start command.
+/// Two Apps with a job `nightly` each, run by hand; one of them with a job `weekly`, due on Sundays; and one
+/// without a start command.
 pub(crate) fn config(dir: &Path) -> Config {
     let apps = [
         app("backup", Some("tar cf /tmp/b.tar ."), &["nightly", "weekly"]),
@@ -74,9 +75,23 @@ fn job(name: &str) -> Job {
         env: BTreeMap::new(),
         resources: Resources::default(),
         timeout: None,
-        schedules: Vec::new(),
+        schedules: if name == "weekly" { vec![sundays()] } else { Vec::new() },
         overlap: Overlap::Allow,
         retries: Retries::default(),
+    }
+}
+
+fn sundays() -> Schedule {
+    let (expression, zone) = ("0 3 * * SUN", "Europe/London");
+    Schedule {
+        key: ScheduleKey::hashed(expression, zone, "vixie"),
+        recurrence: Recurrence::new(expression.parse().unwrap(), zone.parse().unwrap(), DstMode::Vixie)
+            .unwrap(),
+        start_deadline: None,
+        catch_up: CatchUp::Latest,
+        catch_up_window: None,
+        max_catch_up: 100,
+        jitter: SignedDuration::ZERO,
     }
 }
 

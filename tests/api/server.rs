@@ -146,7 +146,9 @@ async fn a_request_that_never_ends_is_cut_after_the_grace_period_and_not_before(
     let stuck = tokio::spawn(async move { ask(stream, "/v1/apps/etl/tasks/1/logs", &token).await });
     world.until("it is asked for", || !world.executor.asked.lock().unwrap().is_empty()).await;
     world.stop.cancel();
-    world.until_waiting(1).await;
+    world.until_dispatcher_ended().await;
+    // The wheel is gone with it: who waits now is the server.
+    world.until_waiting(0).await;
     assert!(!running.served.is_finished());
     world.clock.advance(std::time::Duration::from_secs(30));
     running.served.await.unwrap().unwrap();

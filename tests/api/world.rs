@@ -142,7 +142,12 @@ impl World {
         }
     }
 
-    /// Waits until `count` wait for time to pass, beside the wheel.
+    pub(crate) async fn until_dispatcher_ended(&self) {
+        let ended = || self.service.dispatch.ended().has_changed().is_err();
+        self.until("the dispatcher has ended", ended).await;
+    }
+
+    /// Waits until more than `count` wait for time to pass; the wheel is one as long as there is one.
     pub(crate) async fn until_waiting(&self, count: usize) {
         self.until("somebody waits", || self.clock.sleepers() > count).await;
     }
