@@ -1,5 +1,6 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf, absolute};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::next::NextArgs;
@@ -8,6 +9,7 @@ use super::{
     app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
     terminate_task, token,
 };
+use crate::config::SettingsOverrides;
 
 /// A cron-style batch scheduler that accounts for every slot.
 #[derive(Debug, Parser)]
@@ -23,35 +25,77 @@ pub(super) struct Cli {
 const AFTER: &str = "\
 Environment:
   TEKCRON_TOKEN  The token of the service; without it the file `token` in the data directory is read
-  Every option above that names a variable in brackets is also set by that variable; flags win.";
+  Options above that name a variable are set by it too; what is typed wins.";
 
-/// What holds for every verb.
+/// What holds for every verb. A variable that is set to nothing is as good as unset.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
     /// Directory of the configuration
     #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_CONFIG", hide_env_values = true)]
-    #[arg(default_value = "config")]
-    pub(super) config: PathBuf,
+    #[arg(default_value = DEFAULT_CONFIG, value_parser = path())]
+    config: PathBuf,
     /// Data directory of the service; without it that of the configuration, or `data` beside that
     #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_DATA_DIR", hide_env_values = true)]
-    pub(super) data_dir: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    data_dir: Option<PathBuf>,
     /// Where the service is; without it the data directory is asked
     #[arg(long, global = true, value_name = "URL", env = "TEKCRON_URL", hide_env_values = true)]
-    pub(super) url: Option<String>,
+    url: Option<String>,
     /// File that holds the service's token
     #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_TOKEN_FILE", hide_env_values = true)]
-    pub(super) token_file: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    token_file: Option<PathBuf>,
     /// Certificates (PEM) that the service's must be signed by, in place of the system's
     #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_CA", hide_env_values = true)]
-    pub(super) ca: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    ca: Option<PathBuf>,
+}
+
+const DEFAULT_CONFIG: &str = "config";
+
+/// Takes an empty path, where clap's own parser refuses it.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 impl Globals {
-    /// The URL that was named; a variable set to nothing names none.
+    /// The directory of the configuration.
+    pub(super) fn config(&self) -> &Path {
+        given(Some(&self.config)).unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
+    /// The data directory, where one was named.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        given(self.data_dir.as_ref())
+    }
+
+    /// The URL of the service, where one was named.
     pub(super) fn url(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.is_empty())
     }
+
+    /// The file of the token, where one was named.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        given(self.token_file.as_ref())
+    }
+
+    /// The file of the certificates to trust, where one was named.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        given(self.ca.as_ref())
+    }
+
+    /// What environment and flags say over the configuration's settings.
+    pub(super) fn overrides(&self) -> SettingsOverrides {
+        let mut overrides = SettingsOverrides::from_env(|name| std::env::var_os(name));
+        // A path that is typed is relative to where it is typed, not to the configuration.
+        overrides.data_dir = self.data_dir().map(|dir| absolute(dir).unwrap_or_else(|_| dir.to_owned()));
+        overrides
+    }
+}
+
+fn given(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// What to do.

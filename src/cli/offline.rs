@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::api::client::Listing;
 use crate::api::resources::{AppResource, JobResource, ScheduleResource};
 use crate::app::{App, Timeout};
-use crate::config::{self, Config, SettingsOverrides};
+use crate::config::{self, Config};
 use crate::job::{Job, JobRef};
 use crate::schedule::Schedule;
 
@@ -50,12 +50,12 @@ pub(super) fn jobs(
 }
 
 fn load(globals: &Globals) -> Result<Config, CliError> {
-    Ok(config::load(&globals.config, &SettingsOverrides::default())?)
+    Ok(config::load(globals.config(), &globals.overrides())?)
 }
 
 fn load_aloud(session: &Session) -> Result<Config, CliError> {
     let config = load(&session.globals)?;
-    say(&format!("no tekcron is running; this is what `{}` says", session.globals.config.display()));
+    say(&format!("no tekcron is running; this is what `{}` says", session.globals.config().display()));
     Ok(config)
 }
 

@@ -4,7 +4,6 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::error::CliError;
 use super::session::Session;
 use super::{exit_code, output};
-use crate::config::SettingsOverrides;
 use crate::daemon::{self, Banner, Options, Signals};
 
 /// How long threads that still write may take when all else has ended.
@@ -24,9 +22,8 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS:PORT", env = "TEKCRON_LISTEN", hide_env_values = true)]
-    #[arg(value_parser = address)]
+    /// Where to listen; port 0 takes any free one [env: TEKCRON_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 
@@ -36,9 +33,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until told to stop.
 pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
+    let mut overrides = session.globals.overrides();
+    overrides.listen = args.listen;
     let options = Options {
-        overrides: overrides(args, session.globals.data_dir.as_deref())?,
-        config_dir: session.globals.config,
+        config_dir: session.globals.config().to_owned(),
+        overrides,
         shim: std::env::current_exe().map_err(CliError::Program)?,
     };
     let runtime =
@@ -49,13 +48,6 @@ pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
-}
-
-/// What environment and flags say over the file.
-fn overrides(args: &ServeArgs, data_dir: Option<&Path>) -> Result<SettingsOverrides, CliError> {
-    // Paths on the command line are relative to where it is typed, not to the configuration.
-    let data_dir = data_dir.map(std::path::absolute).transpose().map_err(CliError::Start)?;
-    Ok(SettingsOverrides { data_dir, listen: args.listen })
 }
 
 fn announce(banner: &Banner) {
