@@ -73,5 +73,7 @@ fn describe() {
     metrics::describe_gauge!("tekcron_next_fire_timestamp_seconds", "When the wheel wakes next, Unix time");
     metrics::describe_gauge!("tekcron_store_bytes", "Size of the store on disk");
     metrics::describe_counter!("tekcron_retention_removed_total", "Tasks removed by retention");
+    metrics::describe_gauge!("tekcron_oldest_waiting_seconds", "Age of the oldest task that waits to start");
+    metrics::describe_counter!("tekcron_http_requests_total", "Requests answered, by route and status");
     metrics::describe_counter!("tekcron_config_reloads_total", "Reloads of the config, by result");
 }

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf, absolute};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use super::check::CheckArgs;
+use super::error::CliError;
 use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::{
@@ -84,18 +86,20 @@ impl Globals {
     pub(super) fn ca(&self) -> Option<&Path> {
         given(self.ca.as_ref())
     }
-
-    /// What environment and flags say over the configuration's settings.
-    pub(super) fn overrides(&self) -> SettingsOverrides {
-        let mut overrides = SettingsOverrides::from_env(|name| std::env::var_os(name));
-        // A path that is typed is relative to where it is typed, not to the configuration.
-        overrides.data_dir = self.data_dir().map(|dir| absolute(dir).unwrap_or_else(|_| dir.to_owned()));
-        overrides
-    }
 }
 
 fn given(path: Option<&PathBuf>) -> Option<&Path> {
     path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
+}
+
+impl Globals {
+    /// What environment and flags say over the settings file. Paths of both are relative to where they
+    /// are typed, not to the configuration.
+    pub(super) fn overrides(&self) -> Result<SettingsOverrides, CliError> {
+        let data_dir = self.data_dir().map(absolute).transpose().map_err(CliError::Start)?;
+        let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
+        Ok(SettingsOverrides { data_dir: data_dir.or(environment.data_dir.clone()), ..environment })
+    }
 }
 
 /// What to do.
@@ -103,7 +107,8 @@ fn given(path: Option<&PathBuf>) -> Option<&Path> {
 pub(super) enum Verb {
     /// Run the service: fire schedules, run tasks, answer requests
     Serve(serve::ServeArgs),
-    // `check` and `schema`, which need no service either, have their place here.
+    /// Say all that is wrong with the configuration
+    Check(CheckArgs),
     /// Show when an expression fires next
     Next(NextArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

@@ -162,11 +162,9 @@ impl DataDir {
         if let Some(path) = globals.data_dir() {
             return Self { path: path.to_owned(), named: true };
         }
-        let path = match config::load(globals.config(), &globals.overrides()) {
-            Ok(config) => config.settings.data_dir,
-            // A configuration that is wrong, or elsewhere, keeps nobody from looking at tasks.
-            Err(_) => beside(globals.config()),
-        };
+        let configured = globals.overrides().ok().and_then(|over| config::load(globals.config(), &over).ok());
+        // A configuration that is wrong, or elsewhere, keeps nobody from looking at tasks.
+        let path = configured.map_or_else(|| beside(globals.config()), |config| config.settings.data_dir);
         Self { path, named: false }
     }
 

@@ -8,6 +8,7 @@ mod age;
 mod app;
 mod apps;
 mod args;
+pub mod check;
 mod completions;
 mod connection;
 mod detail;

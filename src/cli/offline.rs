@@ -1,11 +1,13 @@
 //! What the configuration alone tells, where no service runs: Apps, jobs and objects, but no task.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use jiff::Timestamp;
 
 use super::args::Globals;
+use super::check::{self, CheckArgs, CheckOutcome};
 use super::error::CliError;
+use super::exit_code;
 use super::output::say;
 use super::render::{self, RenderArgs};
 use super::session::Session;
@@ -19,6 +21,18 @@ use crate::schedule::Schedule;
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {
     Ok(render::run(args, &load(globals)?, &mut io::stdout().lock())?)
+}
+
+/// `tekcron check`. Problems have been said when this returns.
+pub(super) fn check(args: &CheckArgs, globals: &Globals) -> Result<u8, CliError> {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let overrides = globals.overrides()?;
+    let outcome = check::run(args, globals.config(), &overrides, colour, &mut out, &mut err);
+    match outcome.map_err(CliError::Output)? {
+        CheckOutcome::Sound => Ok(exit_code::SUCCESS),
+        CheckOutcome::Problems(_) => Ok(exit_code::USAGE),
+    }
 }
 
 /// The Apps.
@@ -50,7 +64,7 @@ pub(super) fn jobs(
 }
 
 fn load(globals: &Globals) -> Result<Config, CliError> {
-    Ok(config::load(globals.config(), &globals.overrides())?)
+    Ok(config::load(globals.config(), &globals.overrides()?)?)
 }
 
 fn load_aloud(session: &Session) -> Result<Config, CliError> {

@@ -1,224 +1,281 @@
-//! From a directory of files to a [`Config`].
-
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::DeTable;
-
-use super::app_file::{self, Surroundings};
-use super::problem::{Problem, Problems, SourceFile};
-use super::reader::{Findings, Reader, nearest};
-use super::settings_file::{Layers, SettingsOverrides};
-use super::{Config, Settings};
+use super::Config;
+use super::fault::Fault;
+use super::files::{APPS, File, Files, ReadError, SETTINGS};
+use super::overrides::SettingsOverrides;
+use super::problem::{Problem, Problems};
+use super::settings::Settings;
+use super::source::Source;
+use super::validate::{FromFile, Surroundings, app, hide_secrets, settings};
 use crate::app::{App, AppName, Service, ServiceName};
-use crate::task::base32_hash;
 
-const SETTINGS: &str = "tekcron.toml";
-const APPS: &str = "apps";
-
-/// The files of a config directory.
-struct Files {
-    settings: Option<Arc<SourceFile>>,
-    apps: Vec<Arc<SourceFile>>,
+/// What came of looking at a configuration.
+#[derive(Debug)]
+pub struct Checked {
+    /// The configuration, where it can be used.
+    pub config: Option<Config>,
+    /// All that is wrong, or looks wrong.
+    pub problems: Problems,
 }
 
-/// Reads the config directory `dir`.
+impl Checked {
+    fn of(problem: Problem) -> Self {
+        Self { config: None, problems: problem.into() }
+    }
+}
+
+/// Reads the configuration in `dir`. Warnings are left to [`check`].
 ///
 /// # Errors
-/// All [`Problems`] at once.
+/// [`Problems`]: all of them.
 pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problems> {
-    let files = Files::read(dir).map_err(|problem| Problems::new(vec![problem]))?;
-    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    build(&files, dir, overrides)
+    let Checked { config, problems } = check(dir, overrides);
+    config.ok_or(problems)
 }
 
-/// What [`Config::generation`] would be of the files in `dir` now.
+/// Reads the configuration in `dir`, and says all that is wrong with it.
+pub fn check(dir: &Path, overrides: &SettingsOverrides) -> Checked {
+    let files = match Files::read(dir) {
+        Ok(files) => files,
+        Err(error) => return Checked::of(unreadable(dir, &error)),
+    };
+    if files.settings.is_none() && files.apps.is_empty() {
+        return Checked::of(empty(dir, &files));
+    }
+    match absolute(dir) {
+        Ok(place) => assemble(Directory { shown: dir, place: &place, loose: false }, files, overrides),
+        Err(source) => Checked::of(unreadable(dir, &ReadError { path: dir.to_owned(), source })),
+    }
+}
+
+/// Checks one App file, against the settings of the configuration in whose `apps` it lies. An App file
+/// elsewhere may bind services that nobody knows.
+pub fn check_app(path: &Path, overrides: &SettingsOverrides) -> Checked {
+    app_alone(path, overrides)
+        .unwrap_or_else(|source| Checked::of(unreadable(path, &ReadError { path: path.to_owned(), source })))
+}
+
+fn app_alone(path: &Path, overrides: &SettingsOverrides) -> io::Result<Checked> {
+    let bytes = std::fs::read(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (shown, place) = (parent(path), parent(&absolute(path)?));
+    if place.file_name().is_none_or(|name| name != APPS) {
+        let files = Files { settings: None, apps: vec![File { name, bytes }], strays: Vec::new() };
+        return Ok(assemble(Directory { shown: &shown, place: &place, loose: true }, files, overrides));
+    }
+    let place = parent(&place);
+    let settings = match std::fs::read(place.join(SETTINGS)) {
+        Ok(bytes) => Some(File { name: SETTINGS.to_owned(), bytes }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let app = File { name: format!("{APPS}/{name}"), bytes };
+    let files = Files { settings, apps: vec![app], strays: Vec::new() };
+    // Shown as its author would name it: `apps/etl.toml` is in the working directory, `etl.toml` in `apps`.
+    let shown = if shown.ends_with(APPS) { parent(&shown) } else { shown.join("..") };
+    Ok(assemble(Directory { shown: &shown, place: &place, loose: false }, files, overrides))
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// What [`Config::generation`] would be, without parsing.
 ///
 /// # Errors
-/// Where a file or the directory cannot be read.
+/// Where a file cannot be read.
 pub fn fingerprint(dir: &Path) -> io::Result<String> {
-    let paths = paths(dir)?;
-    let texts = paths.iter().map(|path| fs::read(path)).collect::<io::Result<Vec<_>>>()?;
-    let texts: Vec<String> = texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect();
-    Ok(generation(paths.iter().map(|path| shown(path)).zip(texts)))
+    match Files::read(dir) {
+        Ok(files) => Ok(files.generation()),
+        Err(ReadError { path, source }) => {
+            Err(io::Error::new(source.kind(), format!("reading `{}` failed: {source}", path.display())))
+        }
+    }
 }
 
 impl Config {
-    /// From the text of a settings file and of App files, without a directory. Relative paths begin
-    /// at the working directory.
+    /// From the text of a settings file and of App files, as if they lay in `config` in the working
+    /// directory.
     ///
     /// # Errors
-    /// All [`Problems`] at once.
+    /// [`Problems`]: all of them.
     pub fn from_toml(settings: &str, apps: &[&str]) -> Result<Self, Problems> {
-        let file = |path: String, text: &str| Arc::new(SourceFile { path, text: text.to_owned() });
-        let apps = apps.iter().enumerate().map(|(index, text)| file(format!("apps/{index}.toml"), text));
-        let files = Files { settings: Some(file(SETTINGS.to_owned(), settings)), apps: apps.collect() };
-        let dir = std::path::absolute("config").unwrap_or_else(|_| PathBuf::from("config"));
-        build(&files, dir, &SettingsOverrides::default())
+        let app = |(index, text): (usize, &&str)| File {
+            name: format!("{APPS}/{}.toml", index + 1),
+            bytes: text.as_bytes().to_vec(),
+        };
+        let files = Files {
+            settings: Some(File { name: SETTINGS.to_owned(), bytes: settings.as_bytes().to_vec() }),
+            apps: apps.iter().enumerate().map(app).collect(),
+            strays: Vec::new(),
+        };
+        let dir = Path::new("config");
+        let place = absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let dir = Directory { shown: dir, place: &place, loose: false };
+        let Checked { config, problems } = assemble(dir, files, &SettingsOverrides::default());
+        config.ok_or(problems)
     }
 }
 
-impl Files {
-    fn read(dir: &Path) -> Result<Self, Problem> {
-        let shown_dir = dir.display().to_string();
-        let paths = paths(dir).map_err(|error| {
-            let hint = format!("a config directory holds `{SETTINGS}` and `{APPS}/*.toml`; name another one with `--config DIR`");
-            Problem::whole(&shown_dir, format!("the config directory cannot be read: {error}")).hint(hint)
-        })?;
-        let (settings, apps): (Vec<_>, Vec<_>) =
-            paths.into_iter().partition(|path| path.parent() == Some(dir));
-        if apps.is_empty() {
-            let message = format!("expected at least one App in `{}`, found none", dir.join(APPS).display());
-            let hint = format!("write `{}` with a table `[app]`", dir.join(APPS).join("NAME.toml").display());
-            return Err(Problem::whole(shown_dir, message).hint(hint));
-        }
-        let read = |path: PathBuf| SourceFile::read(&path).map(Arc::new);
-        Ok(Self {
-            settings: settings.into_iter().next().map(read).transpose()?,
-            apps: apps.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
-    }
+/// A directory of files, as its author calls it and where it is.
+#[derive(Clone, Copy)]
+struct Directory<'a> {
+    shown: &'a Path,
+    place: &'a Path,
+    /// Whether it is no configuration: its Apps may bind services that nobody knows.
+    loose: bool,
 }
 
-impl SourceFile {
-    pub(super) fn read(path: &Path) -> Result<Self, Problem> {
-        let shown = shown(path);
-        let bytes =
-            fs::read(path).map_err(|error| Problem::whole(&shown, format!("it cannot be read: {error}")))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let position = error.utf8_error().valid_up_to();
-            Problem::whole(&shown, format!("expected UTF-8, found another byte at position {position}"))
-        })?;
-        Ok(Self { path: shown, text })
-    }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-/// The files of a config directory, in the order of their names.
-fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    // Tells a directory that is not there from one without Apps.
-    fs::read_dir(dir)?;
-    let apps = match fs::read_dir(dir.join(APPS)) {
-        Ok(entries) => {
-            entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
+fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> Checked {
+    let base = dir.place.parent().unwrap_or(dir.place);
+    let generation = files.generation();
+    let mut problems: Vec<Problem> = strays(dir.shown, &files).collect();
+    let read = read_settings(dir.shown, files.settings, base, overrides, &mut problems);
+    let around = Surroundings {
+        base: base.to_owned(),
+        data_dir: read.settings.data_dir.clone(),
+        services: read.service_names.filter(|_| !dir.loose),
     };
-    let is_config = |path: &PathBuf| {
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        !hidden && path.extension().is_some_and(|extension| extension == "toml")
-    };
-    found.extend(apps.into_iter().filter(is_config));
-    found.sort();
-    let settings = dir.join(SETTINGS);
-    if settings.exists() {
-        found.insert(0, settings);
-    }
-    Ok(found)
+    let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
+    let problems = Problems::new(problems);
+    let config = (problems.errors() == 0).then(|| Config {
+        dir: dir.place.to_owned(),
+        settings: read.settings,
+        apps,
+        services: read.services,
+        generation,
+    });
+    Checked { config, problems }
 }
 
-fn generation(files: impl Iterator<Item = (String, String)>) -> String {
-    let parts: Vec<String> = files.flat_map(|(path, text)| [path, text]).collect();
-    base32_hash(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+struct ReadSettings {
+    settings: Settings,
+    services: BTreeMap<ServiceName, Service>,
+    /// The names of all, right or wrong; none where the file is no TOML.
+    service_names: Option<BTreeSet<String>>,
 }
 
-fn build(files: &Files, dir: PathBuf, overrides: &SettingsOverrides) -> Result<Config, Problems> {
-    let findings = Findings::default();
-    let base = dir.parent().unwrap_or(&dir).to_owned();
-    let table = files.settings.as_ref().and_then(|source| parse(source, &findings));
-    let (settings, services) = {
-        let span = 0..0;
-        let source_and_table = files.settings.as_ref().zip(table.as_ref());
-        let file = source_and_table.map(|(source, table)| Reader::new(source, table, &span, &findings));
-        let layers = Layers { file, overrides, findings: &findings, base: &base };
-        let settings = layers.settings();
-        if let Some(problem) = exposed(&settings, file) {
-            findings.push(problem);
-        }
-        (settings, layers.services())
-    };
-    let apps = apps(files, &settings, &services, &base, &findings);
-    let problems = findings.into_problems();
-    if !problems.is_empty() {
-        return Err(Problems::new(problems));
-    }
-    let all = files.settings.iter().chain(&files.apps);
-    let generation = generation(all.map(|source| (source.path.clone(), source.text.clone())));
-    Ok(Config { dir, settings, apps, services, generation })
-}
-
-/// A listener that strangers could reach in plain text.
-fn exposed(settings: &Settings, file: Option<Reader<'_>>) -> Option<Problem> {
-    if settings.listen.ip().is_loopback() || settings.tls.is_some() || settings.insecure {
-        return None;
-    }
-    let message = format!("expected a loopback address, or `[tls]`, found `{}`", settings.listen);
-    let found = file.and_then(|file| file.get("listen"));
-    let problem = found
-        .map_or_else(|| Problem::whole("listen", message.clone()), |found| found.problem(message.clone()));
-    Some(
-        problem.hint("anybody who can read the network could take the token; `insecure = true` accepts that"),
-    )
-}
-
-fn apps(
-    files: &Files,
-    settings: &Settings,
-    services: &BTreeMap<ServiceName, Service>,
+fn read_settings(
+    dir: &Path,
+    file: Option<File>,
     base: &Path,
-    findings: &Findings,
+    overrides: &SettingsOverrides,
+    problems: &mut Vec<Problem>,
+) -> ReadSettings {
+    let Some(file) = file else {
+        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+        return ReadSettings { settings, services: BTreeMap::new(), service_names: Some(BTreeSet::new()) };
+    };
+    let Some(source) = source(dir, file, problems) else {
+        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+        return ReadSettings { settings, services: BTreeMap::new(), service_names: None };
+    };
+    let tree = source.parse();
+    hide_secrets(&source, tree.get_ref());
+    let readable = source.is_sound();
+    let mut from_file = match readable {
+        true => FromFile::read(&source, tree.get_ref(), base),
+        false => FromFile::default(),
+    };
+    let mut beyond = Vec::new();
+    let settings = settings(&mut from_file, overrides, base, &mut beyond);
+    let FromFile { services, service_names, .. } = from_file;
+    drop(tree);
+    problems.extend(source.into_problems().into_iter().chain(beyond));
+    ReadSettings { settings, services, service_names: readable.then_some(service_names) }
+}
+
+fn read_apps(
+    dir: &Path,
+    files: Vec<File>,
+    around: &Surroundings,
+    problems: &mut Vec<Problem>,
 ) -> BTreeMap<AppName, Arc<App>> {
     let mut apps = BTreeMap::new();
     let mut places: BTreeMap<AppName, String> = BTreeMap::new();
-    let bind = |text: &str| bind(services, text);
-    let surroundings = Surroundings { base, data_dir: &settings.data_dir, services: &bind };
-    for source in &files.apps {
-        let Some(table) = parse(source, findings) else { continue };
-        let span = 0..0;
-        let file = Reader::new(source, &table, &span, findings);
-        let Some((app, at)) = app_file::read(file, &surroundings) else { continue };
-        match places.get(&app.name) {
-            Some(first) => {
-                let message = format!("expected one App `{}`, found another in `{first}`", app.name);
-                findings.push(Problem::at(source, at, "app.name", message).hint("rename one of the two"));
-            }
-            None => {
-                places.insert(app.name.clone(), source.path.clone());
+    for file in files {
+        let Some(source) = source(dir, file, problems) else { continue };
+        let tree = source.parse();
+        if source.is_sound()
+            && let Some((app, name_at)) = app(&source, tree.get_ref(), around)
+        {
+            if let Some(first) = places.get(&app.name) {
+                name_at.refuse(
+                    Fault::new(format!("expected a name of its own, found a second App `{}`", app.name))
+                        .hint(format!("the first is at {first}")),
+                );
+            } else {
+                places.insert(app.name.clone(), name_at.address());
                 apps.insert(app.name.clone(), Arc::new(app));
             }
         }
+        drop(tree);
+        problems.extend(source.into_problems());
     }
     apps
 }
 
-fn bind(services: &BTreeMap<ServiceName, Service>, text: &str) -> Result<ServiceName, String> {
-    if let Some((name, _)) = services.get_key_value(text) {
-        return Ok(name.clone());
+fn source(dir: &Path, file: File, problems: &mut Vec<Problem>) -> Option<Source> {
+    let name = dir.join(&file.name).display().to_string();
+    match String::from_utf8(file.bytes) {
+        Ok(text) => Some(Source::new(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            problems
+                .push(Problem::of_file(name, format!("expected UTF-8, found something else at byte {at}")));
+            None
+        }
     }
-    let known: Vec<&str> = services.keys().map(ServiceName::as_str).collect();
-    let hint = match nearest(text, &known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it in `{SETTINGS}` as `[services.{text}]`"),
-    };
-    Err(format!("expected a service, found none called `{text}`\nhint: {hint}"))
 }
 
-/// The tables of a file; what is no TOML is noted, and the other files are read all the same.
-fn parse<'s>(source: &'s Arc<SourceFile>, findings: &Findings) -> Option<Spanned<DeTable<'s>>> {
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let message = format!("this is not TOML: {}", error.message().trim_end());
-        findings.push(Problem::at(source, span, "", message));
+/// Where `dir` is. Only what `..` stands for needs a look at the disk.
+fn absolute(dir: &Path) -> io::Result<PathBuf> {
+    let place = std::path::absolute(dir)?;
+    match place.components().any(|component| component == Component::ParentDir) {
+        true => place.canonicalize(),
+        false => Ok(place),
     }
-    errors.is_empty().then_some(table)
+}
+
+fn unreadable(dir: &Path, error: &ReadError) -> Problem {
+    let missing = error.source.kind() == io::ErrorKind::NotFound && error.path == dir;
+    let name = error.path.display();
+    if missing {
+        return Problem::of_file(
+            name.to_string(),
+            format!("expected a config directory, found nothing at `{name}`"),
+        )
+        .hint("name another with --config DIR or TEKCRON_CONFIG");
+    }
+    Problem::of_file(name.to_string(), format!("reading `{name}` failed: {}", error.source))
+}
+
+fn empty(dir: &Path, files: &Files) -> Problem {
+    let looked_for = format!("{APPS}/*.toml");
+    let problem = Problem::of_file(
+        dir.display().to_string(),
+        format!("expected `{SETTINGS}` or `{looked_for}` in the config directory, found neither"),
+    );
+    match files.strays.first() {
+        Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
+        None => problem.hint(format!(
+            "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",
+            dir.join(APPS).join("hello.toml").display()
+        )),
+    }
+}
+
+fn strays<'a>(dir: &'a Path, files: &'a Files) -> impl Iterator<Item = Problem> + 'a {
+    files.strays.iter().map(move |stray| {
+        let name = dir.join(stray).display().to_string();
+        Problem::of_file(name, "this file is not read").as_warning().hint(format!(
+            "Apps belong in `{}`, settings in `{}`",
+            dir.join(APPS).display(),
+            dir.join(SETTINGS).display()
+        ))
+    })
 }

@@ -1,25 +1,35 @@
 //! Configuration: TOML files in, checked values out.
 //!
-//! Three passes: TOML becomes a tree with places; `reader` walks it, refuses unknown keys, and notes
-//! *all* problems with file, line, column and TOML path; what comes out is [`Config`], whose types
-//! cannot hold a bad value. The rest of the program only sees [`Config`].
+//! `tekcron.toml` holds the settings of the service, each `apps/*.toml` one App with its jobs. Three
+//! passes: the files are parsed into trees that know where everything stands; `validate` walks the trees
+//! and turns them into [`Config`], whose types cannot hold a bad value; the rest of the program only sees
+//! [`Config`]. The walk never stops at the first mistake: [`Problems`] are *all* that is wrong, each with
+//! file, line, column and TOML path. A key that nobody asked for is unknown, and refused.
+//!
+//! [`shape`] says the same once more as JSON Schema, for editors; a test holds the two together.
+//! Credentials are never part of a configuration, nor of a report about it.
 
-mod app_file;
-mod job_file;
+mod fault;
+mod files;
 mod load;
+mod overrides;
+mod parse;
 mod problem;
-mod reader;
 mod settings;
-mod settings_file;
+pub mod shape;
+mod source;
+mod table;
+mod validate;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use self::load::{fingerprint, load};
-pub use self::problem::{Problem, Problems};
+pub use self::load::{Checked, check, check_app, fingerprint, load};
+pub use self::overrides::SettingsOverrides;
+pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::settings::{LogFormat, Settings, TlsFiles};
-pub use self::settings_file::SettingsOverrides;
 use crate::app::{App, AppName, Service, ServiceName};
 use crate::job::{Job, JobRef};
 

@@ -1,49 +1,77 @@
-//! What is wrong with a configuration, and where: all of it at once.
+//! What is wrong with a configuration, and how it is shown to its author.
+//!
+//! A [`Problem`] says what was expected beside what was found, and where: file, line, column and TOML path.
+//! [`Problems`] are all of them, in the order of the files; their `Display` is the whole report, without
+//! colour.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str as harmless,
+};
 
-/// A file as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourceFile {
-    /// The path, as the user would write it.
-    pub(super) path: String,
-    pub(super) text: String,
-}
-
-/// One thing that is wrong.
+/// One thing that is wrong, or looks wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    place: Place,
-    message: String,
-    hint: Option<String>,
+    /// Whether the configuration can be used nevertheless.
+    pub severity: Severity,
+    /// Where it is.
+    pub place: Place,
+    /// What was expected, and what was found.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// Bytes of a file, and what stands there as a TOML path.
-    File { source: Arc<SourceFile>, span: Range<usize>, path: String },
-    /// A file, directory or environment variable as a whole.
-    Whole(String),
+/// Whether a configuration with this problem can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but is probably not what its author means.
+    Warning,
 }
 
-/// Everything that is wrong with a configuration. Displays as a report for people.
+/// Where a problem is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems {
-    problems: Vec<Problem>,
+pub enum Place {
+    /// In the text of a file.
+    Text(Excerpt),
+    /// In a file or directory as a whole.
+    File(String),
+    /// In an environment variable, or the flag that stands for it.
+    Variable(String),
 }
+
+/// A piece of one line of a file. What is secret in the line is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The file, as its author would name it.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// The TOML path, as in `jobs[0].schedule`; empty where there is none.
+    pub path: String,
+    /// The whole line.
+    pub text: String,
+    /// The piece, in bytes of `text`.
+    pub span: Range<usize>,
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
 
 impl Problem {
-    pub(super) fn at(source: &Arc<SourceFile>, span: Range<usize>, path: &str, message: String) -> Self {
-        let place = Place::File { source: Arc::clone(source), span, path: path.to_owned() };
-        Self { place, message, hint: None }.with_hint_of_message()
+    pub(super) fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::error(Place::File(file.into()), message)
     }
 
-    pub(super) fn whole(what: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: Place::Whole(what.into()), message: message.into(), hint: None }.with_hint_of_message()
+    pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, place, message: message.into(), hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -51,92 +79,106 @@ impl Problem {
         self
     }
 
-    /// Errors of the domain end with their hint in a line of its own.
-    fn with_hint_of_message(mut self) -> Self {
-        if let Some((message, hint)) = self.message.split_once("\nhint: ") {
-            self.hint = Some(hint.to_owned());
-            self.message = message.to_owned();
-        }
+    pub(super) fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
         self
     }
 
-    /// `file:line:column`, or what it is about where that is no line of a file.
-    pub fn location(&self) -> String {
-        match &self.place {
-            Place::File { source, span, .. } => {
-                let before = source.text.get(..span.start).unwrap_or(&source.text);
-                let line = before.matches('\n').count() + 1;
-                let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
-                format!("{}:{line}:{column}", source.path)
+    fn group(&self) -> Group<'_> {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let group = match &self.place {
+            Place::Text(excerpt) => level.primary_title(self.message.as_str()).element(excerpt.snippet()),
+            Place::File(file) => {
+                level.primary_title(self.message.as_str()).element(Origin::path(file.as_str()))
             }
-            Place::Whole(what) => what.clone(),
+            Place::Variable(name) => {
+                Group::with_title(level.primary_title(format!("{name}: {}", self.message)))
+            }
+        };
+        match &self.hint {
+            Some(hint) => group.element(Level::HELP.with_name("hint").message(harmless(hint))),
+            None => group,
         }
-    }
-
-    /// The TOML path, as in `jobs[0].schedule`; none where it is about more than one key.
-    pub fn path(&self) -> Option<&str> {
-        match &self.place {
-            Place::File { path, .. } if !path.is_empty() => Some(path),
-            _ => None,
-        }
-    }
-
-    /// What was expected, and what was found.
-    pub fn message(&self) -> &str {
-        &self.message
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place::File { source, span, path } = &self.place else {
-            write!(f, "error: {}: {}", self.location(), self.message)?;
-            return self.hint.iter().try_for_each(|hint| write!(f, "\n  = hint: {hint}"));
-        };
-        let title = if path.is_empty() { self.message.clone() } else { format!("{path}: {}", self.message) };
-        let end = span.end.min(source.text.len());
-        // A table as a whole is shown by its first line.
-        let line_end = source.text[span.start.min(end)..end].find('\n').map_or(end, |at| span.start + at);
-        let annotation = AnnotationKind::Primary.span(span.start.min(end)..line_end);
-        let snippet = Snippet::source(&source.text).path(&source.path).annotation(annotation);
-        let mut group = Level::ERROR.primary_title(&title).element(snippet);
-        if let Some(hint) = &self.hint {
-            group = group.element(Level::HELP.with_name("hint").message(hint));
-        }
-        f.write_str(&Renderer::plain().render(&[group]))
+impl Excerpt {
+    fn snippet(&self) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+        let label = (!self.path.is_empty()).then(|| harmless(&self.path));
+        Snippet::source(self.text.as_str())
+            .path(self.file.as_str())
+            .line_start(self.line)
+            .annotation(AnnotationKind::Primary.span(self.span.clone()).label(label))
     }
 }
 
 impl Problems {
     pub(super) fn new(problems: Vec<Problem>) -> Self {
-        Self { problems }
+        Self(problems)
     }
 
-    /// Each of them, in the order of files and lines.
+    /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter()
+        self.0.iter()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.problems.len()
-    }
-
-    /// Whether there are none; then nobody made these.
+    /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+        self.0.is_empty()
+    }
+
+    /// How many keep the configuration from being used.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many do not.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.iter().filter(|problem| problem.severity == severity).count()
+    }
+
+    /// The whole report, for a terminal where `colour` is asked for.
+    pub fn report(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut report = String::new();
+        for problem in &self.0 {
+            report.push_str(&renderer.render(&[problem.group()]));
+            report.push_str("\n\n");
+        }
+        report + &self.summary()
+    }
+
+    /// As in `2 problems, 1 warning`.
+    fn summary(&self) -> String {
+        let counted = [counted(self.errors(), "problem"), counted(self.warnings(), "warning")];
+        counted.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn counted(count: usize, noun: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{count} {noun}s")),
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            writeln!(f, "{problem}\n")?;
-        }
-        match self.problems.len() {
-            1 => f.write_str("one problem; nothing was changed"),
-            count => write!(f, "{count} problems; nothing was changed"),
-        }
+        f.write_str(&self.report(false))
     }
 }
 

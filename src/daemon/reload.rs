@@ -31,7 +31,8 @@ pub enum ReloadError {
 }
 
 impl Reloader {
-    pub(super) fn new(
+    /// A reloader of the files in `dir` for everybody who reads `current`.
+    pub fn new(
         dir: PathBuf,
         overrides: SettingsOverrides,
         current: Arc<ArcSwap<Config>>,
