@@ -1,5 +1,6 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf, absolute};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::check::CheckArgs;
@@ -26,43 +27,76 @@ pub(super) struct Cli {
 const AFTER: &str = "\
 Environment:
   TEKCRON_TOKEN  The token of the service; without it the file `token` in the data directory is read
-  Every option above that names a variable in brackets is also set by that variable; flags win.";
+  Options above that name a variable are set by it too; what is typed wins.";
 
-/// What holds for every verb.
+/// What holds for every verb. A variable that is set to nothing is as good as unset.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
     /// Directory of the configuration
     #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_CONFIG", hide_env_values = true)]
-    #[arg(default_value = "config")]
-    pub(super) config: PathBuf,
+    #[arg(default_value = DEFAULT_CONFIG, value_parser = path())]
+    config: PathBuf,
     /// Data directory of the service; without it that of the configuration, or `data` beside that
     #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_DATA_DIR", hide_env_values = true)]
-    pub(super) data_dir: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    data_dir: Option<PathBuf>,
     /// Where the service is; without it the data directory is asked
     #[arg(long, global = true, value_name = "URL", env = "TEKCRON_URL", hide_env_values = true)]
-    pub(super) url: Option<String>,
+    url: Option<String>,
     /// File that holds the service's token
     #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_TOKEN_FILE", hide_env_values = true)]
-    pub(super) token_file: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    token_file: Option<PathBuf>,
     /// Certificates (PEM) that the service's must be signed by, in place of the system's
     #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_CA", hide_env_values = true)]
-    pub(super) ca: Option<PathBuf>,
+    #[arg(value_parser = path())]
+    ca: Option<PathBuf>,
+}
+
+const DEFAULT_CONFIG: &str = "config";
+
+/// Takes an empty path, where clap's own parser refuses it.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 impl Globals {
-    /// The URL that was named; a variable set to nothing names none.
+    /// The directory of the configuration.
+    pub(super) fn config(&self) -> &Path {
+        given(Some(&self.config)).unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
+    /// The data directory, where one was named.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        given(self.data_dir.as_ref())
+    }
+
+    /// The URL of the service, where one was named.
     pub(super) fn url(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.is_empty())
     }
+
+    /// The file of the token, where one was named.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        given(self.token_file.as_ref())
+    }
+
+    /// The file of the certificates to trust, where one was named.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        given(self.ca.as_ref())
+    }
+}
+
+fn given(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
 }
 
 impl Globals {
     /// What environment and flags say over the settings file. Paths of both are relative to where they
     /// are typed, not to the configuration.
     pub(super) fn overrides(&self) -> Result<SettingsOverrides, CliError> {
-        let data_dir =
-            self.data_dir.as_deref().map(std::path::absolute).transpose().map_err(CliError::Start)?;
+        let data_dir = self.data_dir().map(absolute).transpose().map_err(CliError::Start)?;
         let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
         Ok(SettingsOverrides { data_dir: data_dir.or(environment.data_dir.clone()), ..environment })
     }

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use super::args::Globals;
 use super::exit_code;
 use crate::api::client::{Client, ClientError, is_this_machine};
-use crate::config::{self, SettingsOverrides};
+use crate::config;
 
 /// The variable that holds a token. There is no such flag: flags are seen by everybody on the machine.
 const TOKEN: &str = "TEKCRON_TOKEN";
@@ -108,7 +108,7 @@ pub(super) fn connect(globals: &Globals) -> Result<Client, ConnectionError> {
         return Err(ConnectionError::ClearText { url: base.to_string() });
     }
     let token = token(globals, &data, &base)?;
-    let authority = globals.ca.as_deref().map(|path| {
+    let authority = globals.ca().map(|path| {
         fs::read(path).map_err(|source| ConnectionError::Authority { path: path.to_owned(), source })
     });
     Ok(Client::new(base, &token, authority.transpose()?.as_deref())?)
@@ -116,7 +116,7 @@ pub(super) fn connect(globals: &Globals) -> Result<Client, ConnectionError> {
 
 /// The token file in the data directory, where that is where the token comes from.
 pub(super) fn token_in_data_dir(globals: &Globals) -> Option<PathBuf> {
-    let from_elsewhere = token_variable().is_some() || globals.token_file.is_some();
+    let from_elsewhere = token_variable().is_some() || globals.token_file().is_some();
     (!from_elsewhere).then(|| DataDir::of(globals).path.join("token"))
 }
 
@@ -128,8 +128,8 @@ fn token(globals: &Globals, data: &DataDir, base: &Url) -> Result<SecretString, 
     if let Some(token) = token_variable() {
         return Ok(token.trim().into());
     }
-    let path = match &globals.token_file {
-        Some(path) => path.clone(),
+    let path = match globals.token_file() {
+        Some(path) => path.to_owned(),
         None if data.named || is_this_machine(base) => data.path.join("token"),
         None => return Err(ConnectionError::NoToken { url: base.to_string() }),
     };
@@ -159,16 +159,12 @@ struct DataDir {
 impl DataDir {
     /// The one that is named, else the one of the configuration, else `data` beside that.
     fn of(globals: &Globals) -> Self {
-        if let Some(path) = &globals.data_dir {
-            return Self { path: path.clone(), named: true };
+        if let Some(path) = globals.data_dir() {
+            return Self { path: path.to_owned(), named: true };
         }
-        let configured =
-            globals.config.is_dir().then(|| config::load(&globals.config, &SettingsOverrides::default()));
-        let path = match configured {
-            Some(Ok(config)) => config.settings.data_dir,
-            // A configuration that is wrong does not keep anybody from looking at tasks.
-            Some(Err(_)) | None => beside(&globals.config),
-        };
+        let configured = globals.overrides().ok().and_then(|over| config::load(globals.config(), &over).ok());
+        // A configuration that is wrong, or elsewhere, keeps nobody from looking at tasks.
+        let path = configured.map_or_else(|| beside(globals.config()), |config| config.settings.data_dir);
         Self { path, named: false }
     }
 

@@ -7,6 +7,7 @@ use super::connection::ConnectionError;
 use super::exit_code;
 use super::next::NextError;
 use super::render::RenderError;
+use crate::api::ApiError;
 use crate::api::client::ClientError;
 use crate::config::Problems;
 use crate::daemon::DaemonError;
@@ -147,8 +148,21 @@ fn of_daemon(error: &DaemonError) -> u8 {
         DaemonError::Bind { .. }
         | DaemonError::Executor(_)
         | DaemonError::Wheel(_)
-        | DaemonError::Timer(_)
-        | DaemonError::Api(_) => exit_code::UNAVAILABLE,
+        | DaemonError::Timer(_) => exit_code::UNAVAILABLE,
+        DaemonError::Api(error) => of_api(error),
         DaemonError::EndedEarly(_) | DaemonError::Panicked(_) => exit_code::FAILURE,
+    }
+}
+
+fn of_api(error: &ApiError) -> u8 {
+    match error {
+        ApiError::Exposed { .. }
+        | ApiError::TlsRead { .. }
+        | ApiError::TlsFile { .. }
+        | ApiError::TlsPair { .. } => exit_code::USAGE,
+        ApiError::TokenMode { .. } => exit_code::NO_PERMISSION,
+        ApiError::TokenWrite { .. } | ApiError::Address { .. } => exit_code::CANNOT_CREATE,
+        ApiError::TokenRead { .. } | ApiError::TokenShape { .. } => exit_code::IO,
+        ApiError::Random | ApiError::Serve(_) => exit_code::UNAVAILABLE,
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn check(args: &CheckArgs, globals: &Globals) -> Result<u8, CliError>
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let overrides = globals.overrides()?;
-    let outcome = check::run(args, &globals.config, &overrides, colour, &mut out, &mut err);
+    let outcome = check::run(args, globals.config(), &overrides, colour, &mut out, &mut err);
     match outcome.map_err(CliError::Output)? {
         CheckOutcome::Sound => Ok(exit_code::SUCCESS),
         CheckOutcome::Problems(_) => Ok(exit_code::USAGE),
@@ -64,12 +64,12 @@ pub(super) fn jobs(
 }
 
 fn load(globals: &Globals) -> Result<Config, CliError> {
-    Ok(config::load(&globals.config, &globals.overrides()?)?)
+    Ok(config::load(globals.config(), &globals.overrides()?)?)
 }
 
 fn load_aloud(session: &Session) -> Result<Config, CliError> {
     let config = load(&session.globals)?;
-    say(&format!("no tekcron is running; this is what `{}` says", session.globals.config.display()));
+    say(&format!("no tekcron is running; this is what `{}` says", session.globals.config().display()));
     Ok(config)
 }
 

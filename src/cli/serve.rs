@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::error::CliError;
 use super::session::Session;
 use super::{exit_code, output};
-use crate::config::SettingsOverrides;
 use crate::daemon::{self, Banner, Options, Signals};
 
 /// How long threads that still write may take when all else has ended.
@@ -23,9 +22,8 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS:PORT", env = "TEKCRON_LISTEN", hide_env_values = true)]
-    #[arg(value_parser = address)]
+    /// Where to listen; port 0 takes any free one [env: TEKCRON_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 
@@ -35,9 +33,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until told to stop.
 pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
+    let mut overrides = session.globals.overrides()?;
+    overrides.listen = args.listen.or(overrides.listen);
     let options = Options {
-        overrides: overrides(args, &session)?,
-        config_dir: session.globals.config,
+        config_dir: session.globals.config().to_owned(),
+        overrides,
         shim: std::env::current_exe().map_err(CliError::Program)?,
     };
     let runtime =
@@ -48,11 +48,6 @@ pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
-}
-
-fn overrides(args: &ServeArgs, session: &Session) -> Result<SettingsOverrides, CliError> {
-    let overrides = session.globals.overrides()?;
-    Ok(SettingsOverrides { listen: args.listen.or(overrides.listen), ..overrides })
 }
 
 fn announce(banner: &Banner) {

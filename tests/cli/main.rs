@@ -7,6 +7,7 @@ mod arguments;
 mod fake;
 mod listings;
 mod logs;
+mod offline;
 mod papers;
 mod refusals;
 mod runs;
