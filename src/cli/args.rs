@@ -7,6 +7,7 @@ use super::check::CheckArgs;
 use super::error::CliError;
 use super::next::NextArgs;
 use super::render::RenderArgs;
+use super::schema::SchemaArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
     terminate_task, token,
@@ -109,6 +110,8 @@ pub(super) enum Verb {
     Serve(serve::ServeArgs),
     /// Say all that is wrong with the configuration
     Check(CheckArgs),
+    /// Print the JSON Schema of a config file, for editors
+    Schema(SchemaArgs),
     /// Show when an expression fires next
     Next(NextArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::session::Session;
 use super::{
     app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, output, reload,
-    run_job, run_task, serve, task, tasks, terminate_task, token,
+    run_job, run_task, schema, serve, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -38,6 +38,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
     match cli.verb {
         Verb::Serve(args) => serve::run(&args, session)?,
         Verb::Check(args) => return offline::check(&args, &session.globals),
+        Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next::run(&args, &*session.clock, &mut io::stdout().lock())?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),

@@ -133,7 +133,8 @@ impl Fields {
     pub(super) fn join(&self, spelt_out: bool, before_weekday: &str) -> String {
         let second = self.second.as_ref().map(|second| second.text(spelt_out) + " ").unwrap_or_default();
         let [minute, hour, day, month, weekday] =
-            [&self.minute, &self.hour, &self.day, &self.month, &self.weekday].map(|field| field.text(spelt_out));
+            [&self.minute, &self.hour, &self.day, &self.month, &self.weekday]
+                .map(|field| field.text(spelt_out));
         format!("{second}{minute} {hour} {day} {month} {before_weekday}{weekday}")
     }
 
