@@ -50,7 +50,8 @@ fn programs_get_instants_and_local_times_with_their_offset() {
 
 #[test]
 fn the_mode_decides_about_the_night_without_half_past_two() {
-    let first = |mode| said(&["30 2 * * *", "--timezone", "Europe/Paris", "--dst", mode, "-n", "1", "-o", "json"]);
+    let first =
+        |mode| said(&["30 2 * * *", "--timezone", "Europe/Paris", "--dst", mode, "-n", "1", "-o", "json"]);
     assert!(first("vixie").unwrap().contains("2026-03-29T03:00:00+02:00"));
     assert!(first("skip").unwrap().contains("2026-03-30T02:30:00+02:00"));
     assert!(first("literal").unwrap().contains("2026-03-30T02:30:00+02:00"));

@@ -33,7 +33,8 @@ pub(crate) fn forward(recurrence: &Recurrence, from: Timestamp, until: Timestamp
 
 pub(crate) fn backward(recurrence: &Recurrence, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     let second = jiff::SignedDuration::from_secs(1);
-    let slots = std::iter::successors(recurrence.last_until(until), |slot| recurrence.last_until(*slot - second));
+    let slots =
+        std::iter::successors(recurrence.last_until(until), |slot| recurrence.last_until(*slot - second));
     let mut slots: Vec<_> = slots.take_while(|slot| *slot > from).collect();
     slots.reverse();
     slots

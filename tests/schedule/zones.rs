@@ -50,7 +50,10 @@ fn offsets_and_posix_rules_are_refused_as_what_they_are() {
         ("+05:30", "the fixed offset `+05:30`"),
         ("+00:00", "the fixed offset `+00:00`\nhint: `UTC`"),
         ("Z", "the fixed offset `Z`\nhint: `UTC`"),
-        ("EST5EDT,M3.2.0,M11.1.0", "the POSIX rule `EST5EDT,M3.2.0,M11.1.0`\nhint: a place brings its rules along"),
+        (
+            "EST5EDT,M3.2.0,M11.1.0",
+            "the POSIX rule `EST5EDT,M3.2.0,M11.1.0`\nhint: a place brings its rules along",
+        ),
         ("<+03>-3", "the POSIX rule `<+03>-3`\nhint: a place brings its rules along"),
     ] {
         assert_eq!(refusal(given), format!("{EXPECTED} {rest}"), "{given}");

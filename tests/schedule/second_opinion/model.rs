@@ -57,7 +57,9 @@ impl<'a> Model<'a> {
         let mut minute = from;
         while minute <= until {
             if self.matches(self.zone.to_datetime(minute)) {
-                slots.extend(self.seconds.iter().map(|second| minute + SignedDuration::from_secs((*second).into())));
+                slots.extend(
+                    self.seconds.iter().map(|second| minute + SignedDuration::from_secs((*second).into())),
+                );
             }
             minute += SignedDuration::from_mins(1);
         }

@@ -133,7 +133,8 @@ impl Fields {
     pub(super) fn join(&self, spelt_out: bool, before_weekday: &str) -> String {
         let second = self.second.as_ref().map(|second| second.text(spelt_out) + " ").unwrap_or_default();
         let [minute, hour, day, month, weekday] =
-            [&self.minute, &self.hour, &self.day, &self.month, &self.weekday].map(|field| field.text(spelt_out));
+            [&self.minute, &self.hour, &self.day, &self.month, &self.weekday]
+                .map(|field| field.text(spelt_out));
         format!("{second}{minute} {hour} {day} {month} {before_weekday}{weekday}")
     }
 
@@ -152,7 +153,7 @@ fn field(range: RangeInclusive<u8>, usual: RangeInclusive<u8>) -> impl Strategy<
     let item = prop_oneof![
         3 => Just(Item::Any),
         2 => (2..=high.max(2)).prop_map(Item::AnyStep),
-        5 => value().prop_map(Item::One),
+        8 => value().prop_map(Item::One),
         2 => (value(), value()).prop_map(|(first, last)| Item::Range(first, last)),
         1 => (value(), value(), 1..=high.max(1)).prop_map(|(first, last, step)| Item::RangeStep(first, last, step)),
     ];
