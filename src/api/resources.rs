@@ -116,7 +116,7 @@ pub struct RunBody {
 
 /// A command on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a shell line or an array of words")]
 pub enum CommandBody {
     /// A line for `/bin/sh -c`.
     Shell(String),

@@ -225,7 +225,8 @@ fn source(dir: &Path, file: File, problems: &mut Vec<Problem>) -> Option<Source>
         Ok(text) => Some(Source::new(name, text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            problems.push(Problem::of_file(name, format!("expected UTF-8, found something else at byte {at}")));
+            problems
+                .push(Problem::of_file(name, format!("expected UTF-8, found something else at byte {at}")));
             None
         }
     }
@@ -244,8 +245,11 @@ fn unreadable(dir: &Path, error: &ReadError) -> Problem {
     let missing = error.source.kind() == io::ErrorKind::NotFound && error.path == dir;
     let name = error.path.display();
     if missing {
-        return Problem::of_file(name.to_string(), format!("expected a config directory, found nothing at `{name}`"))
-            .hint("name another with --config DIR or TEKCRON_CONFIG");
+        return Problem::of_file(
+            name.to_string(),
+            format!("expected a config directory, found nothing at `{name}`"),
+        )
+        .hint("name another with --config DIR or TEKCRON_CONFIG");
     }
     Problem::of_file(name.to_string(), format!("reading `{name}` failed: {}", error.source))
 }

@@ -22,7 +22,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Bounds of a duration that somebody waits for: a grace, a backoff.
 pub(super) const WAIT: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=DAY;
 /// Bounds of a duration that decides about a slot.
-pub(super) const LATENESS: RangeInclusive<SignedDuration> = MILLISECOND..=SignedDuration::from_hours(366 * 24);
+pub(super) const LATENESS: RangeInclusive<SignedDuration> =
+    MILLISECOND..=SignedDuration::from_hours(366 * 24);
 /// Bounds of a time-out.
 pub(super) const TIMEOUT: RangeInclusive<SignedDuration> = SECOND..=SignedDuration::from_hours(366 * 24);
 /// Bounds of an age.
@@ -41,12 +42,14 @@ pub(super) fn duration(text: &str, bounds: &RangeInclusive<SignedDuration>) -> R
         return Ok(SignedDuration::ZERO);
     }
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
-        return Err(Fault::new(format!("expected a unit, as in `{text}s` or `{text}m`, found `{text}` alone")));
+        return Err(Fault::new(format!(
+            "expected a unit, as in `{text}s` or `{text}m`, found `{text}` alone"
+        )));
     }
     let span: Span = text.parse().map_err(|_| expected())?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| {
-        expected().hint("months and years differ in length; weeks, days and hours do not")
-    })?;
+    let duration = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| expected().hint("months and years differ in length; weeks, days and hours do not"))?;
     if bounds.contains(&duration) {
         return Ok(duration);
     }
@@ -148,7 +151,9 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
         let fault =
             Fault::new(format!("expected an address and a port as in `127.0.0.1:7070`, found `{text}`"));
         match text.rsplit_once(':') {
-            Some(("", port)) => fault.hint(format!("`0.0.0.0:{port}` listens on every address of this machine")),
+            Some(("", port)) => {
+                fault.hint(format!("`0.0.0.0:{port}` listens on every address of this machine"))
+            }
             Some(("localhost", port)) => fault.hint(format!("did you mean `127.0.0.1:{port}`?")),
             _ => fault,
         }
@@ -170,9 +175,15 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_people_say_them() {
-        for (text, seconds) in
-            [("90s", 90), ("1h 30m", 5400), ("1h30m", 5400), ("2 days", 172_800), ("1w", 604_800), ("0", 0), ("0s", 0)]
-        {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("1h 30m", 5400),
+            ("1h30m", 5400),
+            ("2 days", 172_800),
+            ("1w", 604_800),
+            ("0", 0),
+            ("0s", 0),
+        ] {
             let read = duration(text, &(SignedDuration::ZERO..=*AGE.end()));
             assert_eq!(read, Ok(SignedDuration::from_secs(seconds)), "{text}");
         }
@@ -187,7 +198,10 @@ mod tests {
             ("1 month", "expected a duration as in `90s` or `1h 30m`, found `1 month`"),
             ("-5m", "expected a duration between `0s` and `1d`, found `-5m`"),
             ("99999h", "expected a duration between `0s` and `1d`, found `99999h`"),
-            ("99999999999999999999h", "expected a duration as in `90s` or `1h 30m`, found `99999999999999999999h`"),
+            (
+                "99999999999999999999h",
+                "expected a duration as in `90s` or `1h 30m`, found `99999999999999999999h`",
+            ),
         ] {
             assert_eq!(duration(text, &WAIT).map_err(|fault| fault.message), Err(words.to_owned()), "{text}");
         }

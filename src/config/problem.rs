@@ -90,9 +90,7 @@ impl Problem {
             Severity::Warning => Level::WARNING,
         };
         let group = match &self.place {
-            Place::Text(excerpt) => {
-                level.primary_title(self.message.as_str()).element(excerpt.snippet())
-            }
+            Place::Text(excerpt) => level.primary_title(self.message.as_str()).element(excerpt.snippet()),
             Place::File(file) => {
                 level.primary_title(self.message.as_str()).element(Origin::path(file.as_str()))
             }

@@ -96,7 +96,8 @@ impl Source {
         let end = span.end.clamp(start, bounds.end);
         let column = self.text[bounds.start..start].chars().count() + 1;
         let span = start - bounds.start..end - bounds.start;
-        let excerpt = Excerpt { file: self.name.clone(), line, column, path, text: self.masked(bounds), span };
+        let excerpt =
+            Excerpt { file: self.name.clone(), line, column, path, text: self.masked(bounds), span };
         Problem { severity, place: Place::Text(excerpt), message, hint }
     }
 

@@ -104,12 +104,18 @@ fn an_app_file_elsewhere_may_bind_services_that_nobody_knows() {
     let app = "[app]\nname = \"etl\"\ncommand = \"date\"\nservices = [\"db\"]\n";
     let place = Place::with(&[("../etl.toml", app)]);
     let (outcome, screen) = place.screen(Some("etl.toml"));
-    assert_eq!((outcome, screen.as_str()), (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n"));
+    assert_eq!(
+        (outcome, screen.as_str()),
+        (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n")
+    );
 }
 
 #[test]
 fn the_settings_file_stands_for_its_configuration() {
     let place = Place::with_settings("grace = \"5s\"\n");
     let (outcome, screen) = place.screen(Some("config/tekcron.toml"));
-    assert_eq!((outcome, screen.as_str()), (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n"));
+    assert_eq!(
+        (outcome, screen.as_str()),
+        (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n")
+    );
 }

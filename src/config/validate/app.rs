@@ -5,9 +5,7 @@ use toml::de::DeTable;
 use super::env::env;
 use super::job::jobs;
 use super::place::Surroundings;
-use crate::app::{
-    App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout,
-};
+use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
 use crate::config::fault::{Fault, nearest};
 use crate::config::parse;
 use crate::config::source::Source;
@@ -156,7 +154,8 @@ fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a str>) -> F
 
 fn retention(table: &mut Table<'_>) -> Retention {
     let default = Retention::default();
-    let keep = table.get("keep").and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000)));
+    let keep =
+        table.get("keep").and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000)));
     let per_job = table.get("keep_per_job");
     let per_job = per_job.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1_000_000)));
     let age = table.get("keep_for");

@@ -69,7 +69,8 @@ fn retries(mut table: Table<'_>) -> Retries {
     let longest = table.get("max_backoff").and_then(|value| {
         let longest = value.checked(parse::duration(&value.scalar()?, &parse::WAIT))?;
         if longest < backoff {
-            let message = format!("expected no less than `backoff`, which is `{backoff:#}`, found `{longest:#}`");
+            let message =
+                format!("expected no less than `backoff`, which is `{backoff:#}`, found `{longest:#}`");
             value.refuse(Fault::new(message));
         }
         Some(longest)

@@ -33,9 +33,13 @@ impl Surroundings {
         }
         let (real, data) = (real(&path), real(&self.data_dir));
         if data.starts_with(&real) || real.starts_with(&data) {
-            let (data, holds) = (self.data_dir.display(), if data.starts_with(&real) { "holds" } else { "lies in" });
-            let message = format!("expected a directory apart from tekcron's data, found one that {holds} `{data}`");
-            return Err(Fault::new(message).hint("the directory is copied for each task: give the App one of its own, or move `data_dir`"));
+            let (data, holds) =
+                (self.data_dir.display(), if data.starts_with(&real) { "holds" } else { "lies in" });
+            let message =
+                format!("expected a directory apart from tekcron's data, found one that {holds} `{data}`");
+            return Err(Fault::new(message).hint(
+                "the directory is copied for each task: give the App one of its own, or move `data_dir`",
+            ));
         }
         Ok(path)
     }

@@ -92,9 +92,8 @@ fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Op
     let expression: Expression = expression(cron)?;
     let zone = policies.timezone.unwrap_or_else(|| "UTC".parse().expect("UTC is a time zone"));
     let dst = policies.dst.unwrap_or_default();
-    let key = id.unwrap_or_else(|| {
-        ScheduleKey::hashed(&expression.to_string(), &zone.to_string(), dst.as_str())
-    });
+    let key =
+        id.unwrap_or_else(|| ScheduleKey::hashed(&expression.to_string(), &zone.to_string(), dst.as_str()));
     let recurrence = Recurrence::new(expression, zone, dst).map_err(|error| Fault::of(&error));
     let catch_up = policies.catch_up.unwrap_or_default();
     let window = (catch_up == CatchUp::All).then_some(ALL_WINDOW);
@@ -119,8 +118,11 @@ fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
     for (schedule, value) in read {
         if schedules.iter().any(|other| other.key == schedule.key) {
             value.refuse(
-                Fault::new(format!("expected a schedule of its own, found a second one with the key `{}`", schedule.key))
-                    .hint("one slot is one run: leave one out, or give each an `id` of its own"),
+                Fault::new(format!(
+                    "expected a schedule of its own, found a second one with the key `{}`",
+                    schedule.key
+                ))
+                .hint("one slot is one run: leave one out, or give each an `id` of its own"),
             );
         }
         schedules.push(schedule);
