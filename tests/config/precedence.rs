@@ -5,7 +5,8 @@ use tekcron::config::{self, SettingsOverrides};
 use crate::harness::{PLAIN, Place};
 
 fn environment(pairs: &[(&str, &str)]) -> SettingsOverrides {
-    let find = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
+    let find =
+        |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
     SettingsOverrides::from_env(find).unwrap()
 }
 
@@ -79,7 +80,8 @@ fn the_fingerprint_is_the_generation_and_follows_every_file() {
     let second = fingerprint();
     place.write("apps/other.toml", &PLAIN.replace("plain", "other"));
     let third = fingerprint();
-    std::fs::rename(place.config().join("apps/other.toml"), place.config().join("apps/another.toml")).unwrap();
+    std::fs::rename(place.config().join("apps/other.toml"), place.config().join("apps/another.toml"))
+        .unwrap();
     let fourth = fingerprint();
     assert!(first != second && second != third && third != fourth);
     assert_eq!(fourth, place.load().generation);

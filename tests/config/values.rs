@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
-use tekcron::app::{App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout};
+use tekcron::app::{
+    App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
+};
 use tekcron::config::{Config, LogFormat, TlsFiles};
 use tekcron::job::{Job, Retries};
 use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
@@ -170,5 +172,8 @@ fn a_configuration_can_be_made_of_texts() {
     assert_eq!(config.settings.grace, SignedDuration::from_secs(1));
     assert!(config.dir.ends_with(Path::new("config")) && config.settings.data_dir.is_absolute());
     let report = Config::from_toml("", &["[app]", PLAIN, PLAIN]).unwrap_err().to_string();
-    assert!(report.contains("config/apps/1.toml:1:1") && report.contains("config/apps/3.toml:2:8"), "{report}");
+    assert!(
+        report.contains("config/apps/1.toml:1:1") && report.contains("config/apps/3.toml:2:8"),
+        "{report}"
+    );
 }
