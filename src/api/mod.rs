@@ -8,6 +8,7 @@
 mod admin;
 mod apps;
 mod auth;
+pub mod client;
 mod error;
 mod extract;
 mod failure;

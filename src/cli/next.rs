@@ -1,10 +1,12 @@
-//! `tekcron next`: the coming slots of an expression. Needs no daemon and no config.
+//! `tekcron next`: when an expression is due. Needs no daemon and no config.
 
+use std::fmt;
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use comfy_table::{Table, presets};
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -12,26 +14,23 @@ use crate::schedule::{
     DstMode, Expression, ExpressionError, Recurrence, RecurrenceError, UnknownWord, Zone, ZoneError,
 };
 
-/// The most slots shown at once.
-const MOST: u32 = 100_000;
-
 /// Arguments of `next`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct NextArgs {
-    /// A cron expression, as in `0 2 * * *` (quote it)
+    /// A cron expression, quoted: "0 2 * * *", or with the second first: "0 0 2 * * *"
     #[arg(value_name = "EXPR")]
     pub expression: String,
-    /// Time zone (IANA name)
+    /// The time zone whose wall clock it follows, such as Europe/Paris
     #[arg(long, value_name = "TZ", default_value = "UTC")]
     pub timezone: String,
-    /// What happens at daylight-saving transitions: vixie, skip or literal
+    /// How it meets changes of the clocks: vixie, skip or literal
     #[arg(long, value_name = "MODE", default_value = "vixie")]
     pub dst: String,
-    /// Show slots after this instant, exclusive (RFC 3339); now unless given
-    #[arg(long, value_name = "T")]
+    /// Slots after this, exclusive: RFC 3339, or a date or date and time in the time zone. Default: now
+    #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// How many
-    #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 5)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub count: u32,
     /// How to write them
     #[arg(short, long, value_enum, default_value_t)]
@@ -41,125 +40,133 @@ pub struct NextArgs {
 /// How slots are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum NextFormat {
-    /// For people.
+    /// Columns, for people.
     #[default]
     Table,
-    /// `[{"scheduled":"<UTC>","local":"<with offset>"}]`.
+    /// An array of objects.
     Json,
 }
 
-/// Why there is nothing to show.
+/// Why there are no slots to show.
 #[derive(Debug, thiserror::Error)]
 pub enum NextError {
-    /// The expression cannot be read.
-    #[error("{}", underlined(expression, error))]
+    /// The expression is none.
+    #[error("{}", pointed_at(text, problem))]
     Expression {
         /// What was given.
-        expression: String,
-        /// Why, and where.
-        error: ExpressionError,
+        text: String,
+        /// What is wrong with it.
+        problem: ExpressionError,
     },
-    /// There is no such zone.
+    /// There is no such time zone.
     #[error(transparent)]
     Zone(#[from] ZoneError),
     /// There is no such mode.
+    #[error("`--dst`: {0}")]
+    Dst(UnknownWord),
+    /// The expression can never match.
     #[error(transparent)]
-    Dst(#[from] UnknownWord),
-    /// It never fires.
-    #[error(transparent)]
-    Never(#[from] RecurrenceError),
-    /// The instant cannot be read.
+    Recurrence(#[from] RecurrenceError),
+    /// The start is no time.
     #[error(
-        "expected an instant such as `2026-03-29T00:00:00Z`, found `{found}`\nhint: a time of day needs its offset: end it with `Z` for UTC"
+        "`--from`: expected a time such as `2026-03-29T00:30:00Z`, `2026-03-29T01:30` or `2026-03-29`, found `{0}`"
     )]
-    From {
-        /// What was given.
-        found: String,
-    },
-    /// Too few or too many.
-    #[error("expected a count of 1 to {MOST}, found `{0}`")]
-    Count(u32),
+    From(String),
     /// The slots could not be written.
     #[error("writing the slots failed")]
     Write(#[source] std::io::Error),
 }
 
-/// The expression with the place of the error below it.
-fn underlined(expression: &str, error: &ExpressionError) -> String {
-    let span = error.span();
-    let before = expression.get(..span.start).map_or(0, |text| text.chars().count());
-    let width = expression.get(span).map_or(1, |text| text.chars().count()).max(1);
-    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    format!("{}\n  {expression}\n  {}{}{hint}", error.message(), " ".repeat(before), "^".repeat(width))
-}
-
-#[derive(Serialize)]
+/// One line of the answer.
+#[derive(Debug, Serialize)]
 struct Slot {
     scheduled: Timestamp,
     local: String,
 }
 
-/// Writes the coming slots to `out`.
+/// Writes the next slots of an expression to `out`: fewer than asked for where it ends before.
 ///
 /// # Errors
-/// [`NextError`]. Fewer slots than asked for, at the end of the calendar, are not an error.
+/// Where expression, zone, mode or start are none, or `out` does not take them.
 pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), NextError> {
-    let recurrence = recurrence(args)?;
-    if !(1..=MOST).contains(&args.count) {
-        return Err(NextError::Count(args.count));
-    }
-    let now = clock.now();
-    let from = match &args.from {
-        Some(text) => text.parse().map_err(|_| NextError::From { found: text.clone() })?,
-        None => now,
-    };
-    let slots = std::iter::successors(recurrence.next_after(from), |slot| recurrence.next_after(*slot));
-    let slots: Vec<Slot> = slots.take(args.count as usize).map(|slot| shown(&recurrence, slot)).collect();
-    match args.output {
-        NextFormat::Table => writeln!(out, "{}", table(&slots, now)),
-        NextFormat::Json => {
-            let json =
-                serde_json::to_string_pretty(&slots).map_err(|error| NextError::Write(error.into()))?;
-            writeln!(out, "{json}")
-        }
-    }
-    .map_err(NextError::Write)
-}
-
-fn recurrence(args: &NextArgs) -> Result<Recurrence, NextError> {
-    let expression: Expression = args
-        .expression
-        .parse()
-        .map_err(|error| NextError::Expression { expression: args.expression.clone(), error })?;
+    let none = |problem| NextError::Expression { text: args.expression.clone(), problem };
+    let expression: Expression = args.expression.parse().map_err(none)?;
     let zone: Zone = args.timezone.parse()?;
-    let dst: DstMode = args.dst.parse()?;
-    Ok(Recurrence::new(expression, zone, dst)?)
+    let dst: DstMode = args.dst.parse().map_err(NextError::Dst)?;
+    let now = clock.now();
+    let from = args.from.as_deref().map_or(Ok(now), |text| start(text, &zone))?;
+    let recurrence = Recurrence::new(expression, zone, dst)?;
+    let slots = slots(&recurrence, from, args.count);
+    let written = match args.output {
+        NextFormat::Table => write_table(&slots, now, out),
+        NextFormat::Json => write_json(&slots, out),
+    };
+    written.map_err(NextError::Write)
 }
 
-fn shown(recurrence: &Recurrence, slot: Timestamp) -> Slot {
-    let local = recurrence.timezone().local(slot);
-    Slot { scheduled: slot, local: local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string() }
+fn start(text: &str, zone: &Zone) -> Result<Timestamp, NextError> {
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    let none = || NextError::From(text.to_owned());
+    let local: DateTime = text.parse().map_err(|_| none())?;
+    zone.rules().to_timestamp(local).map_err(|_| none())
 }
 
-fn table(slots: &[Slot], now: Timestamp) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["SCHEDULED", "LOCAL", "DAY", "IN"]);
+fn slots(recurrence: &Recurrence, from: Timestamp, count: u32) -> Vec<Slot> {
+    let next = |slot: &Timestamp| recurrence.next_after(*slot);
+    let slots = std::iter::successors(recurrence.next_after(from), next).take(count as usize);
+    let rules = recurrence.timezone().rules();
+    let show = |slot: Timestamp| Slot { scheduled: slot, local: local(slot, rules.to_offset(slot)) };
+    slots.map(show).collect()
+}
+
+fn local(slot: Timestamp, offset: Offset) -> String {
+    slot.display_with_offset(offset).to_string()
+}
+
+fn write_json(slots: &[Slot], out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, slots)?;
+    writeln!(out)
+}
+
+fn write_table(slots: &[Slot], now: Timestamp, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "{:<22}{:<27}AWAY", "SCHEDULED", "LOCAL")?;
     for slot in slots {
-        let local: jiff::civil::DateTime = slot.local[..19].parse().expect("it was written so");
-        let day = local.strftime("%a").to_string();
-        table.add_row([slot.scheduled.to_string(), slot.local.clone(), day, distance(slot.scheduled, now)]);
+        let away = Away(slot.scheduled.duration_since(now));
+        writeln!(out, "{:<22}{:<27}{away}", slot.scheduled.to_string(), slot.local)?;
     }
-    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+    Ok(())
 }
 
-fn distance(slot: Timestamp, now: Timestamp) -> String {
-    let seconds = slot.duration_since(now).as_secs();
-    let (sign, seconds) = if seconds < 0 { ("-", -seconds) } else { ("", seconds) };
-    match seconds {
-        ..120 => format!("{sign}{seconds}s"),
-        120..7200 => format!("{sign}{}m", seconds / 60),
-        7200..172_800 => format!("{sign}{}h", seconds / 3600),
-        _ => format!("{sign}{}d", seconds / 86_400),
+/// How far away a slot is, in its two largest units.
+struct Away(SignedDuration);
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs().unsigned_abs();
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        let distance = match seconds {
+            0..60 => format!("{seconds}s"),
+            60..3600 => format!("{minutes}m {}s", seconds % 60),
+            3600..86_400 => format!("{hours}h {minutes}m"),
+            _ => format!("{days}d {hours}h"),
+        };
+        if self.0.is_negative() { write!(f, "{distance} ago") } else { write!(f, "in {distance}") }
     }
+}
+
+/// The error with the expression below it and the place that is wrong underlined.
+fn pointed_at(text: &str, error: &ExpressionError) -> String {
+    let span = error.span();
+    let mut pointed = error.message().to_owned();
+    if !span.is_empty() && !text.contains(char::is_control) {
+        let before = " ".repeat(text[..span.start].chars().count());
+        let under = "^".repeat(text[span].chars().count());
+        pointed += &format!("\n  {text}\n  {before}{under}");
+    }
+    if let Some(hint) = error.hint() {
+        pointed += &format!("\nhint: {hint}");
+    }
+    pointed
 }

@@ -1,30 +1,33 @@
-//! Spreading starts, repeatably.
-
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::Schedule;
 use crate::job::JobRef;
 
-/// How long after `slot` its task starts: the same for the same job, schedule and slot, less than
-/// [`Schedule::jitter`], and before the next slot.
+/// How long after its slot a run starts: the same each time it is asked, spread evenly over the
+/// schedule's jitter, and always before the next slot. Whole milliseconds.
 pub fn jitter(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> SignedDuration {
     if schedule.jitter <= SignedDuration::ZERO {
         return SignedDuration::ZERO;
     }
     let next = schedule.recurrence.next_after(slot);
-    let distance = next.map_or(SignedDuration::MAX, |next| next.duration_since(slot));
-    let bound = schedule.jitter.min(distance).as_millis();
+    let bound = next.map_or(schedule.jitter, |next| schedule.jitter.min(next.duration_since(slot)));
+    let share = hash(schedule, job, slot);
+    // The high half of the product is below the bound.
+    let millis = (u128::from(share) * bound.as_millis().unsigned_abs()) >> 64;
+    SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+fn hash(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> u64 {
     let mut hash = Sha256::new();
-    for part in [job.app.as_str(), job.job.as_str(), schedule.key.as_str()] {
-        hash.update(part.as_bytes());
+    for name in [job.app.as_str(), job.job.as_str(), schedule.key.as_str()] {
+        hash.update(name);
+        // No name holds it.
         hash.update([0]);
     }
-    hash.update(slot.as_millisecond().to_be_bytes());
-    let hash = hash.finalize();
-    let number = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    let millis = u128::from(number) % bound.unsigned_abs().max(1);
-    SignedDuration::from_millis(i64::try_from(millis).unwrap_or(0))
+    hash.update(slot.as_second().to_be_bytes());
+    let digest = hash.finalize();
+    u64::from_be_bytes(digest[..8].try_into().expect("a digest is longer than eight bytes"))
 }
 
 #[cfg(test)]
@@ -32,10 +35,11 @@ mod tests {
     use super::*;
     use crate::schedule::{CatchUp, DstMode, Recurrence, ScheduleKey, Zone};
 
-    fn schedule(jitter: SignedDuration) -> Schedule {
+    fn every_minute(jitter: SignedDuration) -> Schedule {
+        let recurrence = Recurrence::new("* * * * *".parse().unwrap(), Zone::UTC, DstMode::Vixie).unwrap();
         Schedule {
             key: ScheduleKey::hashed("* * * * *", "UTC", "vixie"),
-            recurrence: Recurrence::new("* * * * *".parse().unwrap(), Zone::utc(), DstMode::Vixie).unwrap(),
+            recurrence,
             start_deadline: None,
             catch_up: CatchUp::Latest,
             catch_up_window: None,
@@ -44,34 +48,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_is_repeatable_bounded_and_differs_from_slot_to_slot() {
-        let job: JobRef = "etl.nightly".parse().unwrap();
-        let slots = (0..1000).map(|minute| Timestamp::from_second(minute * 60).unwrap());
-        let schedule_ = schedule(SignedDuration::from_secs(30));
-        let jitters: Vec<_> = slots.clone().map(|slot| jitter(&schedule_, &job, slot)).collect();
-        assert_eq!(jitters, slots.map(|slot| jitter(&schedule_, &job, slot)).collect::<Vec<_>>());
-        assert!(jitters.iter().all(|jitter| (0..30_000).contains(&jitter.as_millis())));
-        let late = jitters.iter().filter(|jitter| jitter.as_secs() >= 15).count();
-        assert!((400..600).contains(&late), "{late} of 1000 lie in the later half");
+    fn slots() -> impl Iterator<Item = Timestamp> {
+        (0..1000).map(|minute| Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap())
     }
 
     #[test]
-    fn it_never_reaches_the_next_slot() {
-        let job: JobRef = "etl.nightly".parse().unwrap();
-        let schedule = schedule(SignedDuration::from_hours(5));
-        for minute in 0..1000 {
-            let slot = Timestamp::from_second(minute * 60).unwrap();
-            assert!(jitter(&schedule, &job, slot) < SignedDuration::from_mins(1));
+    fn without_jitter_a_run_starts_at_its_slot() {
+        let job = "etl.nightly".parse().unwrap();
+        for none in [SignedDuration::ZERO, SignedDuration::from_secs(-1)] {
+            assert!(slots().all(|slot| jitter(&every_minute(none), &job, slot).is_zero()));
         }
     }
 
     #[test]
-    fn none_is_none() {
-        let job: JobRef = "etl.nightly".parse().unwrap();
-        assert_eq!(
-            jitter(&schedule(SignedDuration::ZERO), &job, Timestamp::UNIX_EPOCH),
-            SignedDuration::ZERO
-        );
+    fn jitter_is_repeatable_below_its_bound_and_spread_over_it() {
+        let (schedule, job) = (every_minute(SignedDuration::from_secs(30)), "etl.nightly".parse().unwrap());
+        let mut quarters = [0; 4];
+        for slot in slots() {
+            let delay = jitter(&schedule, &job, slot);
+            assert_eq!(delay, jitter(&schedule, &job, slot));
+            quarters[usize::try_from(delay.as_millis() / 7500).unwrap()] += 1;
+        }
+        assert!(quarters.iter().all(|count| (180..320).contains(count)), "{quarters:?}");
+    }
+
+    #[test]
+    fn jitter_longer_than_the_distance_to_the_next_slot_ends_before_it() {
+        let (schedule, job) = (every_minute(SignedDuration::MAX), "etl.nightly".parse().unwrap());
+        let longest = slots().map(|slot| jitter(&schedule, &job, slot)).max().unwrap();
+        assert!(longest < SignedDuration::from_secs(60), "{longest}");
+        assert!(longest > SignedDuration::from_secs(50), "{longest}");
+    }
+
+    #[test]
+    fn two_jobs_of_one_schedule_start_apart() {
+        let schedule = every_minute(SignedDuration::from_secs(30));
+        let (one, other) = ("etl.nightly".parse().unwrap(), "etl.hourly".parse().unwrap());
+        let apart = slots().filter(|slot| jitter(&schedule, &one, *slot) != jitter(&schedule, &other, *slot));
+        assert!(apart.count() > 900);
     }
 }

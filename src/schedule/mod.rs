@@ -3,15 +3,15 @@
 //! A [`Schedule`] is an expression in a time zone with policies. Its nominal instants are *slots*;
 //! everything here is a function from values to values, and `now` is always an argument.
 
-mod civil;
+mod calendar;
 mod expression;
-mod field;
 mod jitter;
 mod key;
 mod missed;
 mod overlap;
 mod policy;
 mod recurrence;
+mod segment;
 pub mod wheel;
 mod zone;
 

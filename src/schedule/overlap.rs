@@ -1,26 +1,24 @@
-//! Whether a run starts beside others of its job.
-
 use super::Overlap;
 use crate::task::TaskId;
 
-/// What happens to a run that is due.
+/// What becomes of a run that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OverlapDecision {
     /// It starts.
     Start,
-    /// It does not run, now or later.
+    /// It is skipped for good.
     Skip {
-        /// The oldest run in its way.
+        /// The oldest of the active runs.
         because: TaskId,
     },
-    /// These are cancelled; when they have ended, it starts.
+    /// It starts when all of these have been cancelled and have ended.
     Replace {
-        /// The runs, oldest first.
+        /// The active runs, oldest first.
         cancel: Vec<TaskId>,
     },
 }
 
-/// Decides about a run that is due while `active` runs of its job, oldest first, have not ended.
+/// Decides about a run that is due while the `active` runs of its job, oldest first, have not ended.
 pub fn decide_overlap(policy: Overlap, active: &[TaskId]) -> OverlapDecision {
     match (policy, active) {
         (Overlap::Allow, _) | (_, []) => OverlapDecision::Start,
@@ -33,18 +31,22 @@ pub fn decide_overlap(policy: Overlap, active: &[TaskId]) -> OverlapDecision {
 mod tests {
     use super::*;
 
+    /// Every state of up to four active runs.
+    fn states() -> impl Iterator<Item = Vec<TaskId>> {
+        (0..16_u64).map(|bits| (1..=4).filter(|id| bits & (1 << (id - 1)) != 0).map(TaskId).collect())
+    }
+
     #[test]
-    fn every_policy_in_every_small_state() {
-        let ids = [TaskId(1), TaskId(2), TaskId(5)];
-        for policy in [Overlap::Allow, Overlap::Skip, Overlap::Replace] {
-            for count in 0..=ids.len() {
-                let active = &ids[..count];
-                let expected = match (policy, count) {
-                    (_, 0) | (Overlap::Allow, _) => OverlapDecision::Start,
-                    (Overlap::Skip, _) => OverlapDecision::Skip { because: TaskId(1) },
-                    (Overlap::Replace, _) => OverlapDecision::Replace { cancel: active.to_vec() },
-                };
-                assert_eq!(decide_overlap(policy, active), expected, "{policy} beside {count}");
+    fn in_every_small_state_each_policy_does_what_its_name_says() {
+        for active in states() {
+            let expected = |policy| match policy {
+                _ if active.is_empty() => OverlapDecision::Start,
+                Overlap::Allow => OverlapDecision::Start,
+                Overlap::Skip => OverlapDecision::Skip { because: active[0] },
+                Overlap::Replace => OverlapDecision::Replace { cancel: active.clone() },
+            };
+            for policy in [Overlap::Allow, Overlap::Skip, Overlap::Replace] {
+                assert_eq!(decide_overlap(policy, &active), expected(policy), "{policy} with {active:?}");
             }
         }
     }

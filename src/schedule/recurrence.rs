@@ -1,208 +1,159 @@
-//! From civil time to instants: the slots of an expression in a zone.
+//! An expression in a time zone: which instants are its slots.
 //!
-//! Guaranteed: [`Recurrence::next_after`] is strictly later than what it was asked from, and
-//! [`Recurrence::last_until`] steps through the very same slots backwards.
+//! The wall clock of a zone runs evenly but for changes, which jump over some of its times and show
+//! others twice. What becomes of those is up to the [`DstMode`] and to whether the expression names
+//! times of day (neither its minute nor its hour starts with `*`). Slots are whole seconds, strictly
+//! ascending, in the years 1970 to 2100 of the zone's wall clock.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::civil::CivilSecond;
+use super::calendar::{self, Calendar};
+use super::expression::Field;
+use super::segment::Segment;
 use super::{DstMode, Expression, Zone};
 
-/// An expression in a time zone, with its rule for daylight-saving transitions.
+/// No zone is further from UTC than this.
+const DAY: i64 = 86_400;
+
+/// An expression in a zone with a dst mode. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recurrence {
+pub struct Recurrence(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
     expression: Expression,
     timezone: Zone,
     dst: DstMode,
+    calendar: Calendar,
 }
 
-/// The expression can never match.
+/// The expression can never match: no month that it names has a day that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected a schedule that fires some day, found `{expression}`, which never does\nhint: no month has such a day"
+    "expected a day that one of the months has, found `{expression}`, which never comes\n\
+     hint: {months} at most {longest} days{}", instead.as_ref().map(|text| format!(": `{text}`")).unwrap_or_default()
 )]
 pub struct RecurrenceError {
-    expression: String,
+    expression: Expression,
+    months: &'static str,
+    longest: u8,
+    instead: Option<String>,
 }
 
 impl Recurrence {
+    /// Puts an expression into a zone.
+    ///
     /// # Errors
-    /// [`RecurrenceError`] where no instant before the year 2101 matches.
+    /// Where the expression can never match, such as `0 0 30 2 *`.
     pub fn new(expression: Expression, timezone: Zone, dst: DstMode) -> Result<Self, RecurrenceError> {
-        let recurrence = Self { expression, timezone, dst };
-        match recurrence.next_after(Timestamp::UNIX_EPOCH) {
-            Some(_) => Ok(recurrence),
-            None => Err(RecurrenceError { expression: recurrence.expression.to_string() }),
+        let calendar = Calendar::new(expression.fields());
+        if calendar.next_after(-1).is_none() {
+            return Err(RecurrenceError::of(expression));
         }
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, calendar })))
     }
 
     /// The expression.
     pub fn expression(&self) -> &Expression {
-        &self.expression
+        &self.0.expression
     }
 
-    /// The zone whose wall clock the expression reads.
+    /// The zone whose wall clock it follows.
     pub fn timezone(&self) -> &Zone {
-        &self.timezone
+        &self.0.timezone
     }
 
-    /// What happens at daylight-saving transitions.
+    /// How it meets changes of the clocks.
     pub fn dst(&self) -> DstMode {
-        self.dst
+        self.0.dst
     }
 
-    /// The first slot after `after`, exclusive. None after the year 2100.
+    /// The first slot after `after`, exclusive.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let after = after.max(Timestamp::UNIX_EPOCH);
-        match self.reading() {
-            Reading::EachOnce { in_gap } => self.next_once(after, in_gap),
-            Reading::WallClock => self.next_on_wall_clock(after),
+        let mut after = floor(after).max(-DAY);
+        if after > calendar::LAST + DAY {
+            return None;
+        }
+        loop {
+            // The first instant that may be the answer decides about the segment.
+            let segment = Segment::around(&self.0.timezone, after + 1);
+            let shown = if after < segment.start { i64::MIN } else { after + segment.offset };
+            let found =
+                self.0.calendar.next_after(shown.max(self.first_counted(&segment).saturating_sub(1)))?;
+            let slot = (found - segment.offset).max(segment.start);
+            if slot < segment.end {
+                return Some(timestamp(slot));
+            }
+            after = segment.end - 1;
         }
     }
 
-    /// The last slot at or before `until`. None before the year 1970.
+    /// The last slot at or before `until`.
     pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
-        let last = match self.reading() {
-            Reading::EachOnce { in_gap } => self.last_once(until, in_gap),
-            Reading::WallClock => self.last_on_wall_clock(until),
-        };
-        last.filter(|slot| *slot > Timestamp::UNIX_EPOCH)
-    }
-
-    fn reading(&self) -> Reading {
-        match self.dst {
-            DstMode::Vixie if self.expression.is_fixed_time() => {
-                Reading::EachOnce { in_gap: InGap::AfterJump }
+        let mut until = floor(until).min(calendar::LAST + DAY);
+        while until >= -DAY {
+            let segment = Segment::around(&self.0.timezone, until);
+            let found = self.0.calendar.last_until(until + segment.offset)?;
+            if found >= self.first_counted(&segment) {
+                return Some(timestamp((found - segment.offset).max(segment.start)));
             }
-            DstMode::Skip => Reading::EachOnce { in_gap: InGap::Never },
-            DstMode::Vixie | DstMode::Literal => Reading::WallClock,
+            until = segment.start - 1;
         }
+        None
     }
 
-    fn next_once(&self, after: Timestamp, in_gap: InGap) -> Option<Timestamp> {
-        let zone = self.timezone.timezone();
-        let mut civil = civil_at(after, zone.to_offset(after));
-        loop {
-            civil = self.expression.civil().next_after(civil)?;
-            match instant_of(zone, civil, in_gap)? {
-                At::Instant(slot) if slot > after => return Some(slot),
-                // The second pass of a repeated hour: the rest of it has been.
-                At::Instant(_) => civil = civil.max(end_of_fold(zone, civil)? - 1),
-                At::Never => {}
-            }
-        }
-    }
-
-    fn last_once(&self, until: Timestamp, in_gap: InGap) -> Option<Timestamp> {
-        let zone = self.timezone.timezone();
-        // In the second pass of a repeated hour all of it has been.
-        let now = civil_at(until, zone.to_offset(until));
-        let mut civil = end_of_fold(zone, now)?.max(now + 1);
-        loop {
-            civil = self.expression.civil().last_before(civil)?;
-            match instant_of(zone, civil, in_gap)? {
-                At::Instant(slot) if slot <= until => return Some(slot),
-                At::Instant(_) | At::Never => {}
-            }
-        }
-    }
-
-    /// Walks through the stretches of constant offset, one after another.
-    fn next_on_wall_clock(&self, after: Timestamp) -> Option<Timestamp> {
-        let zone = self.timezone.timezone();
-        let mut civil_after = civil_at(after, zone.to_offset(after));
-        let mut within = after;
-        loop {
-            let offset = zone.to_offset(within);
-            let end = zone.following(within).next().map(|transition| transition.timestamp());
-            let civil = self.expression.civil().next_after(civil_after);
-            let slot = civil.and_then(|civil| instant_at(civil, offset));
-            match (slot, end) {
-                (Some(slot), Some(end)) if slot >= end => within = end,
-                (Some(slot), _) => return Some(slot),
-                // The clock may be set back at the end of the calendar, but not out of it.
-                (None, _) => return None,
-            }
-            civil_after = civil_at(within, zone.to_offset(within)) - 1;
-        }
-    }
-
-    fn last_on_wall_clock(&self, until: Timestamp) -> Option<Timestamp> {
-        let zone = self.timezone.timezone();
-        let mut within = until;
-        let mut civil_before = civil_at(until, zone.to_offset(until)) + 1;
-        loop {
-            let offset = zone.to_offset(within);
-            let just_after = within.checked_add(jiff::SignedDuration::from_nanos(1)).ok()?;
-            let begin = zone.preceding(just_after).next().map(|transition| transition.timestamp());
-            let slot = instant_at(self.expression.civil().last_before(civil_before)?, offset)?;
-            match begin {
-                Some(begin) if slot < begin => {
-                    within = begin.checked_sub(jiff::SignedDuration::from_secs(1)).ok()?;
-                    civil_before = civil_at(within, zone.to_offset(within)) + 1;
-                }
-                _ => return Some(slot),
-            }
+    /// The first wall second that counts in a segment. Where it lies before what the clock shows first,
+    /// the times between were jumped over and count at the segment's first instant; where it lies
+    /// after, the times between have had their slot before the clocks were set back.
+    fn first_counted(&self, segment: &Segment) -> i64 {
+        match self.0.dst {
+            DstMode::Literal => segment.first_shown(),
+            DstMode::Vixie if !self.0.expression.fields().fixed_time => segment.first_shown(),
+            DstMode::Vixie => segment.high_water,
+            DstMode::Skip => segment.high_water.max(segment.first_shown()),
         }
     }
 }
 
-/// How wall-clock times become instants.
-#[derive(Debug, Clone, Copy)]
-enum Reading {
-    /// Each wall-clock time once, whatever the clock does.
-    EachOnce { in_gap: InGap },
-    /// Whenever the wall clock shows it.
-    WallClock,
-}
-
-/// What becomes of a time that the clock jumps over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InGap {
-    AfterJump,
-    Never,
-}
-
-enum At {
-    Instant(Timestamp),
-    Never,
-}
-
-/// The instant of a wall-clock time: in a repeated hour its first pass.
-fn instant_of(zone: &TimeZone, civil: CivilSecond, in_gap: InGap) -> Option<At> {
-    let instant = match zone.to_ambiguous_timestamp(datetime(civil)?).offset() {
-        AmbiguousOffset::Unambiguous { offset } => instant_at(civil, offset)?,
-        AmbiguousOffset::Fold { before, .. } => instant_at(civil, before)?,
-        AmbiguousOffset::Gap { .. } if in_gap == InGap::Never => return Some(At::Never),
-        AmbiguousOffset::Gap { after, .. } => {
-            let before_jump = instant_at(civil, after)?;
-            zone.following(before_jump).next()?.timestamp()
+impl RecurrenceError {
+    fn of(expression: Expression) -> Self {
+        let months = expression.fields().months;
+        let longest = months.iter().map(longest).max().expect("no field is empty");
+        let several = months.iter().count() > 1;
+        let instead = with_day(&expression, if longest == 29 { 28 } else { longest });
+        Self {
+            expression,
+            months: if several { "these months have" } else { "this month has" },
+            longest,
+            instead,
         }
-    };
-    Some(At::Instant(instant))
-}
-
-/// The first wall-clock second after the repeated stretch that `civil` lies in; 0 where it lies in none.
-fn end_of_fold(zone: &TimeZone, civil: CivilSecond) -> Option<CivilSecond> {
-    match zone.to_ambiguous_timestamp(datetime(civil)?).offset() {
-        AmbiguousOffset::Fold { before, .. } => {
-            let turn = zone.following(instant_at(civil, before)?).next()?.timestamp();
-            Some(civil_at(turn, before))
-        }
-        _ => Some(0),
     }
 }
 
-/// The wall-clock second at `instant`.
-fn civil_at(instant: Timestamp, offset: Offset) -> CivilSecond {
-    instant.as_second() + i64::from(offset.seconds())
+fn longest(month: u8) -> u8 {
+    match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => *Field::Day.range().end(),
+    }
 }
 
-fn instant_at(civil: CivilSecond, offset: Offset) -> Option<Timestamp> {
-    Timestamp::from_second(civil - i64::from(offset.seconds())).ok()
+/// The expression with another day of the month.
+fn with_day(expression: &Expression, day: u8) -> Option<String> {
+    let mut words: Vec<_> = expression.as_str().split_whitespace().collect();
+    let place = words.len().checked_sub(3)?;
+    let day = day.to_string();
+    words[place] = &day;
+    Some(words.join(" "))
 }
 
-fn datetime(civil: CivilSecond) -> Option<jiff::civil::DateTime> {
-    Some(Offset::UTC.to_datetime(Timestamp::from_second(civil).ok()?))
+/// The whole second at or before an instant.
+fn floor(instant: Timestamp) -> i64 {
+    instant.as_second() - i64::from(instant.subsec_nanosecond() < 0)
+}
+
+fn timestamp(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("years 1969 to 2101 are within every bound")
 }

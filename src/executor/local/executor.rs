@@ -1,0 +1,264 @@
+//! The executor as the rest of the program sees it.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use tokio::sync::mpsc;
+
+use super::log::LogReader;
+use super::place::{self, Standing, TaskDir};
+use super::watch::{Watch, blocking};
+use super::{cgroup, process, submit, tree};
+use crate::clock::SharedClock;
+use crate::executor::{
+    Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
+};
+use crate::task::TaskName;
+
+/// How often a log that is followed is looked at.
+const FOLLOW: std::time::Duration = std::time::Duration::from_millis(200);
+/// Ends that the dispatcher has not taken yet; those who bring further ones wait.
+const OBSERVATIONS: usize = 1024;
+
+/// Where and how tasks are executed.
+#[derive(Debug, Clone)]
+pub struct LocalSettings {
+    /// The data directory, absolute. Tasks stand in `tasks`, lasting directories in `state`.
+    pub data_dir: PathBuf,
+    /// The most tasks at once.
+    pub max_children: usize,
+    /// The tekcron binary, run as `<shim> shim`.
+    pub shim: PathBuf,
+}
+
+/// Why tasks cannot be executed here.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// A directory for tasks cannot be made.
+    #[error("making `{}` failed", path.display())]
+    Create {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// What an earlier run left half made cannot be removed.
+    #[error("tidying `{}` failed", path.display())]
+    Tidy {
+        /// The directory of tasks.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Executes PipelineRuns as processes on this machine.
+pub struct LocalExecutor {
+    pub(super) settings: LocalSettings,
+    pub(super) tasks: PathBuf,
+    pub(super) cgroup: Option<PathBuf>,
+    pub(super) watch: Watch,
+    clock: SharedClock,
+    observations: Mutex<Option<mpsc::Receiver<Observation>>>,
+}
+
+impl LocalExecutor {
+    /// Takes up the tasks of an earlier run where they stand. Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`LocalError`]. A control group that cannot be had is not an error, but a [caveat](Executor::caveats).
+    pub fn open(settings: LocalSettings, clock: SharedClock) -> Result<Arc<dyn Executor>, LocalError> {
+        let tasks = settings.data_dir.join("tasks");
+        for path in [&tasks, &settings.data_dir.join("state")] {
+            let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            created.map_err(|source| LocalError::Create { path: path.clone(), source })?;
+        }
+        let tidied =
+            place::leftovers(&tasks).and_then(|left| left.iter().try_for_each(|path| tree::remove(path)));
+        tidied.map_err(|source| LocalError::Tidy { path: tasks.clone(), source })?;
+        let cgroup = cgroup::prepare().unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the delegated control group is of no use"
+            );
+            None
+        });
+        let (send, receive) = mpsc::channel(OBSERVATIONS);
+        Ok(Arc::new(Self {
+            watch: Watch::new(settings.max_children, Arc::clone(&clock), send),
+            settings,
+            tasks,
+            cgroup,
+            clock,
+            observations: Mutex::new(Some(receive)),
+        }))
+    }
+
+    pub(super) fn dir(&self, name: &TaskName) -> TaskDir {
+        TaskDir::of(&self.tasks, name)
+    }
+
+    /// Does `work` where it may block.
+    async fn act<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        name: &TaskName,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ExecutorError> {
+        blocking(work).await.map_err(|error| failed(operation, name, &error))
+    }
+
+    async fn look(&self, name: &TaskName) -> Result<Observed, ExecutorError> {
+        let standing = self.watch.settle(self.dir(name)).await;
+        let standing = standing.map_err(|error| failed("observing", name, &error))?;
+        if matches!(standing, Standing::Preparing | Standing::Running(_)) {
+            self.watch.adopted(name, &self.dir(name)).map_err(|error| failed("observing", name, &error))?;
+        }
+        Ok(standing.into())
+    }
+
+    async fn remove(&self, name: &TaskName) -> Result<(), ExecutorError> {
+        let dir = self.dir(name);
+        // A shim that has written the end down may still be removing the working copy.
+        self.watch.departed(&dir).await.map_err(|error| failed("deleting", name, &error))?;
+        let gone = self.watch.take_away(dir).await.map_err(|error| failed("deleting", name, &error))?;
+        self.act("deleting", name, move || gone.map_or(Ok(()), |path| tree::remove(&path))).await
+    }
+
+    async fn remove_log(&self, name: &TaskName) -> Result<(), ExecutorError> {
+        let dir = self.dir(name);
+        self.act("deleting the log", name, move || match dir.standing()? {
+            Standing::Preparing | Standing::Running(_) => Err(io::Error::other("it still runs")),
+            _ => tree::remove(&dir.log()),
+        })
+        .await
+    }
+
+    async fn read_log(&self, name: &TaskName, query: LogQuery) -> Result<LogStream, ExecutorError> {
+        let dir = self.dir(name);
+        let mut reader = LogReader::new(dir.log(), query.timestamps);
+        let reader = self
+            .act("reading the log", name, move || {
+                query.tail.map_or(Ok(()), |lines| reader.seek_tail(lines)).map(|()| reader)
+            })
+            .await?;
+        let clock = Arc::clone(&self.clock);
+        let next = move |mut reader: LogReader| {
+            let (dir, clock) = (dir.clone(), Arc::clone(&clock));
+            async move {
+                loop {
+                    let dir = dir.clone();
+                    let (text, goes_on, back) = blocking(move || {
+                        // Asked before reading: what is written later than that is read as well.
+                        let goes_on = query.follow && is_alive(&dir)?;
+                        Ok((reader.read()?, goes_on, reader))
+                    })
+                    .await?;
+                    reader = back;
+                    match text {
+                        Some(text) => return Ok(Some((Bytes::from(text), reader))),
+                        None if goes_on => clock.sleep(FOLLOW).await,
+                        None => return Ok(None),
+                    }
+                }
+            }
+        };
+        Ok(stream::try_unfold(reader, next).boxed())
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn capacity(&self) -> usize {
+        self.settings.max_children
+    }
+
+    fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
+        submit::submit(self, submission).boxed()
+    }
+
+    fn cancel<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        let dir = self.dir(name);
+        let ask = move || match dir.standing()? {
+            Standing::Preparing | Standing::Running(_) => dir.ask_to_terminate(),
+            _ => Ok(()),
+        };
+        self.act("terminating", name, ask).boxed()
+    }
+
+    fn delete<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        self.remove(name).boxed()
+    }
+
+    fn delete_log<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        self.remove_log(name).boxed()
+    }
+
+    fn observe<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<Observed, ExecutorError>> {
+        self.look(name).boxed()
+    }
+
+    fn observations(&self) -> Option<mpsc::Receiver<Observation>> {
+        self.observations.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn logs<'a>(
+        &'a self,
+        name: &'a TaskName,
+        query: LogQuery,
+    ) -> BoxFuture<'a, Result<LogStream, ExecutorError>> {
+        self.read_log(name, query).boxed()
+    }
+
+    fn caveats(&self) -> Vec<String> {
+        caveats(self.cgroup.is_some(), process::lists_children())
+    }
+}
+
+impl From<Standing> for Observed {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Absent | Standing::Abandoned => Self::Absent,
+            Standing::Preparing => {
+                Self::Submitted { message: Some("its working directory is being made ready".to_owned()) }
+            }
+            Standing::Running(started) | Standing::Orphaned(started) => Self::Running { started: started.at },
+            Standing::Ended(outcome) => Self::Finished(outcome),
+        }
+    }
+}
+
+fn caveats(cgroups: bool, lists_children: bool) -> Vec<String> {
+    let always = ["disk limits are not enforced by the embedded executor"];
+    let without_cgroups = [
+        "no control group (cgroup v2) is delegated to tekcron, so CPU limits are not enforced",
+        "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
+        "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
+    ];
+    let blind = [
+        "this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended",
+    ];
+    let mut caveats: Vec<&str> = always.to_vec();
+    if !cgroups {
+        caveats.extend(without_cgroups);
+    }
+    if !cgroups && !lists_children {
+        caveats.extend(blind);
+    }
+    caveats.into_iter().map(str::to_owned).collect()
+}
+
+fn is_alive(dir: &TaskDir) -> io::Result<bool> {
+    Ok(matches!(dir.standing()?, Standing::Preparing | Standing::Running(_)))
+}
+
+fn failed(operation: &'static str, name: &TaskName, error: &io::Error) -> ExecutorError {
+    ExecutorError { operation, name: name.to_string(), message: error.to_string() }
+}

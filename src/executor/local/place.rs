@@ -1,0 +1,159 @@
+//! The directory of one task, and what it says of the task.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::lock;
+use super::record::{self, Started};
+use crate::executor::pipeline_run::PipelineRun;
+use crate::task::{Outcome, TaskName};
+
+/// Names in a directory of tasks that begin with this are no tasks: being made, or being removed.
+const NO_TASK: &str = ".";
+
+/// The directory of one task, whether it is there or not.
+#[derive(Debug, Clone)]
+pub(super) struct TaskDir {
+    path: PathBuf,
+}
+
+/// How a task stands, by its directory and its lock.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// There is no directory.
+    Absent,
+    /// Its shim prepares it.
+    Preparing,
+    /// Its command runs.
+    Running(Started),
+    /// It has ended.
+    Ended(Outcome),
+    /// Its shim went before it let the command run: nothing ran.
+    Abandoned,
+    /// Its shim went without writing down how it ended.
+    Orphaned(Started),
+}
+
+impl TaskDir {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(super) fn of(tasks: &Path, name: &TaskName) -> Self {
+        Self::new(tasks.join(name.as_str()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    pub(super) fn run(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    pub(super) fn started(&self) -> PathBuf {
+        self.path.join("started")
+    }
+
+    pub(super) fn exit(&self) -> PathBuf {
+        self.path.join("exit")
+    }
+
+    pub(super) fn terminate(&self) -> PathBuf {
+        self.path.join("terminate")
+    }
+
+    pub(super) fn control(&self) -> PathBuf {
+        self.path.join("control")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// A name beside it for a directory that is being made by this process.
+    pub(super) fn while_new(&self) -> Self {
+        self.beside("new")
+    }
+
+    /// Takes the directory's name away, durably, and returns where it is now, to be removed.
+    pub(super) fn give_up_name(&self) -> io::Result<PathBuf> {
+        let gone = self.beside("gone").path;
+        fs::rename(&self.path, &gone)?;
+        record::sync_dir(self.path.parent().expect("a task's directory has a parent"))?;
+        Ok(gone)
+    }
+
+    fn beside(&self, what: &str) -> Self {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let unique = uuid::Uuid::new_v4().simple();
+        Self { path: self.path.with_file_name(format!("{NO_TASK}{what}-{name}-{unique}")) }
+    }
+
+    /// The object; `None` where the directory is not there.
+    pub(super) fn read_run(&self) -> io::Result<Option<PipelineRun>> {
+        record::read(&self.run())
+    }
+
+    /// How the task stands now.
+    pub(super) fn standing(&self) -> io::Result<Standing> {
+        if let Some(outcome) = record::read(&self.exit())? {
+            return Ok(Standing::Ended(outcome));
+        }
+        let alive = lock::holder(&self.lock())?.is_some();
+        // The end was written while the lock was held, so after the lock it is looked for again.
+        let outcome = if alive { None } else { record::read(&self.exit())? };
+        let started = record::read(&self.started())?;
+        Ok(match (outcome, alive, started) {
+            (Some(outcome), _, _) => Standing::Ended(outcome),
+            (None, true, Some(started)) => Standing::Running(started),
+            (None, true, None) => Standing::Preparing,
+            (None, false, Some(started)) => Standing::Orphaned(started),
+            (None, false, None) if fs::exists(&self.path)? => Standing::Abandoned,
+            (None, false, None) => Standing::Absent,
+        })
+    }
+
+    /// Asks the shim to end the task: durably, and at once where it lives.
+    pub(super) fn ask_to_terminate(&self) -> io::Result<()> {
+        fs::File::create(self.terminate())?.sync_all()?;
+        record::sync_dir(&self.path)?;
+        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        let control = fs::File::options().write(true).custom_flags(flags.cast_signed()).open(self.control());
+        match control.and_then(|mut control| control.write_all(b"t")) {
+            // Nobody reads it: there is no shim any more. Or it is full: the shim will read soon.
+            Err(error) if is_nobody_there(&error) || error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            told => told,
+        }
+    }
+}
+
+fn is_nobody_there(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    matches!(errno, Some(rustix::io::Errno::NXIO | rustix::io::Errno::PIPE | rustix::io::Errno::NOENT))
+}
+
+/// The directories in `tasks` that are no tasks and that nobody works on: left by a crash.
+pub(super) fn leftovers(tasks: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(tasks)? {
+        let entry = entry?;
+        let is_task = !entry.file_name().to_string_lossy().starts_with(NO_TASK);
+        if !is_task && lock::holder(&entry.path().join("lock"))?.is_none() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}

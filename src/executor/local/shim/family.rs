@@ -1,0 +1,111 @@
+//! The processes of a task: the command, and all that it started.
+
+use std::path::PathBuf;
+
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpgid, kill_process, kill_process_group, wait,
+};
+
+use crate::executor::local::cgroup::Cgroup;
+use crate::executor::local::process;
+
+/// The command and its descendants. As this process is their reaper, none of them is out of sight.
+#[derive(Debug)]
+pub(super) struct Family {
+    command: Pid,
+    cgroup: Option<Cgroup>,
+    ended: Option<WaitStatus>,
+    gone: bool,
+}
+
+impl Family {
+    /// `command` leads its process group, and was put into `cgroup`.
+    pub(super) fn new(command: Pid, cgroup: Option<Cgroup>) -> Self {
+        Self { command, cgroup, ended: None, gone: false }
+    }
+
+    /// Puts the command into its control group.
+    pub(super) fn enter(&self) -> std::io::Result<()> {
+        self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.add(self.command.as_raw_pid()))
+    }
+
+    /// The path of the control group.
+    pub(super) fn cgroup(&self) -> Option<PathBuf> {
+        self.cgroup.as_ref().map(|cgroup| cgroup.path().to_owned())
+    }
+
+    /// How the command ended, once it has.
+    pub(super) fn ended(&self) -> Option<WaitStatus> {
+        self.ended
+    }
+
+    /// Whether nobody is left.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Whether the kernel killed one of them for want of memory.
+    pub(super) fn was_out_of_memory(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(Cgroup::was_out_of_memory)
+    }
+
+    /// Takes note of those that ended. Returns whether the command is among them.
+    pub(super) fn reap(&mut self) -> bool {
+        let mut command_ended = false;
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.command => {
+                    self.ended = Some(status);
+                    command_ended = true;
+                }
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => break,
+                Err(_) => {
+                    self.gone = true;
+                    break;
+                }
+            }
+        }
+        command_ended
+    }
+
+    /// Asks them to end.
+    pub(super) fn ask(&self) {
+        self.signal(Signal::TERM);
+        // A stopped process hears of it only when it goes on.
+        self.signal(Signal::CONT);
+    }
+
+    /// Kills them. What was started at this very moment is met by the next call.
+    pub(super) fn kill(&self) {
+        if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.kill().is_ok()) {
+            return;
+        }
+        self.signal(Signal::KILL);
+    }
+
+    /// Signals the command's process group at once, and each of those who left it. Any of them may be
+    /// gone by now.
+    fn signal(&self, signal: Signal) {
+        // Once the command is reaped, its number may be another group's.
+        let group = self.ended.is_none().then_some(self.command);
+        if let Some(group) = group {
+            let _ = kill_process_group(group, signal);
+        }
+        let own = std::process::id().cast_signed();
+        for pid in process::descendants(own).into_iter().filter_map(Pid::from_raw) {
+            if group.is_none() || getpgid(Some(pid)).ok() != group {
+                let _ = kill_process(pid, signal);
+            }
+        }
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        if let Some(cgroup) = &self.cgroup {
+            // One with an unkillable process in it stays.
+            let _ = cgroup.remove();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! From submission to a shim that has taken the task.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdSocket;
+use std::process::Stdio;
+
+use jiff::SignedDuration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+
+use super::executor::LocalExecutor;
+use super::limits::Limits;
+use super::place::Standing;
+use super::request::{Program, Report, Request};
+use super::shim;
+use super::watch::Shim;
+use super::watch::blocking;
+use crate::app::env::STATE_DIR;
+use crate::executor::pipeline_run::{PipelineRun, TaskMeta, resolve_command, resolve_env, same_run};
+use crate::executor::{Submission, SubmitError, Submitted};
+
+/// Where programs are found, unless the App says otherwise.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The variable whose value no other execution has.
+const MARK: &str = "CF_INSTANCE_GUID";
+
+/// Takes the submission's object, once for its name.
+pub(super) async fn submit(
+    executor: &LocalExecutor,
+    submission: Submission,
+) -> Result<Submitted, SubmitError> {
+    let (meta, request) = prepare(executor, submission)?;
+    if let Some(found) = found(executor, &meta, &request.run).await? {
+        return Ok(found);
+    }
+    let room = executor.watch.room().await;
+    let (child, socket) = spawn(executor).map_err(|error| SubmitError::Unavailable {
+        message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
+    })?;
+    let mut socket = BufReader::new(socket);
+    match hand_over(&mut socket, &request).await {
+        Ok(Report::Created) => {
+            let started = async move {
+                // What the other end says does not matter, only when it closes.
+                let _ = socket.read_to_end(&mut Vec::new()).await;
+            };
+            let dir = executor.dir(&meta.name);
+            executor.watch.watch(meta.name, dir, Shim::Child(child), started, Some(room));
+            Ok(Submitted::Created)
+        }
+        Ok(Report::Exists) => {
+            let gone =
+                || SubmitError::Unavailable { message: "its name was taken, and is free again".to_owned() };
+            found(executor, &meta, &request.run).await?.ok_or_else(gone)
+        }
+        Ok(Report::Failed(message)) => Err(SubmitError::Unavailable { message }),
+        Err(error) => {
+            Err(SubmitError::Unknown { message: format!("its supervisor did not answer: {error}") })
+        }
+    }
+}
+
+/// What stands under the task's name already, if it is the same run.
+async fn found(
+    executor: &LocalExecutor,
+    meta: &TaskMeta,
+    ours: &PipelineRun,
+) -> Result<Option<Submitted>, SubmitError> {
+    let dir = executor.dir(&meta.name);
+    let unreadable = |error: io::Error| SubmitError::Unavailable { message: error.to_string() };
+    if let Standing::Absent = executor.watch.settle(dir.clone()).await.map_err(unreadable)? {
+        return Ok(None);
+    }
+    let reader = dir.clone();
+    let Some(theirs) = blocking(move || reader.read_run()).await.map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let id = same_run(&ours.metadata, &theirs.metadata).map_err(|mismatch| SubmitError::Refused {
+        reason: "NameTaken".to_owned(),
+        message: mismatch.to_string(),
+    })?;
+    executor.watch.adopted(&meta.name, &dir).map_err(unreadable)?;
+    Ok(Some(Submitted::Adopted { id }))
+}
+
+fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<(TaskMeta, Request), SubmitError> {
+    let mut run = submission.run;
+    let meta = TaskMeta::read(&run.metadata).map_err(invalid)?;
+    // As an API server does: no other execution has this id.
+    let uid = run.metadata.uid.insert(uuid::Uuid::new_v4().to_string()).clone();
+    let dir = executor.dir(&meta.name);
+    let work = dir.work();
+    let state_dir =
+        submission.state.then(|| executor.settings.data_dir.join("state").join(meta.app.as_str()));
+    let mut env =
+        vec![("PATH".to_owned(), PATH.to_owned()), ("HOME".to_owned(), work.to_string_lossy().into_owned())];
+    env.extend(resolve_env(&run, &submission.secrets).map_err(invalid)?);
+    if let Some(state_dir) = &state_dir {
+        env.push((STATE_DIR.to_owned(), state_dir.to_string_lossy().into_owned()));
+    }
+    let argv = resolve_command(&run).map_err(invalid)?;
+    let request = Request {
+        program: Program { argv, env, dir: work },
+        task_dir: dir.path().to_owned(),
+        state_dir,
+        source: submission.source,
+        keep_workdir: submission.keep_workdir,
+        timeout: timeout(&run).map_err(invalid)?,
+        grace: submission.grace,
+        max_log: submission.max_log.bytes(),
+        limits: Limits::of(&run).map_err(invalid)?,
+        cgroup: executor.cgroup.clone(),
+        mark: format!("{MARK}={uid}"),
+        run,
+    };
+    Ok((meta, request))
+}
+
+fn invalid(error: impl ToString) -> SubmitError {
+    SubmitError::Refused { reason: "InvalidTask".to_owned(), message: error.to_string() }
+}
+
+/// The object's time-out, a Go duration; none where it is zero or not given.
+fn timeout(run: &PipelineRun) -> Result<Option<SignedDuration>, String> {
+    let text = run.spec.timeouts.as_ref().and_then(|timeouts| timeouts.pipeline.as_deref());
+    let Some(text) = text else { return Ok(None) };
+    let timeout: SignedDuration =
+        text.parse().map_err(|error| format!("time-out `{text}` does not read: {error}"))?;
+    Ok((!timeout.is_zero()).then_some(timeout))
+}
+
+/// Starts a shim and returns the socket that is its standard input. Nothing here makes the standard
+/// library fork: with a large daemon that would take long.
+fn spawn(executor: &LocalExecutor) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = StdSocket::pair()?;
+    ours.set_nonblocking(true)?;
+    let child = Command::new(&executor.settings.shim)
+        .arg(shim::ROLE)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok((child, UnixStream::from_std(ours)?))
+}
+
+async fn hand_over(socket: &mut BufReader<UnixStream>, request: &Request) -> io::Result<Report> {
+    socket.write_all(&serde_json::to_vec(request)?).await?;
+    socket.get_mut().shutdown().await?;
+    let mut report = String::new();
+    socket.read_line(&mut report).await?;
+    Ok(serde_json::from_str(&report)?)
+}

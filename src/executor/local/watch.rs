@@ -1,0 +1,194 @@
+//! Who waits for the ends of tasks, and settles what ended badly.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::process::Child;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::lock;
+use super::orphan;
+use super::place::{Standing, TaskDir};
+use super::tree;
+use crate::clock::SharedClock;
+use crate::executor::{Observation, Observed};
+use crate::readiness::readable;
+use crate::task::TaskName;
+
+/// Watches shims. Those who wait are dropped with it; the shims go on.
+pub(super) struct Watch {
+    shared: Arc<Shared>,
+    waiting: Mutex<JoinSet<()>>,
+}
+
+struct Shared {
+    clock: SharedClock,
+    room: Arc<Semaphore>,
+    watched: Mutex<HashSet<TaskName>>,
+    /// Held by whoever takes a directory's name away, or ends an orphan: what was found must still be so.
+    tidying: Mutex<()>,
+    observations: mpsc::Sender<Observation>,
+}
+
+/// A shim that lives.
+pub(super) enum Shim {
+    /// Started by this daemon.
+    Child(Child),
+    /// Started by an earlier one.
+    Adopted(OwnedFd),
+}
+
+impl Watch {
+    /// Lets `room` shims run at once, and tells `observations` what became of them.
+    pub(super) fn new(room: usize, clock: SharedClock, observations: mpsc::Sender<Observation>) -> Self {
+        let shared = Shared {
+            clock,
+            room: Arc::new(Semaphore::new(room)),
+            watched: Mutex::default(),
+            tidying: Mutex::default(),
+            observations,
+        };
+        Self { shared: Arc::new(shared), waiting: Mutex::default() }
+    }
+
+    /// Waits for room for one more shim.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.shared.room).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// How the task in `dir` stands, once what had to be done about it is done: an orphan is ended and
+    /// lost, an abandoned directory is gone.
+    pub(super) async fn settle(&self, dir: TaskDir) -> io::Result<Standing> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.settle(&dir)).await
+    }
+
+    /// Takes the name of an ended task's directory away; returns what is to be removed.
+    pub(super) async fn take_away(&self, dir: TaskDir) -> io::Result<Option<PathBuf>> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            shared.settle(&dir)?;
+            let _tidying = locked(&shared.tidying);
+            match dir.standing()? {
+                Standing::Absent => Ok(None),
+                Standing::Ended(_) => dir.give_up_name().map(Some),
+                _ => Err(io::Error::other("it still runs")),
+            }
+        })
+        .await
+    }
+
+    /// Waits until the shim of a task that has ended is gone too.
+    pub(super) async fn departed(&self, dir: &TaskDir) -> io::Result<()> {
+        if !matches!(dir.standing()?, Standing::Ended(_)) {
+            return Ok(());
+        }
+        match lock::holder_descriptor(&dir.lock())? {
+            Some(shim) => readable(shim).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to watch the task in `dir`, unless it is watched or has ended.
+    pub(super) fn adopted(&self, name: &TaskName, dir: &TaskDir) -> io::Result<()> {
+        if locked(&self.shared.watched).contains(name) {
+            return Ok(());
+        }
+        if let Some(shim) = lock::holder_descriptor(&dir.lock())? {
+            // There may be more of them than there is room: then no new ones come in.
+            let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
+            self.watch(name.clone(), dir.clone(), Shim::Adopted(shim), futures::future::ready(()), room);
+        }
+        Ok(())
+    }
+
+    /// Watches `shim`, which has taken the task in `dir`. `started` completes when the task's command
+    /// runs, or never will.
+    pub(super) fn watch(
+        &self,
+        name: TaskName,
+        dir: TaskDir,
+        shim: Shim,
+        started: impl Future<Output = ()> + Send + 'static,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
+        if !locked(&self.shared.watched).insert(name.clone()) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut waiting = locked(&self.waiting);
+        while waiting.try_join_next().is_some() {}
+        waiting.spawn(async move {
+            started.await;
+            shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
+            if let Err(error) = shim.ended().await {
+                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched; the next relist looks at it");
+            }
+            drop(room);
+            locked(&shared.watched).remove(&name);
+            shared.observe(&name, &dir, |_| true).await;
+        });
+    }
+}
+
+impl Shared {
+    fn settle(&self, dir: &TaskDir) -> io::Result<Standing> {
+        let standing = dir.standing()?;
+        if !matches!(standing, Standing::Abandoned | Standing::Orphaned(_)) {
+            return Ok(standing);
+        }
+        let _tidying = locked(&self.tidying);
+        match dir.standing()? {
+            Standing::Orphaned(started) => {
+                let now = self.clock.now();
+                orphan::bury(dir, &started, now).map(Standing::Ended)
+            }
+            Standing::Abandoned => {
+                let gone = dir.give_up_name()?;
+                tree::remove(&gone)?;
+                Ok(Standing::Absent)
+            }
+            settled => Ok(settled),
+        }
+    }
+
+    /// Looks at the task in `dir`, and tells of it where that is `news`.
+    async fn observe(self: &Arc<Self>, name: &TaskName, dir: &TaskDir, news: fn(&Standing) -> bool) {
+        let (shared, dir) = (Arc::clone(self), dir.clone());
+        match blocking(move || shared.settle(&dir)).await {
+            Ok(standing) if !news(&standing) => {}
+            Ok(standing) => {
+                let observation = Observation { name: name.clone(), state: Observed::from(standing) };
+                // Nobody may listen any more.
+                let _ = self.observations.send(observation).await;
+            }
+            Err(error) => {
+                tracing::warn!(task = %name, %error, "looking at a task failed; the next relist tries again");
+            }
+        }
+    }
+}
+
+impl Shim {
+    async fn ended(self) -> io::Result<()> {
+        match self {
+            Self::Child(mut child) => child.wait().await.map(drop),
+            Self::Adopted(descriptor) => readable(descriptor).await,
+        }
+    }
+}
+
+/// Does `work` where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

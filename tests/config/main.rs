@@ -1,0 +1,8 @@
+//! The configuration, as its author meets it: what is accepted, and what is said about the rest.
+
+mod harness;
+mod precedence;
+mod problems;
+mod schema;
+mod screens;
+mod values;
