@@ -72,6 +72,11 @@ impl Source {
         self.hidden.borrow_mut().push(span);
     }
 
+    /// Whether a piece of the text is kept out of every report.
+    pub(super) fn hides(&self, at: usize) -> bool {
+        self.hidden.borrow().iter().any(|span| span.contains(&at))
+    }
+
     /// `file:line` of a byte, for messages about another place.
     pub(super) fn address(&self, at: usize) -> String {
         format!("{}:{}", self.name, self.line(at).0)
@@ -107,10 +112,8 @@ impl Source {
 
     /// A piece of the text, every secret byte replaced so that all others stay where they are.
     fn masked(&self, piece: Range<usize>) -> String {
-        let hidden = self.hidden.borrow();
-        let secret = |at: usize| hidden.iter().any(|span| span.contains(&at));
         let text = &self.text[piece.clone()];
-        let masked = |(at, c): (usize, char)| match secret(piece.start + at) {
+        let masked = |(at, c): (usize, char)| match self.hides(piece.start + at) {
             true => "*".repeat(c.len_utf8()),
             false => c.to_string(),
         };

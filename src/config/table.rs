@@ -42,7 +42,9 @@ impl<'s> Table<'s> {
 
     /// The value of `key`, which is known from now on.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'s>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let value = self.entries.get(key)?;
         Some(Value::new(self.source, self.path_of(key), value))
     }

@@ -138,6 +138,7 @@ impl<'s> Value<'s> {
 
     fn described(&self) -> String {
         match self.value.get_ref() {
+            _ if self.source.hides(self.span().start) => "something else".to_owned(),
             DeValue::String(text) if text.len() <= 40 => format!("the string `{text}`"),
             DeValue::String(_) => "a string".to_owned(),
             DeValue::Integer(_) => format!("the integer `{}`", self.raw_number()),

@@ -74,7 +74,8 @@ impl Place {
         screen
     }
 
-    fn without_dir(&self, text: &str) -> String {
+    /// The text as if this place were the working directory.
+    pub(crate) fn without_dir(&self, text: &str) -> String {
         let dir = self.path().display().to_string();
         text.replace(&format!("{dir}/"), "").replace(&dir, "PLACE")
     }

@@ -3,6 +3,8 @@
 mod harness;
 mod precedence;
 mod problems;
+
+mod sample;
 mod schema;
 mod screens;
 mod values;

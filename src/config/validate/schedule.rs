@@ -4,7 +4,9 @@ use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::schedule::{CatchUp, DstMode, Expression, Recurrence, Schedule, ScheduleKey, Zone};
+use crate::schedule::{
+    CatchUp, DstMode, Expression, ExpressionError, Recurrence, Schedule, ScheduleKey, Zone,
+};
 
 /// How far back `catch_up = "all"` goes where nobody says otherwise.
 const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -89,8 +91,8 @@ fn listed(value: &Value<'_>, common: &Policies) -> Option<Schedule> {
 }
 
 fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Option<Schedule> {
-    let expression: Expression = expression(cron)?;
-    let zone = policies.timezone.unwrap_or_else(|| "UTC".parse().expect("UTC is a time zone"));
+    let expression = expression(cron)?;
+    let zone = policies.timezone.unwrap_or_default();
     let dst = policies.dst.unwrap_or_default();
     let key =
         id.unwrap_or_else(|| ScheduleKey::hashed(&expression.to_string(), &zone.to_string(), dst.as_str()));
@@ -109,7 +111,12 @@ fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Op
 }
 
 fn expression(cron: &Value<'_>) -> Option<Expression> {
-    cron.parsed()
+    let read: Result<Expression, ExpressionError> = cron.text()?.parse();
+    cron.checked(read.map_err(|error| Fault {
+        message: error.message().to_owned(),
+        hint: error.hint().map(ToOwned::to_owned),
+        span: Some(error.span()),
+    }))
 }
 
 /// The schedules, each of whose keys must be its own.

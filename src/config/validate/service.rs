@@ -88,18 +88,10 @@ fn variable(value: &Value<'_>) -> Option<String> {
 /// Keeps whatever may be credentials out of the reports: every value of a service but its label, its tags
 /// and a well-formed source.
 pub(in crate::config) fn hide_secrets(source: &Source, root: &DeTable<'_>) {
-    let services = root.get("services").and_then(|services| services.get_ref().as_table());
-    for service in services.into_iter().flat_map(|services| services.values()) {
-        let Some(table) = service.get_ref().as_table() else {
-            source.hide(service.span());
-            continue;
-        };
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "label" | "tags" => {}
-                "credentials" => hide_credentials(source, value),
-                _ => hide(source, value),
-            }
+    if let Some(services) = root.get("services") {
+        match services.get_ref().as_table() {
+            Some(services) => services.values().for_each(|service| hide_service(source, service)),
+            None => hide(source, services),
         }
     }
     if !source.is_sound() {
@@ -107,8 +99,19 @@ pub(in crate::config) fn hide_secrets(source: &Source, root: &DeTable<'_>) {
     }
 }
 
+fn hide_service(source: &Source, service: &Spanned<DeValue<'_>>) {
+    let Some(table) = service.get_ref().as_table() else { return hide(source, service) };
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "label" | "tags" => {}
+            "credentials" => hide_credentials(source, value),
+            _ => hide(source, value),
+        }
+    }
+}
+
 fn hide_credentials(source: &Source, credentials: &Spanned<DeValue<'_>>) {
-    let Some(table) = credentials.get_ref().as_table() else { return source.hide(credentials.span()) };
+    let Some(table) = credentials.get_ref().as_table() else { return hide(source, credentials) };
     for (key, value) in table {
         let named = match (key.get_ref().as_ref(), value.get_ref().as_str()) {
             ("env", Some(variable)) => is_name(variable),
