@@ -8,7 +8,7 @@ use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskReso
 
 /// All that is known of a task.
 pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
-    let at = |time: Option<Timestamp>| time.map(|time| format!("{time} ({} ago)", age::since(time, now)));
+    let at = |time: Option<Timestamp>| time.map(|time| format!("{time:.3} ({} ago)", age::since(time, now)));
     let attempt = match task.first_attempt {
         Some(first) => format!("{} (the first was task {first})", task.attempt),
         None => task.attempt.to_string(),
@@ -56,7 +56,7 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
 pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
     let listed = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
     let timeout = app.timeout_seconds.map_or_else(|| "none".to_owned(), age::span);
-    let head = pairs([
+    let facts = [
         ("Name", Some(app.name.clone())),
         ("Image", app.image.clone()),
         ("Path", app.path.clone()),
@@ -70,9 +70,10 @@ pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
         ("Keep", Some(format!("{} tasks", app.keep))),
         ("State", app.state.then(|| "one lasting directory".to_owned())),
         ("LastTask", last_task(app.last_task.as_ref(), now)),
-        ("Caveats", listed(&app.caveats)),
-    ]);
-    section(head, "the App has no jobs", jobs::COLUMNS, &app.jobs, now)
+    ]
+    .into_iter()
+    .chain(app.caveats.iter().map(|caveat| ("Caveat", Some(caveat.clone()))));
+    section(pairs(facts), "the App has no jobs", jobs::COLUMNS, &app.jobs, now)
 }
 
 fn section<T>(head: String, none: &str, columns: &[Column<T>], items: &[T], now: Timestamp) -> String {

@@ -129,19 +129,21 @@ pub(super) async fn print_log(client: &Client, task: &TaskResource, query: LogQu
     Ok(())
 }
 
-/// How a task ended, in a sentence or two.
+/// How a task ended: as in ``the task `etl-…` failed after 2s (exit code 3): …``.
 fn in_words(task: &TaskResource) -> String {
-    let how = match (task.phase, task.exit_code) {
-        (Phase::Succeeded, _) => "succeeded".to_owned(),
-        (Phase::Failed, Some(code)) => format!("failed with exit code {code}"),
-        (Phase::TimedOut, _) => "timed out".to_owned(),
-        (Phase::Cancelled, _) => "was terminated".to_owned(),
-        (Phase::Lost, _) => "was lost".to_owned(),
-        (phase, _) => phase.to_string(),
+    let how = match task.phase {
+        Phase::TimedOut => "timed out".to_owned(),
+        Phase::Cancelled => "was terminated".to_owned(),
+        Phase::Lost => "was lost".to_owned(),
+        phase => phase.to_string(),
     };
     let after = task.finished.and_then(|finished| age::duration(task, finished));
     let after = after.map(|span| format!(" after {span}")).unwrap_or_default();
-    let why = task.message.as_deref().filter(|_| task.phase != Phase::Succeeded);
-    let why = why.map(|message| format!(": {}", table::printable(message))).unwrap_or_default();
-    format!("the task `{}` {how}{after}{why}", task.name)
+    // A success has nothing to explain; an end on purpose neither.
+    let failed = !matches!(task.phase, Phase::Succeeded | Phase::Cancelled);
+    let why = task.message.as_deref().filter(|_| failed).map(table::printable).unwrap_or_default();
+    let code = task.exit_code.filter(|_| failed && !why.contains("exit code"));
+    let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    format!("the task `{}` {how}{after}{code}{why}", task.name)
 }

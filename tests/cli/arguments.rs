@@ -59,6 +59,8 @@ async fn without_a_verb_the_verbs_are_listed() {
     let verbs: Vec<_> = overview.lines().filter_map(|line| line.split_whitespace().next()).collect();
     for verb in [
         "serve",
+        "check",
+        "schema",
         "next",
         "render",
         "run-task",

@@ -5,10 +5,11 @@
 //! [`ClientError`] in words for people; a service that cannot be reached, a connection that broke and a
 //! refusal by the service are told apart. Only a request for a run is ever sent twice, under one key.
 
+mod asked;
 mod error;
 mod routes;
 mod transport;
 
+pub use self::asked::{Listing, LogQuery, Reload, SlotQuery, TaskRef, TasksOf};
 pub use self::error::ClientError;
-pub use self::routes::{Listing, LogQuery, Reload, SlotQuery, TaskRef, TasksOf};
 pub use self::transport::{Client, is_this_machine};

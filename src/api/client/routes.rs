@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::asked::{Listing, LogQuery, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
@@ -21,69 +21,6 @@ const PAGE: usize = 1000;
 
 /// The header that makes a repeated request the same request.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-
-/// The beginning of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing<T> {
-    /// The items, as many as were asked for.
-    pub items: Vec<T>,
-    /// Whether there are further ones.
-    pub more: bool,
-}
-
-/// A task, by one of its two names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaskRef {
-    /// Its name.
-    Name(String),
-    /// Its number on its App.
-    Id {
-        /// The App.
-        app: String,
-        /// The number.
-        id: TaskId,
-    },
-}
-
-/// Whose tasks are listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TasksOf {
-    /// All Apps'.
-    All,
-    /// One App's.
-    App(String),
-    /// One job's: `APP.JOB`, or `JOB` where unique.
-    Job(String),
-}
-
-/// Which part of a log is wanted, and how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LogQuery {
-    /// The last lines; all where unset.
-    pub tail: Option<u64>,
-    /// Whether to stay until the task has ended.
-    pub follow: bool,
-    /// Whether each line begins with its time.
-    pub timestamps: bool,
-}
-
-/// Which slots are wanted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SlotQuery {
-    /// None before this.
-    pub from: Option<Timestamp>,
-    /// None after this.
-    pub to: Option<Timestamp>,
-}
-
-/// What became of a wish to reload.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Reload {
-    /// Whether anything changed.
-    pub changed: bool,
-    /// The generation that is in effect.
-    pub generation: String,
-}
 
 #[derive(Deserialize)]
 struct Rotated {
