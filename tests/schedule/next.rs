@@ -12,12 +12,16 @@ struct Line {
     next: NextArgs,
 }
 
-fn said(line: &[&str]) -> Result<String, String> {
+/// What the command says when it is called at some time.
+pub(crate) fn said_at(now: &str, line: &[&str]) -> Result<String, String> {
     let line = Line::try_parse_from([&["next"], line].concat()).map_err(|error| error.to_string())?;
-    let clock = ManualClock::new(at("2026-03-28T22:00:00Z"));
     let mut out = Vec::new();
-    next::run(&line.next, &clock, &mut out).map_err(|error| error.to_string())?;
+    next::run(&line.next, &ManualClock::new(at(now)), &mut out).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap())
+}
+
+fn said(line: &[&str]) -> Result<String, String> {
+    said_at("2026-03-28T22:00:00Z", line)
 }
 
 #[test]
