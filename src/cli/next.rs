@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -107,6 +107,10 @@ pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<()
 fn start(text: &str, zone: &Zone) -> Result<Timestamp, NextError> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
+    }
+    // With a zone of its own, which a date and time alone would ignore.
+    if let Ok(zoned) = text.parse::<Zoned>() {
+        return Ok(zoned.timestamp());
     }
     let none = || NextError::From(text.to_owned());
     let local: DateTime = text.parse().map_err(|_| none())?;

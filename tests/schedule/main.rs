@@ -7,6 +7,7 @@ mod clocks;
 mod grammar;
 mod missed;
 mod next;
+mod papers;
 mod refusals;
 mod sample;
 mod second_opinion;

@@ -12,12 +12,16 @@ struct Line {
     next: NextArgs,
 }
 
-fn said(line: &[&str]) -> Result<String, String> {
+/// What the command says when it is called at some time.
+pub(crate) fn said_at(now: &str, line: &[&str]) -> Result<String, String> {
     let line = Line::try_parse_from([&["next"], line].concat()).map_err(|error| error.to_string())?;
-    let clock = ManualClock::new(at("2026-03-28T22:00:00Z"));
     let mut out = Vec::new();
-    next::run(&line.next, &clock, &mut out).map_err(|error| error.to_string())?;
+    next::run(&line.next, &ManualClock::new(at(now)), &mut out).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap())
+}
+
+fn said(line: &[&str]) -> Result<String, String> {
+    said_at("2026-03-28T22:00:00Z", line)
 }
 
 #[test]
@@ -66,6 +70,7 @@ fn from_is_exclusive_and_may_be_a_time_in_the_zone() {
         ("2026-06-01T11:59", "2026-06-01T10:00:00Z"),
         ("2026-06-01T12:00", "2026-06-02T10:00:00Z"),
         ("2026-06-01", "2026-06-01T10:00:00Z"),
+        ("2026-06-01T06:00[America/New_York]", "2026-06-02T10:00:00Z"),
         ("2020-02-28", "2020-02-28T11:00:00Z"),
     ] {
         let line = ["0 12 * * *", "--timezone", "Europe/Paris", "-n", "1", "-o", "json", "--from", from];

@@ -1,5 +1,6 @@
 //! What is refused, in which words, and at which place.
 
+use proptest::prelude::*;
 use tekcron::schedule::{DstMode, Expression, Recurrence, Zone};
 
 /// The expression, the part that is wrong, what is said, and the hint.
@@ -308,5 +309,19 @@ fn an_expression_that_never_comes_is_refused_in_each_mode() {
         }
         let instead = hint.split('`').nth(1).unwrap();
         assert!(Recurrence::new(instead.parse().unwrap(), Zone::UTC, DstMode::Vixie).is_ok(), "{instead}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_or_refused_at_a_place_that_it_has(
+        text in prop_oneof!["(?s).{0,40}", "[-0-9*/,?+LWH#@~A-Z \t\n]{0,24}", "@(every|at|reboot|daily)[ \n][0-9a-z]{0,6}"],
+    ) {
+        if let Err(error) = text.parse::<Expression>() {
+            prop_assert!(text.get(error.span()).is_some(), "{:?} {:?}", text, error);
+            prop_assert!(!error.message().contains('\n'), "{:?} {:?}", text, error);
+        }
     }
 }

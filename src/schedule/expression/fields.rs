@@ -90,7 +90,7 @@ fn wrong_count(text: Piece<'_>, words: &[Piece<'_>]) -> ExpressionError {
     };
     let found = match words.len() {
         0 => "nothing".to_owned(),
-        count => format!("{count} (`{}`)", text.text),
+        count => format!("{count} (`{}`)", joined(words)),
     };
     ExpressionError::new(span, format!("{EXPECTED}, found {found}")).with_hint(hint)
 }

@@ -23,7 +23,7 @@ pub(super) fn read(text: Piece<'_>) -> Result<Fields, ExpressionError> {
     match (known, rest) {
         (Some((_, fields)), []) => Fields::read(Piece::whole(fields)),
         (Some(_), [first, ..]) => {
-            let found = &text.text[name.text.len()..].trim_start();
+            let found = rest.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
             let message = format!("expected nothing after `{}`, found `{found}`", name.text);
             let last = rest.last().unwrap_or(first);
             Err(ExpressionError::new(first.span_to(*last), message))

@@ -194,9 +194,9 @@ pub(super) fn place_and_time() -> impl Strategy<Value = (&'static str, Timestamp
     })
 }
 
-/// The changes of a zone's clocks from 1990 to 2040.
+/// The changes of a zone's clocks from 1990 to 2060.
 fn changes(zone: &str) -> Vec<Timestamp> {
     let rules = TimeZone::get(zone).unwrap();
     let changes = rules.following(at("1990-01-01T00:00:00Z")).map(|change| change.timestamp());
-    changes.take_while(|change| *change < at("2040-01-01T00:00:00Z")).collect()
+    changes.take_while(|change| *change < at("2060-01-01T00:00:00Z")).collect()
 }
