@@ -12,7 +12,7 @@
 # slot would have. The report lands in the App's lasting directory, and its first lines on stdout.
 set -eu
 
-country= format=md full=
+country="" format=md full=""
 while [ $# -gt 0 ]; do
     case $1 in
     --country) country=${2:?expected a country after --country}; shift ;;
