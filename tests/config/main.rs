@@ -1,5 +1,6 @@
 //! The configuration, as its author meets it: what is accepted, and what is said about the rest.
 
+mod docs;
 mod harness;
 mod precedence;
 mod problems;
