@@ -3,6 +3,8 @@
 //! Log lines go to stderr, for people or as JSON; metrics are kept in process and rendered in
 //! Prometheus' text format. No credential ever reaches either: what is logged are names and numbers.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -27,16 +29,21 @@ pub enum TelemetryError {
     Metrics(String),
 }
 
+/// Libraries that tell at `info` what only they need to know. A directive of the setting goes before.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 /// Sends log lines to stderr from now on. Only the first call in a process has an effect.
 ///
 /// # Errors
 /// [`TelemetryError::Filter`].
 pub fn log_to_stderr(settings: &Settings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| TelemetryError::Filter {
-        filter: settings.log.clone(),
-        message: error.to_string(),
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log)).map_err(|error| {
+        TelemetryError::Filter { filter: settings.log.clone(), message: error.to_string() }
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second daemon in one process (a test) shares the first one's log.
     let _ = match settings.log_format {
         LogFormat::Text => lines.with_target(false).try_init(),

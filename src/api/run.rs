@@ -9,13 +9,14 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use super::extract::{Body, NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::resources::{CommandBody, RunBody, TaskResource};
 use super::service::{Serving, Shared};
+use crate::app::env::is_name;
 use crate::app::{AppName, Command, CommandError, Resources, Timeout};
 use crate::job::JobName;
 use crate::task::{Overrides, RunRequest};
@@ -112,10 +113,9 @@ fn command(body: CommandBody) -> Result<Command, CommandError> {
 
 fn check_env(env: &BTreeMap<String, String>) -> Result<(), Failure> {
     for (name, value) in env {
-        let fits = |c: char| c.is_ascii_graphic() && c != '=';
-        if name.is_empty() || !name.chars().all(fits) {
-            let expected = "a name of visible ASCII characters without `=`";
-            return Err(wrong("env", format!("expected {expected}, found `{name}`")));
+        if !is_name(name) {
+            let expected = "letters, digits, `_`, `.` and `-`, no digit first";
+            return Err(wrong("env", format!("expected a name of {expected}, found `{name}`")));
         }
         if value.contains('\0') {
             return Err(wrong("env", format!("the value of `{name}` holds a NUL byte")));
@@ -124,20 +124,27 @@ fn check_env(env: &BTreeMap<String, String>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Days have 24 hours, as in config files.
 fn timeout(text: &str) -> Result<Timeout, Failure> {
-    if text.trim() == "0" {
+    let text = text.trim();
+    if text == "0" {
         return Ok(Timeout::None);
     }
-    let range = SignedDuration::from_secs(1)..=LONGEST_TIMEOUT;
-    match text.trim().parse::<SignedDuration>() {
-        Ok(duration) if range.contains(&duration) => Ok(Timeout::After(duration)),
-        Ok(_) => Err(wrong(
-            "timeout",
-            format!("expected between `1s` and `8784h`, or `0` for none, found `{text}`"),
-        )),
-        Err(_) => {
-            Err(wrong("timeout", format!("expected a duration as in `90s` or `1h 30m`, found `{text}`")))
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let expected = format!("a unit, as in `{text}s` or `{text}m`");
+        return Err(wrong("timeout", format!("expected {expected}, found `{text}` alone")));
+    }
+    let span = text.parse::<Span>().ok();
+    let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    match duration {
+        Some(duration) if (SignedDuration::from_secs(1)..=LONGEST_TIMEOUT).contains(&duration) => {
+            Ok(Timeout::After(duration))
         }
+        Some(_) => {
+            let expected = "between `1s` and `366d`, or `0` for none";
+            Err(wrong("timeout", format!("expected {expected}, found `{text}`")))
+        }
+        None => Err(wrong("timeout", format!("expected a duration as in `90s` or `1h 30m`, found `{text}`"))),
     }
 }
 
@@ -166,11 +173,13 @@ mod tests {
             (r#"{"cpu": "-1"}"#, "`cpu`: expected cores"),
             (r#"{"timeout": "-5s"}"#, "`timeout`: expected between"),
             (r#"{"timeout": "99999h"}"#, "`timeout`: expected between"),
+            (r#"{"timeout": "30"}"#, "`timeout`: expected a unit, as in `30s`"),
+            (r#"{"timeout": "1 month"}"#, "`timeout`: expected a duration"),
             (r#"{"timeout": "soon"}"#, "`timeout`: expected a duration"),
             (r#"{"overlap": "never"}"#, "`overlap`: expected one of"),
             (r#"{"command": " "}"#, "`command`: expected a shell line"),
             (r#"{"command": []}"#, "`command`: expected a shell line"),
-            (r#"{"env": {"A=B": "c"}}"#, "`env`: expected a name"),
+            (r#"{"env": {"A=B": "c"}}"#, "`env`: expected a name of letters"),
             (r#"{"env": {"A": "\u0000"}}"#, "`env`: the value of `A`"),
         ] {
             assert!(refusal(json).starts_with(expected), "{json}: {}", refusal(json));
@@ -181,6 +190,7 @@ mod tests {
     fn a_timeout_is_a_duration_or_none() {
         assert_eq!(timeout("0"), Ok(Timeout::None));
         assert_eq!(timeout("1h 30m"), Ok(Timeout::After(SignedDuration::from_mins(90))));
+        assert_eq!(timeout("2 days"), Ok(Timeout::After(SignedDuration::from_hours(48))));
         assert_eq!(timeout("90s"), Ok(Timeout::After(SignedDuration::from_secs(90))));
     }
 }

@@ -4,6 +4,7 @@
 //! everything here is a function from values to values, and `now` is always an argument.
 
 mod calendar;
+mod clock_change;
 mod expression;
 mod jitter;
 mod key;
@@ -17,6 +18,7 @@ mod zone;
 
 use jiff::SignedDuration;
 
+pub use self::clock_change::{ClockChange, Effect};
 pub use self::expression::{Expression, ExpressionError};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};

@@ -70,22 +70,32 @@ impl Recurrence {
         self.0.dst
     }
 
+    pub(super) fn calendar(&self) -> &Calendar {
+        &self.0.calendar
+    }
+
     /// The first slot after `after`, exclusive.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let mut after = floor(after).max(-DAY);
         if after > calendar::LAST + DAY {
             return None;
         }
+        let mut searched = None;
         loop {
             // The first instant that may be the answer decides about the segment.
             let segment = Segment::around(&self.0.timezone, after + 1);
             let shown = if after < segment.start { i64::MIN } else { after + segment.offset };
-            let found =
-                self.0.calendar.next_after(shown.max(self.first_counted(&segment).saturating_sub(1)))?;
+            let counted = shown.max(self.first_counted(&segment).saturating_sub(1));
+            let found = match searched {
+                // Nothing matches between where a search began and what it found.
+                Some((from, found)) if (from..found).contains(&counted) => found,
+                _ => self.calendar().next_after(counted)?,
+            };
             let slot = (found - segment.offset).max(segment.start);
             if slot < segment.end {
                 return Some(timestamp(slot));
             }
+            searched = Some((counted, found));
             after = segment.end - 1;
         }
     }
@@ -95,7 +105,7 @@ impl Recurrence {
         let mut until = floor(until).min(calendar::LAST + DAY);
         while until >= -DAY {
             let segment = Segment::around(&self.0.timezone, until);
-            let found = self.0.calendar.last_until(until + segment.offset)?;
+            let found = self.calendar().last_until(until + segment.offset)?;
             if found >= self.first_counted(&segment) {
                 return Some(timestamp((found - segment.offset).max(segment.start)));
             }

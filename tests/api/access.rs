@@ -1,13 +1,10 @@
 //! Who may ask what.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use axum::body::Body;
 use axum::http::{Method, Request};
 use tekcron::api::{Access, routes};
 
-use crate::world::World;
+use crate::world::{World, logged};
 
 fn filled(path: &str) -> String {
     path.replace("{app}", "etl").replace("{job}", "nightly").replace("{id}", "1").replace("{name}", "etl-x")
@@ -158,35 +155,14 @@ async fn answers_are_neither_cached_nor_sniffed() {
     world.end().await;
 }
 
-/// What is logged meanwhile, at every level.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_token_nor_query_nor_body_is_in_our_log() {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
     let world = World::new();
     world.get("/v1/tasks?cursor=query-secret").await;
     world.get("/v1/nothing/path-secret").await;
     world.post("/v1/apps/etl/tasks", r#"{"env": {"KEY": "body-secret"}}"#).await;
     let rotated = world.post("/v1/token/rotate", "").await.json();
-    let logged = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let logged = logged();
     assert!(logged.contains("a request was answered") && logged.contains("/v1/apps/{app}/tasks"), "{logged}");
     let new = rotated["token"].as_str().unwrap();
     for secret in [&world.token, new, "query-secret", "path-secret", "body-secret"] {

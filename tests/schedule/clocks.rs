@@ -298,6 +298,48 @@ fn a_yearly_time_that_one_year_skipped_comes_in_the_others() {
     assert_eq!(yearly.last_until(at("2012-01-01T00:00:00Z")), Some(at("2010-12-30T09:00:00-10:00")));
 }
 
+/// What the next change of the clocks after the start of 2026 does to a schedule.
+const NEXT_CHANGES: &[(&str, &str, DstMode, Option<&str>)] = &[
+    (
+        "30 2 * * *",
+        "Europe/Paris",
+        DstMode::Vixie,
+        Some("on 2026-03-29 at 02:30 the clocks jump over it, and it runs right after"),
+    ),
+    (
+        "30 2 * * *",
+        "Europe/Paris",
+        DstMode::Skip,
+        Some("on 2026-03-29 at 02:30 the clocks jump over it, and it does not run"),
+    ),
+    (
+        "15 2 * 10 *",
+        "Europe/Paris",
+        DstMode::Vixie,
+        Some("on 2026-10-25 at 02:15 the clocks show it twice, and it runs the first time"),
+    ),
+    (
+        "45 1 * * SUN",
+        "Australia/Lord_Howe",
+        DstMode::Literal,
+        Some("on 2026-04-05 at 01:45 the clocks show it twice, and it runs both times"),
+    ),
+    ("30 3 * * *", "Europe/Paris", DstMode::Vixie, None),
+    ("30 2 * * MON-SAT", "Europe/Paris", DstMode::Vixie, None),
+    ("*/5 2 * * *", "Europe/Paris", DstMode::Vixie, None),
+    ("30 2 * * *", "Asia/Tokyo", DstMode::Vixie, None),
+    ("30 2 * * *", "UTC", DstMode::Vixie, None),
+];
+
+#[test]
+fn the_next_change_of_the_clocks_that_a_schedule_meets_is_told_with_its_date() {
+    for (expression, zone, mode, expected) in NEXT_CHANGES {
+        let change = recurrence(expression, zone, *mode).next_clock_change(at("2026-01-01T00:00:00Z"));
+        let told = change.map(|change| change.to_string());
+        assert_eq!(told.as_deref(), *expected, "`{expression}` {zone} {mode}");
+    }
+}
+
 fn due(change: &Change, expression: &str, mode: DstMode) -> Vec<String> {
     slots(&recurrence(expression, change.zone, mode), at(change.from), at(change.until))
 }

@@ -101,6 +101,7 @@ const REFUSALS: &[(&str, &str, &str, Option<&str>)] = &[
         Some("`MON-SAT/2`"),
     ),
     ("/5 * * * *", "/5", "minute: expected `*` or a range before `/`, found `/5`", Some("`*/5`")),
+    ("5/x * * * *", "5/x", "minute: expected `*` or a range before `/`, found `5/x`", None),
     ("*/0 * * * *", "*/0", "minute: expected a step from 1 to 59 after `/`, found `0`", None),
     ("*/ * * * *", "*/", "minute: expected a step from 1 to 59 after `/`, found nothing", None),
     ("*/x * * * *", "*/x", "minute: expected a step from 1 to 59 after `/`, found `x`", None),

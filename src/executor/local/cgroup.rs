@@ -51,16 +51,21 @@ impl Cgroup {
     pub(super) fn create(base: &Path, name: &str, limits: Limits) -> io::Result<Self> {
         let group = Self { path: base.join(name) };
         create(&group.path)?;
+        group.limit(limits).inspect_err(|_| drop(group.remove()))?;
+        Ok(group)
+    }
+
+    fn limit(&self, limits: Limits) -> io::Result<()> {
         if let Some(bytes) = limits.memory {
-            group.set("memory.max", &bytes.to_string())?;
-            group.set("memory.oom.group", "1")?;
+            self.set("memory.max", &bytes.to_string())?;
+            self.set("memory.oom.group", "1")?;
             // There is none where the machine has no swap.
-            let _ = group.set("memory.swap.max", "0");
+            let _ = self.set("memory.swap.max", "0");
         }
         if let Some(millicores) = limits.cpu {
-            group.set("cpu.max", &cpu_max(millicores))?;
+            self.set("cpu.max", &cpu_max(millicores))?;
         }
-        Ok(group)
+        Ok(())
     }
 
     /// The group at `path`, which another process made.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use tokio::sync::mpsc;
 
 use super::log::LogReader;
@@ -106,72 +106,73 @@ impl LocalExecutor {
         TaskDir::of(&self.tasks, name)
     }
 
-    /// Does `work` where it may block.
-    async fn act<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        name: &TaskName,
-        work: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> Result<T, ExecutorError> {
-        blocking(work).await.map_err(|error| failed(operation, name, &error))
-    }
-
-    async fn look(&self, name: &TaskName) -> Result<Observed, ExecutorError> {
-        let standing = self.watch.settle(self.dir(name)).await;
-        let standing = standing.map_err(|error| failed("observing", name, &error))?;
-        if matches!(standing, Standing::Preparing | Standing::Running(_)) {
-            self.watch.adopted(name, &self.dir(name)).map_err(|error| failed("observing", name, &error))?;
+    async fn look(&self, name: &TaskName) -> io::Result<Observed> {
+        let mut standing = self.watch.settle(self.dir(name)).await?;
+        let lives = matches!(standing, Standing::Preparing | Standing::Running(_));
+        if lives && !self.watch.adopt(name, &self.dir(name))? {
+            // It ended just now, and nobody would tell.
+            standing = self.watch.settle(self.dir(name)).await?;
         }
         Ok(standing.into())
     }
 
-    async fn remove(&self, name: &TaskName) -> Result<(), ExecutorError> {
+    async fn remove(&self, name: &TaskName) -> io::Result<()> {
         let dir = self.dir(name);
         // A shim that has written the end down may still be removing the working copy.
-        self.watch.departed(&dir).await.map_err(|error| failed("deleting", name, &error))?;
-        let gone = self.watch.take_away(dir).await.map_err(|error| failed("deleting", name, &error))?;
-        self.act("deleting", name, move || gone.map_or(Ok(()), |path| tree::remove(&path))).await
+        self.watch.departed(&dir).await?;
+        let gone = self.watch.take_away(dir).await?;
+        blocking(move || gone.map_or(Ok(()), |path| tree::remove(&path))).await
     }
 
-    async fn remove_log(&self, name: &TaskName) -> Result<(), ExecutorError> {
+    async fn remove_log(&self, name: &TaskName) -> io::Result<()> {
         let dir = self.dir(name);
-        self.act("deleting the log", name, move || match dir.standing()? {
-            Standing::Preparing | Standing::Running(_) => Err(io::Error::other("it still runs")),
-            _ => tree::remove(&dir.log()),
+        blocking(move || match is_alive(&dir)? {
+            true => Err(io::Error::other("it still runs")),
+            false => tree::remove(&dir.log()),
         })
         .await
     }
 
-    async fn read_log(&self, name: &TaskName, query: LogQuery) -> Result<LogStream, ExecutorError> {
+    async fn cancel_task(&self, name: &TaskName) -> io::Result<()> {
+        let dir = self.dir(name);
+        blocking(move || if is_alive(&dir)? { dir.ask_to_terminate() } else { Ok(()) }).await
+    }
+
+    async fn read_log(&self, name: &TaskName, query: LogQuery) -> io::Result<LogStream> {
         let dir = self.dir(name);
         let mut reader = LogReader::new(dir.log(), query.timestamps);
-        let reader = self
-            .act("reading the log", name, move || {
-                query.tail.map_or(Ok(()), |lines| reader.seek_tail(lines)).map(|()| reader)
-            })
-            .await?;
+        if let Some(lines) = query.tail {
+            reader = blocking(move || reader.seek_tail(lines).map(|()| reader)).await?;
+        }
         let clock = Arc::clone(&self.clock);
-        let next = move |mut reader: LogReader| {
-            let (dir, clock) = (dir.clone(), Arc::clone(&clock));
-            async move {
-                loop {
-                    let dir = dir.clone();
-                    let (text, goes_on, back) = blocking(move || {
-                        // Asked before reading: what is written later than that is read as well.
-                        let goes_on = query.follow && is_alive(&dir)?;
-                        Ok((reader.read()?, goes_on, reader))
-                    })
-                    .await?;
-                    reader = back;
-                    match text {
-                        Some(text) => return Ok(Some((Bytes::from(text), reader))),
-                        None if goes_on => clock.sleep(FOLLOW).await,
-                        None => return Ok(None),
-                    }
-                }
-            }
-        };
-        Ok(stream::try_unfold(reader, next).boxed())
+        let text = stream::try_unfold(reader, move |reader| {
+            next_text(dir.clone(), Arc::clone(&clock), query.follow, reader)
+        });
+        Ok(text.boxed())
+    }
+}
+
+/// What `reader` gives next, waiting for it as long as the task lives where `follow` is asked for.
+async fn next_text(
+    dir: TaskDir,
+    clock: SharedClock,
+    follow: bool,
+    mut reader: LogReader,
+) -> io::Result<Option<(Bytes, LogReader)>> {
+    loop {
+        let dir = dir.clone();
+        let read = blocking(move || {
+            // Asked before reading: what is written until it ends is read as well.
+            let goes_on = follow && is_alive(&dir)?;
+            Ok((reader.read()?, goes_on, reader))
+        });
+        let (text, goes_on, back) = read.await?;
+        reader = back;
+        match text {
+            Some(text) => return Ok(Some((text.into(), reader))),
+            None if goes_on => clock.sleep(FOLLOW).await,
+            None => return Ok(None),
+        }
     }
 }
 
@@ -185,24 +186,19 @@ impl Executor for LocalExecutor {
     }
 
     fn cancel<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
-        let dir = self.dir(name);
-        let ask = move || match dir.standing()? {
-            Standing::Preparing | Standing::Running(_) => dir.ask_to_terminate(),
-            _ => Ok(()),
-        };
-        self.act("terminating", name, ask).boxed()
+        self.cancel_task(name).map_err(|error| failed("terminating", name, error)).boxed()
     }
 
     fn delete<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
-        self.remove(name).boxed()
+        self.remove(name).map_err(|error| failed("deleting", name, error)).boxed()
     }
 
     fn delete_log<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
-        self.remove_log(name).boxed()
+        self.remove_log(name).map_err(|error| failed("deleting the log", name, error)).boxed()
     }
 
     fn observe<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<Observed, ExecutorError>> {
-        self.look(name).boxed()
+        self.look(name).map_err(|error| failed("observing", name, error)).boxed()
     }
 
     fn observations(&self) -> Option<mpsc::Receiver<Observation>> {
@@ -214,7 +210,7 @@ impl Executor for LocalExecutor {
         name: &'a TaskName,
         query: LogQuery,
     ) -> BoxFuture<'a, Result<LogStream, ExecutorError>> {
-        self.read_log(name, query).boxed()
+        self.read_log(name, query).map_err(|error| failed("reading the log", name, error)).boxed()
     }
 
     fn caveats(&self) -> Vec<String> {
@@ -259,6 +255,6 @@ fn is_alive(dir: &TaskDir) -> io::Result<bool> {
     Ok(matches!(dir.standing()?, Standing::Preparing | Standing::Running(_)))
 }
 
-fn failed(operation: &'static str, name: &TaskName, error: &io::Error) -> ExecutorError {
+fn failed(operation: &'static str, name: &TaskName, error: io::Error) -> ExecutorError {
     ExecutorError { operation, name: name.to_string(), message: error.to_string() }
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::process::Identity;
 
+/// More than any record takes, and what a file system gives at least.
+const RESERVED: usize = 4096;
+
 /// The command is about to run. Nobody else may run it from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Started {
@@ -41,11 +44,23 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 /// Writes a record such that it is there completely, also after a power cut, or not at all.
 pub(super) fn write(path: &Path, record: &impl Serialize) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(&serde_json::to_vec(record)?)?;
+    let record = serde_json::to_vec(record)?;
+    let mut file = open_new(&new)?;
+    file.write_all(&record)?;
+    // What was reserved is overwritten before the rest of it is given up.
+    file.set_len(record.len() as u64)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     sync_dir(path.parent().expect("a record stands in a directory"))
+}
+
+/// Takes the space for a record now, so that it can be written on a full disk later.
+pub(super) fn reserve(path: &Path) -> io::Result<()> {
+    open_new(&path.with_extension("new"))?.write_all(&[b' '; RESERVED])
+}
+
+fn open_new(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Makes the names in `dir` durable.

@@ -20,6 +20,7 @@ use super::watch::blocking;
 use crate::app::env::STATE_DIR;
 use crate::executor::pipeline_run::{PipelineRun, TaskMeta, resolve_command, resolve_env, same_run};
 use crate::executor::{Submission, SubmitError, Submitted};
+use crate::task::TaskName;
 
 /// Where programs are found, unless the App says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -36,7 +37,7 @@ pub(super) async fn submit(
         return Ok(found);
     }
     let room = executor.watch.room().await;
-    let (child, socket) = spawn(executor).map_err(|error| SubmitError::Unavailable {
+    let (child, socket) = spawn(executor, &meta.name).map_err(|error| SubmitError::Unavailable {
         message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
     })?;
     let mut socket = BufReader::new(socket);
@@ -81,7 +82,7 @@ async fn found(
         reason: "NameTaken".to_owned(),
         message: mismatch.to_string(),
     })?;
-    executor.watch.adopted(&meta.name, &dir).map_err(unreadable)?;
+    executor.watch.adopt(&meta.name, &dir).map_err(unreadable)?;
     Ok(Some(Submitted::Adopted { id }))
 }
 
@@ -133,11 +134,12 @@ fn timeout(run: &PipelineRun) -> Result<Option<SignedDuration>, String> {
 
 /// Starts a shim and returns the socket that is its standard input. Nothing here makes the standard
 /// library fork: with a large daemon that would take long.
-fn spawn(executor: &LocalExecutor) -> io::Result<(Child, UnixStream)> {
+fn spawn(executor: &LocalExecutor, name: &TaskName) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = StdSocket::pair()?;
     ours.set_nonblocking(true)?;
     let child = Command::new(&executor.settings.shim)
-        .arg(shim::ROLE)
+        // The name is for people who look at processes.
+        .args([shim::ROLE, name.as_str()])
         .env_clear()
         .current_dir("/")
         .stdin(OwnedFd::from(theirs))

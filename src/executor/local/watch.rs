@@ -93,17 +93,16 @@ impl Watch {
         }
     }
 
-    /// Begins to watch the task in `dir`, unless it is watched or has ended.
-    pub(super) fn adopted(&self, name: &TaskName, dir: &TaskDir) -> io::Result<()> {
+    /// Begins to watch the task in `dir`, unless it is watched. Returns whether there is a shim to watch.
+    pub(super) fn adopt(&self, name: &TaskName, dir: &TaskDir) -> io::Result<bool> {
         if locked(&self.shared.watched).contains(name) {
-            return Ok(());
+            return Ok(true);
         }
-        if let Some(shim) = lock::holder_descriptor(&dir.lock())? {
-            // There may be more of them than there is room: then no new ones come in.
-            let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
-            self.watch(name.clone(), dir.clone(), Shim::Adopted(shim), futures::future::ready(()), room);
-        }
-        Ok(())
+        let Some(shim) = lock::holder_descriptor(&dir.lock())? else { return Ok(false) };
+        // There may be more of them than there is room: then no new ones come in.
+        let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
+        self.watch(name.clone(), dir.clone(), Shim::Adopted(shim), futures::future::ready(()), room);
+        Ok(true)
     }
 
     /// Watches `shim`, which has taken the task in `dir`. `started` completes when the task's command

@@ -10,10 +10,12 @@
 //! What other crons know and this one does not is refused by name (see `refused.rs`), never read
 //! as something else. Time zones and the search for matching times are not here.
 
+mod advice;
 mod error;
 mod field;
 mod fields;
 mod piece;
+mod read;
 mod refused;
 mod shorthand;
 mod text;

@@ -4,6 +4,7 @@
 
 use super::field::WEEKDAYS;
 use super::piece::Piece;
+use super::read::is_number;
 use super::{ExpressionError, Field};
 
 /// Refuses a zone in front of the fields.
@@ -61,10 +62,6 @@ fn is_last(field: Field, text: &str) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The n-th weekday is the one among seven days of the month.

@@ -22,9 +22,11 @@ fn translated(fields: &Fields, zone: &'static str) -> (Cron, &'static str) {
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     let cron = parser.parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
     // Where minute or hour is a list or a range, or the second is not one value, it does not take the
-    // expression for times of day: then the clocks are kept out of it.
+    // expression for times of day, and from a lost day it does not find out: then the clocks are kept
+    // out of it.
     let fixed_time = cron.determine_job_type() == croner::JobType::FixedTime;
-    (cron, if fixed_time == fields.fixed_time() { zone } else { "UTC" })
+    let same_clocks = fixed_time == fields.fixed_time() && zone != "Pacific/Apia";
+    (cron, if same_clocks { zone } else { "UTC" })
 }
 
 fn by_croner(cron: &Cron, zone: &str, from: Timestamp) -> Vec<Timestamp> {
@@ -41,7 +43,7 @@ fn by_us(recurrence: &Recurrence, from: Timestamp) -> Vec<Timestamp> {
 }
 
 proptest! {
-    #![proptest_config(config(4000))]
+    #![proptest_config(config(8000))]
 
     #[test]
     fn croner_finds_the_same_slots(fields in fields(), (zone, from) in place_and_time()) {

@@ -153,7 +153,7 @@ fn field(range: RangeInclusive<u8>, usual: RangeInclusive<u8>) -> impl Strategy<
     let item = prop_oneof![
         3 => Just(Item::Any),
         2 => (2..=high.max(2)).prop_map(Item::AnyStep),
-        5 => value().prop_map(Item::One),
+        8 => value().prop_map(Item::One),
         2 => (value(), value()).prop_map(|(first, last)| Item::Range(first, last)),
         1 => (value(), value(), 1..=high.max(1)).prop_map(|(first, last, step)| Item::RangeStep(first, last, step)),
     ];

@@ -14,6 +14,8 @@ use crate::task::LogSize;
 
 /// How many segments the tail has. The oldest goes as a whole.
 const TAIL: usize = 4;
+/// Records are written when they are this many bytes: short lines are many times longer as records.
+const BATCH: usize = 64 << 10;
 /// Below this a log is not worth its name.
 const LEAST: u64 = 4 << 10;
 /// More than time, stream and tag of a record take.
@@ -39,6 +41,7 @@ pub(in super::super) struct LogWriter {
 
 #[derive(Debug)]
 struct Open {
+    path: PathBuf,
     file: File,
     length: u64,
     most: u64,
@@ -77,6 +80,14 @@ impl LogWriter {
         self.take(Stream::Err, format!("[tekcron: {text}]\n").as_bytes(), now);
     }
 
+    /// Ends the log. Where its last lines could not be written, a segment without any shows the gap.
+    pub(in super::super) fn close(&mut self) {
+        if self.open.take().is_none() && self.position > 0 {
+            // Without it the log just ends early.
+            let _ = File::create(Segment::new(&self.dir, self.position).path);
+        }
+    }
+
     /// What is kept, and what was cut.
     pub(in super::super) fn size(&self) -> io::Result<LogSize> {
         size(&self.dir)
@@ -105,13 +116,17 @@ impl LogWriter {
         let room = self.open.as_ref().map_or(0, |open| open.most.saturating_sub(open.length));
         if (self.records.len() + record.len()) as u64 > room {
             self.flush();
+            self.open = None;
             self.next_segment();
         }
         self.records.extend_from_slice(record);
+        if self.records.len() >= BATCH {
+            self.flush();
+        }
     }
 
     fn next_segment(&mut self) {
-        let is_head = self.open.is_none() && self.position == 0;
+        let is_head = self.position == 0;
         if self.tail.len() == TAIL
             && let Some(oldest) = self.tail.pop_front()
         {
@@ -121,7 +136,8 @@ impl LogWriter {
         let segment = Segment::new(&self.dir, self.position);
         let file = File::options().append(true).create(true).mode(0o600).open(&segment.path);
         let most = if is_head { self.head } else { self.segment };
-        self.open = file.ok().map(|file| Open { file, length: 0, most });
+        let Ok(file) = file else { return };
+        self.open = Some(Open { path: segment.path.clone(), file, length: 0, most });
         if !is_head {
             self.tail.push_back(segment);
         }
@@ -131,19 +147,49 @@ impl LogWriter {
         if self.records.is_empty() {
             return;
         }
-        let length = self.records.len() as u64;
-        if let Some(open) = &mut self.open {
-            match open.file.write_all(&self.records) {
-                Ok(()) => open.length += length,
-                Err(_) => {
-                    // The next record begins a segment, so the gap shows.
-                    let _ = open.file.set_len(open.length);
-                    open.most = 0;
-                }
+        let records = std::mem::take(&mut self.records);
+        self.position += records.len() as u64;
+        if let Some(mut open) = self.open.take() {
+            if open.append(&records) {
+                self.open = Some(open);
+            } else if open.length == 0 {
+                self.take_back(&open);
             }
         }
-        self.position += length;
+        self.records = records;
         self.records.clear();
+    }
+
+    /// Removes a segment that nothing could be written to, which must not push others out.
+    fn take_back(&mut self, open: &Open) {
+        // An empty file does no harm.
+        let _ = fs::remove_file(&open.path);
+        if self.tail.back().is_some_and(|newest| newest.path == open.path) {
+            self.tail.pop_back();
+        }
+    }
+}
+
+impl Open {
+    /// Writes as many of `records` as fit on the disk, whole ones. Returns whether all did.
+    fn append(&mut self, records: &[u8]) -> bool {
+        let mut written = 0;
+        let complete = loop {
+            match self.file.write(&records[written..]) {
+                Ok(0) => break written == records.len(),
+                Ok(length) => written += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break false,
+            }
+        };
+        let whole =
+            records[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        self.length += whole as u64;
+        if !complete {
+            // Half a record at the end of a segment is not read anyway.
+            let _ = self.file.set_len(self.length);
+        }
+        complete
     }
 }
 
@@ -195,6 +241,37 @@ mod tests {
         let numbers = text.lines().filter_map(|line| line.strip_prefix("line ")?.parse::<u32>().ok());
         assert_eq!(numbers.clone().count() + 1, text.lines().count(), "every other line is whole");
         assert!(numbers.is_sorted());
+    }
+
+    #[test]
+    fn lines_that_could_not_be_written_are_stated_as_cut_wherever_they_were() {
+        let home = tempfile::tempdir().unwrap();
+        let (dir, away) = (home.path().join("log"), home.path().join("away"));
+        fs::create_dir(&dir).unwrap();
+        let mut log = LogWriter::new(dir.clone(), 4 << 10);
+        let mut write = |lines: std::ops::Range<i64>| {
+            for number in lines {
+                log.take(Stream::Out, format!("line {number}\n").as_bytes(), at(number));
+            }
+        };
+        write(0..30);
+        fs::rename(&dir, &away).unwrap();
+        write(30..100);
+        fs::rename(&away, &dir).unwrap();
+        write(100..101);
+        fs::rename(&dir, &away).unwrap();
+        write(101..200);
+        fs::rename(&away, &dir).unwrap();
+        log.close();
+        let size = log.size().unwrap();
+        let text = read(&dir);
+        assert!(text.starts_with("line 0\nline 1\n"), "{text}");
+        assert!(text.ends_with("bytes cut here]\n"), "{text}");
+        assert!(text.contains("\nline 100\n"), "{text}");
+        let cut = |line: &str| line.strip_prefix("[tekcron: ")?.split(' ').next()?.parse::<u64>().ok();
+        let stated: u64 = text.lines().filter_map(cut).sum();
+        assert_eq!(stated, size.cut);
+        assert!(stated > 0);
     }
 
     #[test]

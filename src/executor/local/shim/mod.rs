@@ -98,6 +98,7 @@ fn execute(request: &Request, taken: Taken, daemon: UnixStream) -> io::Result<()
         Ok(()) => supervisor.run(&mut log, || drop(daemon.shutdown(Shutdown::Both))),
         Err(ending) => ending,
     };
+    log.close();
     let (started, finished) = supervisor.times();
     let outcome = explain::outcome(ending, request, started, finished, log.size().unwrap_or_default());
     write_down(&taken, &outcome, request.keep_workdir)?;

@@ -48,6 +48,7 @@ fn furnish(dir: &TaskDir, request: &Request) -> io::Result<(Lock, File)> {
     DirBuilder::new().mode(0o700).create(dir.path())?;
     let lock = Lock::create(&dir.lock())?;
     record::write(&dir.run(), &request.run)?;
+    record::reserve(&dir.exit())?;
     DirBuilder::new().mode(0o700).create(dir.log())?;
     mkfifoat(CWD, dir.control(), Mode::RUSR | Mode::WUSR)?;
     // Open for writing too, lest the pipe looks closed between two pokes.
