@@ -73,6 +73,27 @@ fn warnings_do_not_fail_a_check() {
 }
 
 #[test]
+fn schedules_that_meet_a_change_of_the_clocks_are_warned_of() {
+    let jobs = r#"
+[[jobs]]
+name = "skipped"
+schedule = "30 2 * * *"
+timezone = "Europe/Berlin"
+
+[[jobs]]
+name = "repeated"
+schedules = [{ cron = "15 1 1-7 NOV SUN", timezone = "America/New_York", dst = "literal" }]
+
+[[jobs]]
+name = "untouched"
+schedules = [{ cron = "0 12 * * *", timezone = "Europe/Berlin" }, { cron = "*/5 * * * *" }]
+"#;
+    let (outcome, screen) = Place::with_app(&format!("{PLAIN}{jobs}")).screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
 fn a_missing_config_directory_is_named() {
     assert_snapshot!(Place::with(&[]).report());
 }
