@@ -22,6 +22,7 @@ async fn run(world: &World) -> Value {
 #[tokio::test]
 async fn a_run_is_claimed_and_found_where_the_answer_says() {
     let world = World::new();
+    world.clock.advance(Duration::from_nanos(1_234_567_891));
     let body = json!({
         "command": ["sh", "etl.sh", "--full"], "display_name": "by hand", "env": {"STAGE": "test"},
         "cpu": "0.5", "memory": "256M", "disk": "1Gi", "timeout": "1h 30m", "overlap": "allow",
@@ -33,7 +34,8 @@ async fn a_run_is_claimed_and_found_where_the_answer_says() {
         (&task["display_name"], &task["trigger"], &task["id"]),
         (&json!("by hand"), &json!("manual"), &json!(1))
     );
-    assert_eq!(world.get(answer.header("location")).await.json()["name"], task["name"]);
+    let found = world.get(answer.header("location")).await.json();
+    assert_eq!((&found["name"], &found["created"]), (&task["name"], &task["created"]));
     let recorded = world.store.task(&"etl".parse().unwrap(), tekcron::task::TaskId(1)).unwrap().unwrap();
     assert_eq!(recorded.overrides.resources.memory.unwrap().bytes(), 256 << 20);
     world.end().await;
