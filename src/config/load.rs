@@ -270,6 +270,7 @@ fn empty(dir: &Path, files: &Files) -> Problem {
         format!("expected `{SETTINGS}` or `{looked_for}` in the config directory, found neither"),
     );
     match files.strays.first() {
+        _ if dir.ends_with(APPS) => problem.hint("name the directory that holds this one"),
         Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
         None => problem.hint(format!(
             "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",

@@ -111,6 +111,20 @@ fn an_app_in_the_wrong_place_is_seen() {
 }
 
 #[test]
+fn the_directory_of_the_apps_is_not_the_configuration() {
+    let (outcome, screen) = Place::with_app(PLAIN).screen(Some("config/apps"));
+    assert_eq!(outcome, CheckOutcome::Problems(1));
+    assert!(screen.contains("hint: name the directory that holds this one"), "{screen}");
+}
+
+#[test]
+fn colour_is_only_where_it_is_asked_for() {
+    let problems = Place::with_app("[app]").look().problems;
+    assert!(problems.report(true).contains('\u{1b}'));
+    assert!(!problems.to_string().contains('\u{1b}'));
+}
+
+#[test]
 fn one_app_file_is_checked_against_the_settings_around_it() {
     let app = "[app]\nname = \"etl\"\ncommand = \"date\"\nservices = [\"db\", \"bd\"]\n";
     let settings = "[services.db]\ncredentials = { env = \"DB\" }\n";

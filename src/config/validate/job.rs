@@ -7,6 +7,7 @@ use super::schedule::schedules;
 use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
+use crate::config::value::Value;
 use crate::job::{Job, JobName, Retries};
 
 /// The jobs of a file. `app_runs` says whether a job may leave out its command.
@@ -17,21 +18,21 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
         return BTreeMap::new();
     }
     let mut jobs = BTreeMap::new();
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    let mut places: BTreeMap<JobName, Value<'_>> = BTreeMap::new();
     for item in value.array().unwrap_or_default() {
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
         let job = job(table, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
-        if let Some(first) = places.get(name.as_str()) {
+        if let Some(first) = places.get(&name) {
             name_at.refuse(
                 Fault::new(format!("expected a name of its own, found a second job `{name}`"))
-                    .hint(format!("the first is at {first}")),
+                    .hint(format!("the first is at {}", first.address())),
             );
             continue;
         }
-        places.insert(name.to_string(), name_at.address());
+        places.insert(name.clone(), name_at);
         jobs.insert(name.clone(), Job { name, ..job });
     }
     jobs
