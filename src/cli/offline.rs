@@ -24,11 +24,12 @@ pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliErro
 }
 
 /// `tekcron check`. Problems have been said when this returns.
-pub(super) fn check(args: &CheckArgs, globals: &Globals) -> Result<u8, CliError> {
+pub(super) fn check(args: &CheckArgs, session: &Session) -> Result<u8, CliError> {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let globals = &session.globals;
     let overrides = globals.overrides()?;
-    let outcome = check::run(args, globals.config(), &overrides, colour, &mut out, &mut err);
+    let outcome = check::run(args, globals.config(), &overrides, colour, session.now(), &mut out, &mut err);
     match outcome.map_err(CliError::Output)? {
         CheckOutcome::Sound => Ok(exit_code::SUCCESS),
         CheckOutcome::Problems(_) => Ok(exit_code::USAGE),

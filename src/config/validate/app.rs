@@ -22,7 +22,7 @@ pub(in crate::config) fn app<'s>(
     let app = root.require("app", "a file holds one App: `[app]` with at least `name = \"…\"`");
     let table = app.and_then(|value| value.table());
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
-    let jobs = jobs(&mut root, may_run);
+    let jobs = jobs(&mut root, may_run, around);
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
