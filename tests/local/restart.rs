@@ -18,6 +18,10 @@ async fn a_task_outlives_the_daemon_and_its_end_is_observed() {
     let submission = shell(&format!("echo before; read -r line < {}; echo $line; exit 7", fifo.display()));
     let name = world.submit(submission.clone()).await;
     world.logged(&name, "before").await;
+    // Signals to the daemon's group and terminal reach neither.
+    let (shim, command) = (world.shim(&name), world.pid(&name));
+    let session_of = |pid: i32| stat(pid).unwrap()[3].parse().unwrap();
+    assert_eq!([session_of(shim), session_of(command)], [shim, shim]);
     let mut world = world.restart();
     assert!(matches!(world.executor.observe(&name).await.unwrap(), Observed::Running { .. }));
     // Submitted again, as a claim that was not confirmed is.
