@@ -20,7 +20,7 @@ async fn a_task_outlives_the_daemon_and_its_end_is_observed() {
     world.logged(&name, "before").await;
     // Signals to the daemon's group and terminal reach neither.
     let (shim, command) = (world.shim(&name), world.pid(&name));
-    let session_of = |pid: i32| stat(pid).unwrap()[3].parse().unwrap();
+    let session_of = |pid| -> i32 { stat(pid).unwrap()[3].parse().unwrap() };
     assert_eq!([session_of(shim), session_of(command)], [shim, shim]);
     let mut world = world.restart();
     assert!(matches!(world.executor.observe(&name).await.unwrap(), Observed::Running { .. }));
