@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use tekcron::executor::local::shim;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|role| role == shim::ROLE) {
+    // The daemon starts this binary in another role, once a task: nothing may go before it.
+    if std::env::args_os().nth(1).is_some_and(|role| role == "shim") {
         return shim::main();
     }
-    ExitCode::SUCCESS
+    tekcron::cli::main()
 }

@@ -1,4 +1,41 @@
 //! The HTTP API: what people and programs see and ask for.
-mod stub;
+//!
+//! [`Server`] listens; `router` holds every route in one list. Guaranteed: without a valid [`Token`]
+//! nothing but `/livez` and a bare `/readyz` is answered, unknown paths included; a browser's page from
+//! elsewhere is refused; every answer that is an error is one [`resources::ErrorEnvelope`]. Reads come
+//! from the store, wishes go to the dispatcher: nothing is decided here.
+
+mod admin;
+mod apps;
+mod auth;
+pub mod client;
+mod error;
+mod extract;
+mod failure;
+mod guard;
+mod health;
+mod jobs;
+mod listing;
+mod logs;
+mod lookup;
+mod metrics;
+mod observe;
+mod page;
+mod replace;
 pub mod resources;
-pub use self::stub::*;
+mod router;
+mod run;
+mod server;
+mod service;
+mod slots;
+mod tasks;
+mod terminate;
+mod tls;
+mod token;
+mod wait;
+
+pub use self::error::ApiError;
+pub use self::router::{Access, router, routes};
+pub use self::server::{Server, check_listen, publish_address, withdraw_address};
+pub use self::service::Service;
+pub use self::token::Token;

@@ -76,19 +76,24 @@ impl From<&Task> for TaskResource {
             trigger: task.trigger,
             attempt: task.attempt,
             first_attempt: task.first_attempt,
-            scheduled: task.scheduled,
-            created: task.created,
-            not_before: task.not_before,
-            started: task.started,
-            finished: task.finished,
+            scheduled: task.scheduled.map(as_recorded),
+            created: as_recorded(task.created),
+            not_before: task.not_before.map(as_recorded),
+            started: task.started.map(as_recorded),
+            finished: task.finished.map(as_recorded),
             phase: task.phase,
-            terminating: task.terminating,
+            terminating: task.terminating.map(as_recorded),
             reason: task.reason.clone(),
             message: task.message.clone(),
             exit_code: task.exit_code,
             log: task.log,
         }
     }
+}
+
+/// In microseconds, as the store has it: the first answer about a task is no other than the later ones.
+fn as_recorded(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
 /// A request for a run: `POST /v1/apps/{app}/tasks` and `POST /v1/jobs/{job}/tasks`. What is unset
@@ -116,7 +121,7 @@ pub struct RunBody {
 
 /// A command on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a shell line or an array of words")]
 pub enum CommandBody {
     /// A line for `/bin/sh -c`.
     Shell(String),

@@ -1,3 +1,42 @@
 //! The command line: one verb, one file.
+//!
+//! [`main`] parses, runs the verb, and says once what went wrong. What a verb found goes to stdout, what
+//! it has to say to stderr, and [`exit_code`] names every way to end. Most verbs speak HTTP to a running
+//! service, which `connection` finds; those that need none read the configuration themselves.
 
+mod age;
+mod app;
+mod apps;
+mod args;
+pub mod check;
+mod completions;
+mod connection;
+mod detail;
+mod entry;
+mod error;
+pub mod exit_code;
+mod job;
+mod job_history;
+mod jobs;
+mod logs;
+mod man;
+pub mod next;
+mod offline;
+mod output;
+mod reference;
+mod reload;
 pub mod render;
+mod run_job;
+mod run_options;
+mod run_task;
+pub mod schema;
+mod serve;
+mod session;
+mod table;
+mod task;
+mod tasks;
+mod terminate_task;
+mod token;
+mod wait;
+
+pub use self::entry::main;

@@ -1,18 +1,35 @@
 //! Configuration: TOML files in, checked values out.
 //!
-//! Three passes: `file` holds the shapes of the files, with unknown keys refused; `validate` turns
-//! them into [`Config`], whose types cannot hold a bad value, and reports *all* problems with file,
-//! line, column and TOML path; the rest of the program only sees [`Config`].
+//! `tekcron.toml` holds the settings of the service, each `apps/*.toml` one App with its jobs. Three
+//! passes: the files are parsed into trees that know where everything stands; `validate` walks the trees
+//! and turns them into [`Config`], whose types cannot hold a bad value; the rest of the program only sees
+//! [`Config`]. The walk never stops at the first mistake: [`Problems`] are *all* that is wrong, each with
+//! file, line, column and TOML path. A key that nobody asked for is unknown, and refused.
+//!
+//! [`shape`] says the same once more as JSON Schema, for editors; a test holds the two together.
+//! Credentials are never part of a configuration, nor of a report about it.
 
+mod fault;
+mod files;
+mod load;
+mod overrides;
+mod parse;
+mod problem;
 mod settings;
-mod stub;
+pub mod shape;
+mod source;
+mod table;
+mod validate;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::load::{Checked, check, check_app, fingerprint, load};
+pub use self::overrides::SettingsOverrides;
+pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::settings::{LogFormat, Settings, TlsFiles};
-pub use self::stub::{Problems, SettingsOverrides, fingerprint, load};
 use crate::app::{App, AppName, Service, ServiceName};
 use crate::job::{Job, JobRef};
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,8 @@ pub(super) struct Chores {
     pub(super) config: Arc<ArcSwap<Config>>,
     pub(super) clock: SharedClock,
     pub(super) dispatch: DispatchHandle,
-    pub(super) reloader: Reloader,
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) metrics: PrometheusHandle,
 }
 
 impl Chores {
@@ -91,6 +93,8 @@ impl Chores {
         if let Ok(bytes) = self.store.size_on_disk() {
             metrics::gauge!("tekcron_store_bytes").set(bytes as f64);
         }
+        // Else samples pile up while nobody asks for them.
+        self.metrics.run_upkeep();
     }
 }
 

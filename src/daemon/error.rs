@@ -22,7 +22,9 @@ pub enum DaemonError {
     #[error(transparent)]
     Executor(#[from] LocalError),
     /// The address is taken, or not this machine's.
-    #[error("cannot listen on `{listen}`: {source}\nhint: choose another address with --listen or TEKCRON_LISTEN")]
+    #[error(
+        "cannot listen on `{listen}`: {source}\nhint: choose another address with --listen or TEKCRON_LISTEN"
+    )]
     Bind {
         /// The address.
         listen: SocketAddr,

@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 pub use self::banner::Banner;
 use self::chores::Chores;
 pub use self::error::DaemonError;
-pub use self::reload::Reloader;
+pub use self::reload::{ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
-use crate::config::{self, Config, SettingsOverrides};
+use crate::config::{self, SettingsOverrides};
 use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::maintenance::Timer;
@@ -70,7 +70,8 @@ pub async fn serve(
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
-    let address = listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
+    let address =
+        listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
     let local = LocalSettings {
         data_dir: settings.data_dir.clone(),
         max_children: settings.max_children,
@@ -90,7 +91,12 @@ pub async fn serve(
     let (timer, due_chores) = Timer::start().await?;
 
     let current = Arc::new(ArcSwap::new(Arc::clone(&config)));
-    let reloader = Reloader::new(options.config_dir, options.overrides, Arc::clone(&current), dispatch.clone());
+    let reloader = Arc::new(Reloader::new(
+        options.config_dir,
+        options.overrides,
+        Arc::clone(&current),
+        dispatch.clone(),
+    ));
     let stop = signals.stop;
     let mut parts = Running::default();
     let stopping = stop.clone().cancelled_owned();
@@ -101,7 +107,8 @@ pub async fn serve(
         config: Arc::clone(&current),
         clock: Arc::clone(&clock),
         dispatch: dispatch.clone(),
-        reloader,
+        reloader: Arc::clone(&reloader),
+        metrics: metrics.clone(),
     };
     let stopping = stop.clone();
     parts.spawn("chores", async move {
@@ -113,6 +120,7 @@ pub async fn serve(
         dispatch,
         executor: Arc::clone(&executor),
         config: current,
+        reloader,
         clock: Arc::clone(&clock),
         metrics,
         token: token.clone(),
@@ -138,7 +146,11 @@ struct Running {
 }
 
 impl Running {
-    fn spawn(&mut self, name: &'static str, part: impl Future<Output = Result<(), DaemonError>> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        part: impl Future<Output = Result<(), DaemonError>> + Send + 'static,
+    ) {
         self.parts.spawn(async move { (name, part.await) });
     }
 

@@ -31,7 +31,8 @@ pub enum ReloadError {
 }
 
 impl Reloader {
-    pub(super) fn new(
+    /// A reloader of the files in `dir` for everybody who reads `current`.
+    pub fn new(
         dir: PathBuf,
         overrides: SettingsOverrides,
         current: Arc<ArcSwap<Config>>,
@@ -55,7 +56,9 @@ impl Reloader {
     /// Reloads, and says in the log how it went.
     pub async fn reload_loudly(&self) {
         match self.reload().await {
-            Ok(true) => tracing::info!(generation = self.current.load().generation, "the config was reloaded"),
+            Ok(true) => {
+                tracing::info!(generation = self.current.load().generation, "the config was reloaded")
+            }
             Ok(false) => tracing::info!("the config is unchanged"),
             Err(error) => tracing::error!("{error}"),
         }

@@ -3,19 +3,30 @@
 //! A [`Schedule`] is an expression in a time zone with policies. Its nominal instants are *slots*;
 //! everything here is a function from values to values, and `now` is always an argument.
 
+mod calendar;
+mod clock_change;
+mod expression;
+mod jitter;
 mod key;
+mod missed;
+mod overlap;
 mod policy;
-mod stub;
+mod recurrence;
+mod segment;
 pub mod wheel;
+mod zone;
 
 use jiff::SignedDuration;
 
+pub use self::clock_change::{ClockChange, Effect};
+pub use self::expression::{Expression, ExpressionError};
+pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};
+pub use self::missed::{Missed, SlotRange, missed};
+pub use self::overlap::{OverlapDecision, decide_overlap};
 pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
-pub use self::stub::{
-    Expression, ExpressionError, Missed, OverlapDecision, Recurrence, RecurrenceError, SlotRange, Zone, ZoneError, decide_overlap,
-    jitter, missed, tzdb_version,
-};
+pub use self::recurrence::{Recurrence, RecurrenceError};
+pub use self::zone::{Zone, ZoneError, tzdb_version};
 
 /// One schedule of one job.
 #[derive(Debug, Clone, PartialEq)]

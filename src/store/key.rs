@@ -128,6 +128,13 @@ pub(super) fn slot(job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> Ve
     numbered(slots_of(job, schedule), ordered)
 }
 
+/// Behind every slot of a schedule.
+pub(super) fn slots_end(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
+    let mut key = numbered(slots_of(job, schedule), u64::MAX);
+    key.push(END);
+    key
+}
+
 /// The schedule and the first instant of the slot row at `key`.
 pub(super) fn parts_of_slot(key: &[u8]) -> Option<(ScheduleKey, Timestamp)> {
     let (texts, number) = key.split_at_checked(key.len().checked_sub(8)?)?;

@@ -1,10 +1,13 @@
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::channel::oneshot;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::commit::Commit;
 use super::error::StoreError;
@@ -13,6 +16,9 @@ use super::writer::{Observer, Writer};
 use crate::clock::SharedClock;
 
 const FORMAT: u32 = 1;
+
+/// Tells a store from one whose first start was cut off.
+const FORMAT_FILE: &str = "format";
 
 /// The store. Clones share it; the last one dropped closes it.
 #[derive(Clone)]
@@ -24,6 +30,8 @@ struct Inner {
     // Dropped first: it writes what is queued.
     writer: Writer,
     tree: sled::Db,
+    /// Locked for as long as the store is open. Dropped last.
+    _lock: File,
 }
 
 impl Store {
@@ -43,14 +51,21 @@ impl Store {
     fn open_observed(data_dir: &Path, clock: SharedClock, observer: Observer) -> Result<Self, StoreError> {
         let dir = data_dir.join("store");
         make_private(&dir)?;
-        let is_new = !dir.join("db").exists();
+        let lock = lock(&dir)?;
+        remove_unfinished_snapshots(&dir)?;
+        // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
+        let is_new = !dir.join(FORMAT_FILE).exists();
         let tree = open_tree(&dir, is_new)?;
         check_format(&tree, &dir, is_new)?;
-        let file = data_file(&dir)
-            .map_err(|error| StoreError::Directory { path: dir.clone(), message: error.to_string() })?;
+        let directory =
+            |error: std::io::Error| StoreError::Directory { path: dir.clone(), message: error.to_string() };
+        let file = data_file(&dir).map_err(directory)?;
+        if is_new {
+            note_format(&dir).map_err(directory)?;
+        }
         let writer = Writer::spawn(tree.clone(), file, clock, observer)
             .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
-        Ok(Self { inner: Arc::new(Inner { writer, tree }) })
+        Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
     }
 
     /// Writes `commit`; when this returns, it and everything written before it is on disk.
@@ -108,6 +123,35 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
     File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)
 }
 
+/// One process owns the store. sled has a lock too, but what is done before sled opens needs one.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let failed =
+        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(dir.join("lock"));
+    let lock = lock.map_err(failed)?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(Errno::WOULDBLOCK) => Err(StoreError::InUse { path: dir.to_owned() }),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// sled writes a snapshot under another name, syncs it, renames it, and only then removes the one before.
+/// Killed in between, it would take the unfinished one for its newest, and refuse it as damaged.
+fn remove_unfinished_snapshots(dir: &Path) -> Result<(), StoreError> {
+    let failed =
+        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::info!(file = %path.display(), "an unfinished snapshot of the store is removed; the one before it counts");
+            fs::remove_file(&path).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
     let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
     // sled takes a short settings file for none, and would begin anew over the data.
@@ -150,6 +194,15 @@ fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreEr
             Err(_) => Err(unreadable("its format number is damaged".to_owned())),
         },
     }
+}
+
+fn note_format(dir: &Path) -> std::io::Result<()> {
+    let unfinished = dir.join("format.new");
+    let mut file = File::create(&unfinished)?;
+    writeln!(file, "{FORMAT}")?;
+    file.sync_all()?;
+    fs::rename(unfinished, dir.join(FORMAT_FILE))?;
+    File::open(dir)?.sync_all()
 }
 
 /// The file that sled keeps its pages in, for syncs of our own.

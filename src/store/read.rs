@@ -110,15 +110,44 @@ impl Store {
         schedule: Option<&ScheduleKey>,
         range: RangeInclusive<Timestamp>,
     ) -> Result<Vec<SlotRow>, StoreError> {
-        let rows = match schedule {
-            Some(schedule) => {
-                let (first, last) = range.clone().into_inner();
-                self.tree().range(key::slot(job, schedule, first)..=key::slot(job, schedule, last))
-            }
-            None => self.tree().scan_prefix(key::slots_of_job(job)),
+        let schedules = match schedule {
+            Some(schedule) => vec![schedule.clone()],
+            None => self.slot_schedules(job)?,
         };
-        let rows = rows.map(|row| slot_row(row.map_err(read_error)?));
-        rows.filter(|row| row.as_ref().map_or(true, |row| range.contains(&row.first))).collect()
+        schedules.iter().flat_map(|schedule| self.slots_of(job, schedule, range.clone())).collect()
+    }
+
+    /// The rows of one schedule's slots whose first instant lies in `range`, oldest first, read as they
+    /// are asked for.
+    pub fn slots_of(
+        &self,
+        job: &JobRef,
+        schedule: &ScheduleKey,
+        range: RangeInclusive<Timestamp>,
+    ) -> impl DoubleEndedIterator<Item = Result<SlotRow, StoreError>> + use<> {
+        let (first, last) = range.into_inner();
+        let rows = self.tree().range(key::slot(job, schedule, first)..=key::slot(job, schedule, last));
+        rows.map(|row| slot_row(row.map_err(read_error)?))
+    }
+
+    /// The schedules of a job that have slots in the ledger, also those that are no longer configured.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn slot_schedules(&self, job: &JobRef) -> Result<Vec<ScheduleKey>, StoreError> {
+        let mut schedules = Vec::new();
+        let prefix = key::slots_of_job(job);
+        let mut from = prefix.clone();
+        while let Some(row) = self.tree().range(from.as_slice()..).next() {
+            let row = row.map_err(read_error)?;
+            if !row.0.starts_with(&prefix) {
+                break;
+            }
+            let schedule = slot_row(row)?.schedule;
+            from = key::slots_end(job, &schedule);
+            schedules.push(schedule);
+        }
+        Ok(schedules)
     }
 
     /// The newest row of a schedule's slots.

@@ -169,3 +169,48 @@ fn records_of_format_1_still_load() {
     assert_eq!(record::decode_task(&key::task(&expected.app, expected.id), &bytes).unwrap(), expected);
     assert_eq!(data_encoding::HEXLOWER.encode(&record::encode_task(&expected)), golden.trim());
 }
+
+#[tokio::test]
+async fn a_snapshot_that_was_cut_off_does_not_keep_the_store_from_opening() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let mut commit = Commit::new();
+    commit.create_task(&task(1));
+    store.commit(commit).await.unwrap();
+    drop(store);
+    let unfinished = dir.path().join("store/snap.FFFFFFFFFFFFFFFF.generating");
+    std::fs::write(&unfinished, "half of it").unwrap();
+    let store = reopen(dir.path());
+    assert_eq!(store.task(&job().app, TaskId(1)).unwrap(), Some(task(1)));
+    assert!(!unfinished.exists());
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_cut_off_is_begun_again() {
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path(), clock()).unwrap());
+    // As if it had been killed before it could note the format.
+    std::fs::remove_file(dir.path().join("store/format")).unwrap();
+    drop(reopen(dir.path()));
+    assert!(dir.path().join("store/format").exists());
+}
+
+#[tokio::test]
+async fn an_emptied_store_is_refused() {
+    let dir = TempDir::new().unwrap();
+    drop(Store::open(dir.path(), clock()).unwrap());
+    for file in ["db", "conf"] {
+        std::fs::write(dir.path().join("store").join(file), "").unwrap();
+    }
+    assert!(matches!(Store::open(dir.path(), clock()), Err(StoreError::Unreadable { .. })));
+}
+
+/// sled's own threads may hold its lock for a moment after the last handle has gone.
+fn reopen(dir: &std::path::Path) -> Store {
+    loop {
+        match Store::open(dir, clock()) {
+            Err(StoreError::InUse { .. }) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +12,8 @@ use tekcron::config::{self, SettingsOverrides};
 use tekcron::job::JobRef;
 use tekcron::store::{SlotOutcome, Store};
 use tekcron::task::Phase;
+
+use crate::harness::Place;
 
 const KILLS: u32 = 30;
 
@@ -40,49 +39,6 @@ schedule = "*/2 * * * * *"
 catch_up = "none"
 "#;
 
-struct Daemon {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Daemon {
-    fn start(dir: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tekcron"))
-            .args(["--config", "config", "serve", "--listen", "127.0.0.1:0"])
-            .current_dir(dir)
-            .env_remove("TEKCRON_DATA_DIR")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(fs::File::options().append(true).create(true).open(dir.join("log")).unwrap()))
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = channel();
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { child, lines }
-    }
-
-    /// Whether it lived for `duration`, whatever it printed.
-    fn lives_for(&self, duration: Duration) -> bool {
-        let mut printed = self.lines.recv_timeout(duration);
-        while printed.is_ok() {
-            printed = self.lines.recv_timeout(duration);
-        }
-        printed == Err(RecvTimeoutError::Timeout)
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn terminate(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success(), "it ends in order");
-    }
-}
-
 /// A sequence that differs from run to run and is printed, so that a failure can be repeated.
 struct Random(u64);
 
@@ -95,23 +51,21 @@ impl Random {
 
 #[test]
 fn killed_thirty_times_while_firing_every_second_it_loses_and_doubles_nothing() {
-    let dir = tempfile::TempDir::new().unwrap();
-    fs::create_dir_all(dir.path().join("config/apps")).unwrap();
-    fs::write(dir.path().join("config/apps/tick.toml"), APP).unwrap();
+    let place = Place::with(&[("tick", APP)]);
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
     let mut random = Random(seed);
     for round in 0..KILLS {
-        let daemon = Daemon::start(dir.path());
+        let daemon = place.spawn(&[]);
         let lived = daemon.lives_for(Duration::from_millis(50 + random.below(1500)));
-        assert!(lived, "round {round}: it ended by itself\n{}", log(dir.path()));
+        assert!(lived, "round {round}: it ended by itself\n{}", place.log());
         daemon.kill();
     }
-    let daemon = Daemon::start(dir.path());
-    assert!(daemon.lives_for(Duration::from_secs(4)), "{}", log(dir.path()));
+    let daemon = place.spawn(&[]);
+    assert!(daemon.lives_for(Duration::from_secs(4)), "{}", place.log());
     let stopped = SystemClock::new().now();
-    daemon.terminate();
-    check(dir.path(), stopped);
+    assert!(daemon.terminate().success(), "it ends in order");
+    check(place.path(), stopped);
 }
 
 /// Tasks claimed in the last moments may be in flight still: the next start would take them up.
@@ -156,8 +110,4 @@ fn check(dir: &Path, stopped: Timestamp) {
         assert_eq!(caught_up, job.name.as_str() != "none", "{job_ref}");
     }
     assert!(executed.is_empty(), "executions that belong to no slot: {executed:?}");
-}
-
-fn log(dir: &Path) -> String {
-    fs::read_to_string(dir.join("log")).unwrap_or_default()
 }

@@ -1,0 +1,1 @@
+add_column orders currency '"EUR"'

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Sends a report by SMTP, with curl.
+#
+#   SMTP_URL    the server, as in smtp://127.0.0.1:2525 or smtps://mail.example:465
+#   MAIL_FROM   sender
+#   MAIL_TO     receivers, separated by spaces
+#   MAIL_FILE   the report; unless set, one about this machine's disks and memory is made
+#
+# A user name and password come from the service that is bound to the App, as `uri` of its credentials
+# (smtps://user:password@mail.example): then DATABASE_URL holds it, and SMTP_URL is not needed.
+set -eu
+
+fail() {
+    echo "mail: $*" >&2
+    exit 1
+}
+
+url=${SMTP_URL:-${DATABASE_URL:-}}
+from=${MAIL_FROM:?expected a sender in MAIL_FROM}
+to=${MAIL_TO:?expected receivers in MAIL_TO}
+[ -n "$url" ] || fail "expected the server's URL in SMTP_URL, found none"
+command -v curl >/dev/null || fail "expected curl on this machine, found none"
+
+umask 077
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 143' TERM INT
+
+if [ -n "${MAIL_FILE:-}" ]; then
+    [ -r "$MAIL_FILE" ] || fail "expected a report at $MAIL_FILE, found none"
+    report=$MAIL_FILE
+else
+    report=$scratch/report
+    {
+        echo "Disks:"
+        df -h
+        echo
+        echo "Memory:"
+        awk '/^(MemTotal|MemAvailable|SwapFree)/ { printf "%-14s %8.1f GiB\n", $1, $2 / 1048576 }' /proc/meminfo
+    } >"$report"
+fi
+
+{
+    printf 'From: %s\r\n' "$from"
+    for receiver in $to; do printf 'To: %s\r\n' "$receiver"; done
+    printf 'Subject: %s\r\n' "${MAIL_SUBJECT:-Report of $(uname -n)}"
+    printf 'Date: %s\r\n' "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')"
+    printf 'Message-ID: <%s@tekcron>\r\n' "${TEKCRON_TASK_NAME:-by-hand-$$}"
+    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n'
+    # SMTP's lines end in CR LF.
+    awk '{ sub(/\r$/, ""); printf "%s\r\n", $0 }' "$report"
+} >"$scratch/message"
+
+# The URL may hold a password: it goes through a file that only we can read, not through arguments.
+{
+    printf 'url = "%s"\n' "$url"
+    printf 'mail-from = "%s"\n' "$from"
+    for receiver in $to; do printf 'mail-rcpt = "%s"\n' "$receiver"; done
+} >"$scratch/curl"
+curl --silent --show-error --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" --upload-file "$scratch/message"
+echo "sent $(($(wc -c <"$scratch/message"))) bytes to $to"

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Moves files by HTTP, with curl, and proves that they arrived whole.
+#
+#   sh transfer.sh upload FILE URL     PUTs the file, then its SHA-256 beside it at URL.sha256
+#   sh transfer.sh download URL FILE   GETs both, compares, and only then gives the file its name
+#
+# FILE is relative to the App's lasting directory.
+set -eu
+
+fail() {
+    echo "transfer: $*" >&2
+    exit 1
+}
+
+[ $# -eq 3 ] || {
+    echo "usage: transfer.sh upload FILE URL | download URL FILE" >&2
+    exit 64
+}
+command -v curl >/dev/null || fail "expected curl on this machine, found none"
+cd "${TEKCRON_STATE_DIR:-.}"
+
+http() { curl --silent --show-error --fail --retry 3 --retry-delay 1 --max-time "${TRANSFER_TIMEOUT:-600}" "$@"; }
+sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+case $1 in
+upload)
+    file=$2 url=$3
+    [ -r "$file" ] || fail "expected a file at $file, found none"
+    sum=$(sum_of "$file")
+    http --upload-file "$file" "$url" >/dev/null
+    printf '%s\n' "$sum" | http --upload-file - "$url.sha256" >/dev/null
+    echo "uploaded $file: $(($(wc -c <"$file"))) bytes, sha256 $sum"
+    ;;
+download)
+    url=$2 file=$3
+    unfinished=$file.unfinished.$$
+    trap 'rm -f "$unfinished"' EXIT
+    trap 'exit 143' TERM INT
+    expected=$(http "$url.sha256" | cut -d ' ' -f 1)
+    http --output "$unfinished" "$url"
+    found=$(sum_of "$unfinished")
+    [ "$found" = "$expected" ] || fail "expected sha256 $expected, found $found; $file is left as it was"
+    mv "$unfinished" "$file"
+    echo "downloaded $file: $(($(wc -c <"$file"))) bytes, sha256 $found"
+    ;;
+*) fail "expected upload or download, found $1" ;;
+esac

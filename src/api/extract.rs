@@ -1,0 +1,96 @@
+//! Path, query and body of a request, with refusals in our own envelope.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::failure::{Code, Failure};
+
+/// The most bytes of a request's body.
+pub(super) const LARGEST_BODY: usize = 1 << 20;
+
+/// The variable segments of the path.
+pub(super) struct Segments<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let segments = Path::from_request_parts(parts, state).await;
+        segments.map(|Path(value)| Self(value)).map_err(|refusal| Failure::bad_request(refusal.body_text()))
+    }
+}
+
+/// The query. What it holds beyond `T` is refused.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(refusal) => {
+                let text = refusal.body_text();
+                let cause = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                Err(Failure::bad_request(format!("the query is wrong: {cause}")))
+            }
+        }
+    }
+}
+
+/// No query at all: what would be ignored is refused.
+pub(super) struct NoParams;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.uri.query() {
+            None | Some("") => Ok(Self),
+            Some(query) => {
+                Err(Failure::bad_request(format!("the query is wrong: expected none, found `{query}`")))
+            }
+        }
+    }
+}
+
+/// The body as JSON, whatever content type it claims; an empty one is `T`'s default.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|refusal| unread(&refusal))?;
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self(T::default()));
+        }
+        // serde would take the fields in a row.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
+        }
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
+    }
+}
+
+fn unread(refusal: &BytesRejection) -> Failure {
+    match refusal.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::new(Code::TooLarge, "expected a body of at most 1 MiB, found a larger one")
+        }
+        _ => Failure::bad_request(format!("the body could not be read: {}", refusal.body_text())),
+    }
+}
+
+/// serde's words end in line and column.
+fn malformed(error: &serde_json::Error) -> Failure {
+    match error.classify() {
+        Category::Data => Failure::bad_request(format!("the body is wrong: {error}")),
+        _ => Failure::bad_request(format!("the body is not JSON: {error}")),
+    }
+}

@@ -1,0 +1,160 @@
+//! What a request is answered when it cannot be fulfilled: one shape for every error.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::resources::{ErrorBody, ErrorEnvelope};
+use crate::daemon::ReloadError;
+use crate::executor::ExecutorError;
+use crate::store::StoreError;
+use crate::task::{RunError, TerminateError};
+
+/// The kinds of failure, as programs tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Overlap,
+    Ambiguous,
+    BadConfig,
+    TooLarge,
+    IdempotencyMismatch,
+    NoCommand,
+    Internal,
+    Stopping,
+    StoreFailed,
+}
+
+impl Code {
+    fn parts(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::BadRequest => ("bad-request", StatusCode::BAD_REQUEST),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::Overlap => ("overlap", StatusCode::CONFLICT),
+            Self::Ambiguous => ("ambiguous", StatusCode::CONFLICT),
+            Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::IdempotencyMismatch => ("idempotency-mismatch", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::NoCommand => ("no-command", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
+            Self::StoreFailed => ("store-failed", StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+}
+
+/// Why a request was not fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure in these words; a last line `hint: …` becomes its hint.
+    pub(super) fn new(code: Code, text: impl ToString) -> Self {
+        let text = text.to_string();
+        match text.split_once("\nhint: ") {
+            Some((message, hint)) => Self { code, message: message.to_owned(), hint: Some(hint.to_owned()) },
+            None => Self { code, message: text, hint: None },
+        }
+    }
+
+    pub(super) fn bad_request(text: impl ToString) -> Self {
+        Self::new(Code::BadRequest, text)
+    }
+
+    pub(super) fn not_found(text: impl ToString) -> Self {
+        Self::new(Code::NotFound, text)
+    }
+
+    pub(super) fn stopping() -> Self {
+        Self::new(Code::Stopping, "the service is stopping\nhint: ask again when it is back")
+    }
+
+    pub(super) fn hint(self, hint: impl Into<Option<String>>) -> Self {
+        Self { hint: hint.into().or(self.hint), ..self }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (code, status) = self.code.parts();
+        let error = ErrorBody { code: code.to_owned(), message: self.message, hint: self.hint };
+        (status, Json(ErrorEnvelope { error })).into_response()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Closed => Self::stopping(),
+            StoreError::Write { .. } => Self::new(Code::StoreFailed, error),
+            _ => {
+                tracing::error!(%error, "a request could not read the store");
+                Self::new(Code::Internal, error)
+            }
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::NoApp(_) | RunError::NoJob { .. } => Self::not_found(error),
+            RunError::NoCommand(_) => Self::new(Code::NoCommand, error),
+            RunError::Overlap { .. } => Self::new(Code::Overlap, error),
+            RunError::IdempotencyMismatch => Self::new(Code::IdempotencyMismatch, error),
+            RunError::Store(error) => error.into(),
+            RunError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<TerminateError> for Failure {
+    fn from(error: TerminateError) -> Self {
+        match error {
+            TerminateError::NoTask { .. } => Self::not_found(error),
+            TerminateError::Store(error) => error.into(),
+            TerminateError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<ReloadError> for Failure {
+    fn from(error: ReloadError) -> Self {
+        match error {
+            // The report holds hints of its own, one a problem.
+            ReloadError::Config(_) => Self { code: Code::BadConfig, message: error.to_string(), hint: None },
+            ReloadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExecutorError> for Failure {
+    fn from(error: ExecutorError) -> Self {
+        tracing::warn!(%error, "a request could not reach the executor");
+        Self::new(Code::Internal, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_line_becomes_the_hint() {
+        let failure = Failure::from(RunError::IdempotencyMismatch);
+        assert_eq!(failure.message, "the idempotency key was used for another request");
+        assert_eq!(failure.hint.as_deref(), Some("send a new key with each new request"));
+        assert_eq!(Failure::bad_request("no").hint, None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Against pages in a browser that reach for a service on its user's machine: another name that was made
+//! to point here (DNS rebinding), and requests across sites.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::failure::{Code, Failure};
+use super::service::Shared;
+
+/// Lets nobody pass who was sent by a page from elsewhere.
+pub(super) async fn guard(State(serving): State<Shared>, request: Request, next: Next) -> Response {
+    match check(request.headers(), serving.listen.ip()) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn check(headers: &HeaderMap, listen: IpAddr) -> Result<(), Failure> {
+    let refused = |text: String| Err(Failure::new(Code::Forbidden, text));
+    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
+    let host = text(HOST.as_str());
+    // No browser leaves it out.
+    if let Some(host) = host
+        && listen.to_canonical().is_loopback()
+        && !is_local(host, listen)
+    {
+        let hint = format!("a service on loopback answers to `localhost` and `{listen}` alone");
+        return refused(format!("expected a request to this machine, found one to `{host}`\nhint: {hint}"));
+    }
+    if let Some(origin) = text(ORIGIN.as_str())
+        && !is_same(origin, host)
+    {
+        return refused(format!("a page from `{origin}` may not ask for this"));
+    }
+    match text("sec-fetch-site") {
+        None | Some("none" | "same-origin") => Ok(()),
+        Some(site) => refused(format!("expected a request from this site, found `{site}`")),
+    }
+}
+
+fn is_local(host: &str, listen: IpAddr) -> bool {
+    let Ok(authority) = Authority::from_str(host) else { return false };
+    let name = authority.host();
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback() || address == listen,
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn is_same(origin: &str, host: Option<&str>) -> bool {
+    let place = origin.split_once("://").map(|(_, place)| place);
+    place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(listen: &str, headers: &[(&'static str, &str)]) -> bool {
+        let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
+        check(&HeaderMap::from_iter(headers), listen.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn on_loopback_only_names_of_this_machine_pass() {
+        let hosts = [
+            "localhost:7070",
+            "LOCALHOST",
+            "127.0.0.1:7070",
+            "127.9.9.9",
+            "[::1]:7070",
+            "[::ffff:127.0.0.1]",
+        ];
+        for host in hosts {
+            assert!(passes("127.0.0.1", &[("host", host)]), "{host}");
+        }
+        let hosts = [
+            "evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "127.0.0.1.evil.example",
+            "",
+            "a b",
+            "0.0.0.0",
+        ];
+        for host in hosts {
+            assert!(!passes("127.0.0.1", &[("host", host)]), "{host}");
+        }
+        assert!(passes("127.0.0.1", &[]));
+    }
+
+    #[test]
+    fn beyond_loopback_any_name_passes() {
+        for listen in ["0.0.0.0", "10.0.0.1", "::"] {
+            assert!(passes(listen, &[("host", "tekcron.example")]), "{listen}");
+        }
+    }
+
+    #[test]
+    fn pages_from_elsewhere_are_refused_wherever_it_listens() {
+        let host = ("host", "127.0.0.1:7070");
+        for listen in ["127.0.0.1", "0.0.0.0"] {
+            for origin in
+                ["http://evil.example", "null", "http://127.0.0.1:3000", "http://localhost:7070", "?"]
+            {
+                assert!(!passes(listen, &[host, ("origin", origin)]), "{origin}");
+            }
+            assert!(passes(listen, &[host, ("origin", "http://127.0.0.1:7070")]));
+            assert!(!passes(listen, &[host, ("sec-fetch-site", "cross-site")]));
+            assert!(!passes(listen, &[host, ("sec-fetch-site", "same-site")]));
+            assert!(passes(listen, &[host, ("sec-fetch-site", "none")]));
+        }
+    }
+}

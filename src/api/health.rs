@@ -1,0 +1,38 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::extract::{NoParams, Params};
+use super::failure::Failure;
+use super::service::{Serving, Shared};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadyQuery {
+    verbose: Option<String>,
+}
+
+/// `GET /livez`: the process answers.
+pub(super) async fn live(_: NoParams) -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: it can take on work. Why not is told to those who are known.
+pub(super) async fn ready(State(serving): State<Shared>, Params(query): Params<ReadyQuery>) -> Response {
+    let causes = causes(&serving);
+    let status = if causes.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    match (query.verbose, causes.is_empty()) {
+        (Some(_), ready) => (status, Json(json!({ "ready": ready, "causes": causes }))).into_response(),
+        (None, true) => (status, "ok\n").into_response(),
+        (None, false) => (status, "not ready\n").into_response(),
+    }
+}
+
+fn causes(serving: &Serving) -> Vec<String> {
+    let failed = serving.service.store.failure().map(ToString::to_string);
+    let stopping = serving.stop.is_cancelled().then(|| Failure::stopping().message);
+    failed.into_iter().chain(stopping).collect()
+}

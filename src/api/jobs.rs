@@ -1,0 +1,107 @@
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::extract::{NoParams, Params, Segments};
+use super::failure::Failure;
+use super::lookup;
+use super::page::{Binding, Limit};
+use super::resources::{JobResource, Page, ScheduleResource, TaskResource};
+use super::service::Shared;
+use crate::app::App;
+use crate::job::{Job, JobName};
+use crate::schedule::Schedule;
+use crate::store::{Store, StoreError};
+use crate::task::Task;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<String>,
+    app: Option<String>,
+}
+
+/// `GET /v1/jobs`: by App and name.
+pub(super) async fn list(
+    State(serving): State<Shared>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page<JobResource>>, Failure> {
+    let config = serving.config();
+    let only = query.app.as_deref().map(|app| lookup::app(&config, app)).transpose()?;
+    let only = only.map(|app| app.name.clone());
+    let binding = Binding::new(&["jobs", only.as_ref().map_or("", |app| app.as_str())]);
+    let after: Option<(String, String)> = binding.position(query.cursor.as_deref())?;
+    let (now, limit) = (serving.service.clock.now(), query.limit);
+    let scan = serving.scan(move |store| {
+        let behind = |app: &App, job: &Job| {
+            let place = (app.name.as_str(), job.name.as_str());
+            after.as_ref().is_none_or(|(app, job)| place > (app.as_str(), job.as_str()))
+        };
+        let jobs = config.jobs().filter(|(app, _)| only.as_ref().is_none_or(|only| app.name == *only));
+        let jobs: Vec<_> = jobs.filter(|(app, job)| behind(app, job)).take(limit.0 + 1).collect();
+        jobs.chunk_by(|(a, _), (b, _)| a.name == b.name)
+            .map(|of_app| of_one_app(store, of_app.iter().map(|(app, job)| (app.as_ref(), *job)), now))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let jobs = scan.await?.concat();
+    Ok(Json(binding.page(jobs, limit, |job| (job.app.clone(), bare(job)))))
+}
+
+fn bare(job: &JobResource) -> String {
+    job.name.strip_prefix(&format!("{}.", job.app)).unwrap_or(&job.name).to_owned()
+}
+
+fn of_one_app<'a>(
+    store: &Store,
+    jobs: impl Iterator<Item = (&'a App, &'a Job)>,
+    now: Timestamp,
+) -> Result<Vec<JobResource>, StoreError> {
+    let jobs: Vec<_> = jobs.collect();
+    let Some((app, _)) = jobs.first() else { return Ok(Vec::new()) };
+    let names: Vec<JobName> = jobs.iter().map(|(_, job)| job.name.clone()).collect();
+    let (_, last) = lookup::last_tasks(store, &app.name, &names)?;
+    Ok(jobs.iter().zip(last).map(|((app, job), last)| resource(app, job, last.as_ref(), now)).collect())
+}
+
+/// `GET /v1/jobs/{job}`.
+pub(super) async fn show(
+    State(serving): State<Shared>,
+    Segments(job): Segments<String>,
+    _: NoParams,
+) -> Result<Json<JobResource>, Failure> {
+    let config = serving.config();
+    let (app, job) = lookup::job(&config, &job)?;
+    let (name, names) = (app.name.clone(), [job.name.clone()]);
+    let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
+    let last = last.into_iter().flatten().next();
+    Ok(Json(resource(app, job, last.as_ref(), serving.service.clock.now())))
+}
+
+/// A job as it is shown, with the task of it that was claimed last.
+pub(super) fn resource(app: &App, job: &Job, last: Option<&Task>, now: Timestamp) -> JobResource {
+    let schedules: Vec<_> = job.schedules.iter().map(|schedule| schedule_resource(schedule, now)).collect();
+    JobResource {
+        name: lookup::reference(app, job).to_string(),
+        app: app.name.to_string(),
+        command: job.command.as_ref().or(app.command.as_ref()).map(ToString::to_string),
+        next: schedules.iter().filter_map(|schedule| schedule.next).min(),
+        schedules,
+        overlap: job.overlap.to_string(),
+        last_task: last.map(TaskResource::from),
+    }
+}
+
+fn schedule_resource(schedule: &Schedule, now: Timestamp) -> ScheduleResource {
+    let recurrence = &schedule.recurrence;
+    ScheduleResource {
+        key: schedule.key.to_string(),
+        cron: recurrence.expression().to_string(),
+        timezone: recurrence.timezone().to_string(),
+        dst: recurrence.dst().to_string(),
+        catch_up: schedule.catch_up.as_str().to_owned(),
+        next: recurrence.next_after(now),
+    }
+}

@@ -1,0 +1,93 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::extract::{Params, Segments};
+use super::failure::Failure;
+use super::lookup;
+use super::service::{Serving, Shared};
+use crate::executor::LogQuery;
+use crate::task::{Phase, Task};
+
+/// How often it is looked whether a task has reached the executor.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Says that a log was there, and is no more.
+const REMOVED: &str = "tekcron-log";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    tail: Option<Tail>,
+    #[serde(default)]
+    follow: bool,
+    #[serde(default)]
+    timestamps: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Tail(usize);
+
+impl TryFrom<String> for Tail {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| format!("expected a number of lines, found `{text}`"))
+    }
+}
+
+/// `GET /v1/apps/{app}/tasks/{id}/logs`.
+pub(super) async fn show(
+    State(serving): State<Shared>,
+    Segments((app, id)): Segments<(String, String)>,
+    Params(query): Params<Query>,
+) -> Result<Response, Failure> {
+    let task = lookup::task(&serving, &app, &id)?;
+    let query =
+        LogQuery { tail: query.tail.map(|tail| tail.0), follow: query.follow, timestamps: query.timestamps };
+    let removed = task.phase.is_terminal() && task.log.kept == 0 && task.log.cut > 0;
+    let body = match (query.follow, has_reached_executor(&task)) {
+        (false, false) => Body::empty(),
+        (false, true) => Body::from_stream(serving.service.executor.logs(&task.name, query).await?),
+        (true, _) => followed(Arc::clone(&serving), task, query),
+    };
+    let mut response = ([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
+    if removed {
+        response.headers_mut().insert(REMOVED, axum::http::HeaderValue::from_static("removed"));
+    }
+    Ok(response)
+}
+
+fn has_reached_executor(task: &Task) -> bool {
+    task.phase > Phase::Pending
+}
+
+/// The log from when the task has reached the executor, until it or the service has ended.
+fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
+    let stop = serving.stop.clone().cancelled_owned();
+    let opened = stream::once(async move {
+        let task = reached(&serving, task).await?;
+        serving.service.executor.logs(&task.name, query).await.map_err(io::Error::other)
+    });
+    Body::from_stream(opened.try_flatten().take_until(stop).inspect_err(|error| {
+        tracing::warn!(%error, "a log could not be followed");
+    }))
+}
+
+async fn reached(serving: &Serving, mut task: Task) -> io::Result<Task> {
+    let service = &serving.service;
+    while !has_reached_executor(&task) {
+        service.clock.sleep(LOOK).await;
+        let found = service.store.task(&task.app, task.id).map_err(io::Error::other)?;
+        task = found.ok_or_else(|| io::Error::other("the task was removed"))?;
+    }
+    Ok(task)
+}

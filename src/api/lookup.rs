@@ -1,0 +1,190 @@
+//! From the words of a request to what they name, or to an answer that says what was near.
+
+use super::failure::{Code, Failure};
+use super::service::Serving;
+use crate::app::{App, AppName};
+use crate::config::Config;
+use crate::job::{Job, JobName, JobRef};
+use crate::store::{Store, StoreError};
+use crate::task::{Task, TaskId, TaskName};
+
+/// Below this likeness a name is no hint.
+const LIKE: f64 = 0.8;
+
+/// The most names of an App's tasks that a mistyped one is compared with.
+const NAMES_COMPARED: usize = 100;
+
+/// The configured App of that name.
+///
+/// # Errors
+/// 404 with the nearest name.
+pub(super) fn app<'a>(config: &'a Config, name: &str) -> Result<&'a App, Failure> {
+    config.apps.get(name).map(AsRef::as_ref).ok_or_else(|| no_app(config, name))
+}
+
+/// The App of that name, configured now or having tasks from before.
+///
+/// # Errors
+/// 404 with the nearest name.
+pub(super) fn app_with_tasks(config: &Config, store: &Store, name: &str) -> Result<AppName, Failure> {
+    if let Some((name, _)) = config.apps.get_key_value(name) {
+        return Ok(name.clone());
+    }
+    match name.parse::<AppName>() {
+        Ok(app) if store.tasks(&app, None).next().is_some() => Ok(app),
+        _ => Err(no_app(config, name)),
+    }
+}
+
+fn no_app(config: &Config, name: &str) -> Failure {
+    let near = nearest(config.apps.keys().map(ToString::to_string), name);
+    Failure::not_found(format!("App `{name}` does not exist")).hint(near)
+}
+
+/// The configured job: `APP.JOB`, or `JOB` where that is unique.
+///
+/// # Errors
+/// 404 with the nearest name; 409 with the candidates.
+pub(super) fn job<'a>(config: &'a Config, name: &str) -> Result<(&'a App, &'a Job), Failure> {
+    if let Some(found) = name.parse::<JobRef>().ok().and_then(|reference| config.job(&reference)) {
+        return Ok((found.0, found.1));
+    }
+    let named: Vec<_> = config.jobs().filter(|(_, job)| job.name.as_str() == name).collect();
+    match named.as_slice() {
+        [(app, job)] => Ok((app, job)),
+        [] => {
+            let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
+            let bare = config.jobs().map(|(_, job)| job.name.to_string());
+            Err(Failure::not_found(format!("job `{name}` does not exist"))
+                .hint(nearest(jobs.chain(bare), name)))
+        }
+        several => {
+            let candidates: Vec<_> =
+                several.iter().map(|(app, job)| format!("`{}.{}`", app.name, job.name)).collect();
+            let text = format!("several Apps have a job `{name}`: {}", candidates.join(", "));
+            Err(Failure::new(Code::Ambiguous, text).hint("name the App too, as in `APP.JOB`".to_owned()))
+        }
+    }
+}
+
+/// The name of a job as a key.
+pub(super) fn reference(app: &App, job: &Job) -> JobRef {
+    JobRef::new(app.name.clone(), job.name.clone())
+}
+
+/// The task `id` of `app`.
+///
+/// # Errors
+/// 404, which names the Apps that have a task of this id; 400 where `id` is no number.
+pub(super) fn task(serving: &Serving, app: &str, id: &str) -> Result<Task, Failure> {
+    let (config, store) = (serving.config(), &serving.service.store);
+    let app = app_with_tasks(&config, store, app)?;
+    let id: TaskId = id.parse().map_err(|_| {
+        let hint = "a task is found by its name under `/v1/tasks/NAME`";
+        Failure::bad_request(format!("expected a task id as in `1`, found `{id}`\nhint: {hint}"))
+    })?;
+    match store.task(&app, id)? {
+        Some(task) => Ok(task),
+        None => {
+            let text = format!("task {id} of App `{app}` does not exist");
+            Err(Failure::not_found(text).hint(whereabouts(store, &app, id)?))
+        }
+    }
+}
+
+/// What is known about an id that `app` has no task of.
+fn whereabouts(store: &Store, app: &AppName, id: TaskId) -> Result<Option<String>, StoreError> {
+    let counters = store.counters()?;
+    let mut others = Vec::new();
+    for other in counters.keys().filter(|other| *other != app) {
+        if store.task(other, id)?.is_some() {
+            others.push(format!("App `{other}`"));
+        }
+    }
+    let rest = others.len().saturating_sub(3);
+    others.truncate(3);
+    let owners = match rest {
+        0 => others.join(", "),
+        rest => format!("{} and {rest} more", others.join(", ")),
+    };
+    let newest = counters.get(app).copied();
+    Ok(match (newest, owners.as_str()) {
+        (Some(newest), "") if id <= newest && id.0 > 0 => {
+            Some(format!("the newest task of App `{app}` is {newest}; the oldest are removed by retention"))
+        }
+        (Some(newest), "") => Some(format!("the newest task of App `{app}` is {newest}")),
+        (None, "") => Some(format!("App `{app}` has no task yet")),
+        (_, owners) => Some(format!("task {id} belongs to {owners}")),
+    })
+}
+
+/// The task of that name.
+///
+/// # Errors
+/// 404 with the nearest name.
+pub(super) async fn task_named(serving: &Serving, name: &str) -> Result<Task, Failure> {
+    if let Ok(name) = name.parse::<TaskName>()
+        && let Some(task) = serving.service.store.task_named(&name)?
+    {
+        return Ok(task);
+    }
+    let wanted = name.to_owned();
+    let near = serving.scan(move |store| nearest_task(store, &wanted)).await?;
+    Err(Failure::not_found(format!("task `{name}` does not exist")).hint(near))
+}
+
+fn nearest_task(store: &Store, name: &str) -> Result<Option<String>, StoreError> {
+    let mut names = Vec::new();
+    for app in store.counters()?.into_keys() {
+        for task in store.tasks(&app, None).take(NAMES_COMPARED) {
+            names.push(task?.name.to_string());
+        }
+    }
+    Ok(nearest(names, name))
+}
+
+/// The name most like `wanted`, as a question.
+fn nearest(names: impl IntoIterator<Item = String>, wanted: &str) -> Option<String> {
+    let rated = names.into_iter().map(|name| (strsim::jaro_winkler(&name, &wanted.to_lowercase()), name));
+    let near = rated.filter(|(likeness, _)| *likeness >= LIKE);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("did you mean `{name}`?"))
+}
+
+/// The last task of `app` and of each of `jobs`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn last_tasks(
+    store: &Store,
+    app: &AppName,
+    jobs: &[JobName],
+) -> Result<(Option<Task>, Vec<Option<Task>>), StoreError> {
+    let (mut last, mut of_jobs) = (None, vec![None; jobs.len()]);
+    let mut wanted = jobs.len();
+    for task in store.tasks(app, None) {
+        let task = task?;
+        let job = task.job.as_ref().and_then(|job| jobs.iter().position(|name| name == job));
+        if let Some(found) = job.and_then(|index| of_jobs.get_mut(index)).filter(|found| found.is_none()) {
+            *found = Some(task.clone());
+            wanted -= 1;
+        }
+        last.get_or_insert(task);
+        if wanted == 0 {
+            break;
+        }
+    }
+    Ok((last, of_jobs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_is_near_is_a_hint() {
+        let names = || ["etl", "backup", "db-migrate"].map(str::to_owned);
+        assert_eq!(nearest(names(), "bakcup").as_deref(), Some("did you mean `backup`?"));
+        assert_eq!(nearest(names(), "DB_Migrate").as_deref(), Some("did you mean `db-migrate`?"));
+        assert_eq!(nearest(names(), "zzz"), None);
+    }
+}

@@ -1,0 +1,43 @@
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use metrics::gauge;
+
+use super::extract::NoParams;
+use super::failure::Failure;
+use super::service::Shared;
+use crate::config::Config;
+use crate::task::{Phase, Task};
+
+/// Prometheus' text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /metrics`: what was recorded as it happened, and what is true now.
+pub(super) async fn render(State(serving): State<Shared>, _: NoParams) -> Result<impl IntoResponse, Failure> {
+    let (config, now) = (serving.config(), serving.service.clock.now());
+    let (active, next) =
+        serving.scan(move |store| Ok((store.active_tasks()?, next_fire(&config, now)))).await?;
+    for (phase, count) in by_phase(&active) {
+        gauge!("tekcron_tasks_active", "phase" => phase.as_str()).set(count as f64);
+    }
+    let oldest = active.iter().filter(|task| task.phase <= Phase::Pending).map(|task| task.created).min();
+    let waiting = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
+    gauge!("tekcron_oldest_waiting_seconds").set(waiting);
+    if let Some(next) = next {
+        gauge!("tekcron_next_fire_timestamp_seconds").set(next.as_second() as f64);
+    }
+    Ok(([(CONTENT_TYPE, TEXT)], serving.service.metrics.render()))
+}
+
+/// The earliest slot of all schedules after `now`.
+fn next_fire(config: &Config, now: Timestamp) -> Option<Timestamp> {
+    let schedules = config.jobs().flat_map(|(_, job)| &job.schedules);
+    schedules.filter_map(|schedule| schedule.recurrence.next_after(now)).min()
+}
+
+/// How many tasks are in each phase that is not the end, zeros included.
+fn by_phase(active: &[Task]) -> impl Iterator<Item = (Phase, usize)> {
+    let phases = Phase::ALL.into_iter().filter(|phase| !phase.is_terminal());
+    phases.map(|phase| (phase, active.iter().filter(|task| task.phase == phase).count()))
+}

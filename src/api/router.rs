@@ -1,0 +1,123 @@
+//! Every route, in one list, and what each request passes through.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::extract::LARGEST_BODY;
+use super::failure::{Code, Failure};
+use super::service::{Service, Serving, Shared};
+use super::{admin, apps, auth, guard, health, jobs, logs, metrics, observe, run, slots, tasks, terminate};
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, as long as there is no query.
+    Open,
+    /// Whoever has the token.
+    Token,
+}
+
+struct Route {
+    method: Method,
+    path: &'static str,
+    access: Access,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+const fn open(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::GET, path, access: Access::Open, handler }
+}
+
+const fn read(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::GET, path, access: Access::Token, handler }
+}
+
+const fn act(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::POST, path, access: Access::Token, handler }
+}
+
+const ROUTES: &[Route] = &[
+    open("/livez", || get(health::live)),
+    open("/readyz", || get(health::ready)),
+    read("/metrics", || get(metrics::render)),
+    read("/v1/apps", || get(apps::list)),
+    read("/v1/apps/{app}", || get(apps::show)),
+    read("/v1/apps/{app}/tasks", || get(tasks::of_app)),
+    act("/v1/apps/{app}/tasks", || post(run::on_app)),
+    read("/v1/apps/{app}/tasks/{id}", || get(tasks::show)),
+    read("/v1/apps/{app}/tasks/{id}/logs", || get(logs::show)),
+    act("/v1/apps/{app}/tasks/{id}/terminate", || post(terminate::by_id)),
+    read("/v1/jobs", || get(jobs::list)),
+    read("/v1/jobs/{job}", || get(jobs::show)),
+    read("/v1/jobs/{job}/tasks", || get(tasks::of_job)),
+    act("/v1/jobs/{job}/tasks", || post(run::of_job)),
+    read("/v1/jobs/{job}/slots", || get(slots::list)),
+    read("/v1/tasks", || get(tasks::all)),
+    read("/v1/tasks/{name}", || get(tasks::show_named)),
+    act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),
+    act("/v1/reload", || post(admin::reload)),
+    act("/v1/token/rotate", || post(admin::rotate_token)),
+];
+
+/// Every route: method, path with its variable segments in braces, and who may ask.
+pub fn routes() -> impl Iterator<Item = (Method, &'static str, Access)> {
+    ROUTES.iter().map(|route| (route.method.clone(), route.path, route.access))
+}
+
+/// Whether this is answered to everybody. `HEAD` goes where `GET` goes.
+pub(super) fn is_open(method: &Method, path: &str) -> bool {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    ROUTES.iter().any(|route| route.access == Access::Open && route.method == method && route.path == path)
+}
+
+/// The API of `service`, reached at `listen`. What waits for something ends when `stop` is cancelled.
+pub fn router(service: Service, listen: SocketAddr, stop: CancellationToken) -> Router {
+    let serving: Shared = Arc::new(Serving { service, listen, stop });
+    let router =
+        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    let state = || Arc::clone(&serving);
+    // The last one is passed first.
+    router
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(state(), auth::authenticate))
+        .layer(from_fn_with_state(state(), guard::guard))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::overriding(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(from_fn_with_state(state(), observe::observe))
+        .with_state(serving)
+}
+
+async fn no_route(uri: axum::http::Uri) -> Failure {
+    let hint = "the routes are listed in `docs/api.md`".to_owned();
+    Failure::not_found(format!("there is no `{}`", uri.path())).hint(hint)
+}
+
+async fn no_method(method: Method, uri: axum::http::Uri) -> Failure {
+    Failure::new(Code::MethodNotAllowed, format!("`{}` does not take `{method}`", uri.path()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+    tracing::error!(panic = text, "a request panicked");
+    let hint = "this is a defect of tekcron; its log says more".to_owned();
+    Failure::new(Code::Internal, "the request failed").hint(hint).into_response()
+}

@@ -1,0 +1,128 @@
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::{Listener, ListenerExt};
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ApiError;
+use super::replace::replace;
+use super::router::router;
+use super::service::Service;
+use super::tls::{self, TlsListener};
+use crate::clock::SharedClock;
+use crate::config::Settings;
+
+/// The file that says where the running server is.
+const ADDRESS: &str = "address";
+
+/// Serves the API until told to stop.
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    address: SocketAddr,
+    service: Service,
+}
+
+impl Server {
+    /// A server on `listener`, over TLS where `settings` say so.
+    ///
+    /// # Errors
+    /// [`ApiError`] where certificate or key cannot be used.
+    pub fn new(listener: TcpListener, service: Service, settings: &Settings) -> Result<Self, ApiError> {
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, tls, address, service })
+    }
+
+    /// Where it is found from this machine.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let address = match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, self.address.port())),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::from((Ipv6Addr::LOCALHOST, self.address.port())),
+            _ => self.address,
+        };
+        format!("{scheme}://{address}")
+    }
+
+    /// Serves until `stop` is cancelled; then takes no more connections, ends what waits, gives the rest
+    /// `drain` to finish, and leaves.
+    ///
+    /// # Errors
+    /// [`ApiError::Serve`].
+    pub async fn run(self, stop: CancellationToken, drain: SignedDuration) -> Result<(), ApiError> {
+        let clock = self.service.clock.clone();
+        let router = router(self.service, self.address, stop.clone());
+        let drain = Duration::try_from(drain).unwrap_or_default();
+        match self.tls {
+            None => {
+                // Answers are small and often waited for one by one.
+                let listener = self.listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+                serve(listener, router, &clock, stop, drain).await
+            }
+            Some(acceptor) => {
+                let listener = TlsListener::new(self.listener, acceptor, clock.clone());
+                serve(listener, router, &clock, stop, drain).await
+            }
+        }
+    }
+}
+
+async fn serve<L>(
+    listener: L,
+    router: Router,
+    clock: &SharedClock,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), ApiError>
+where
+    L: Listener<Addr = SocketAddr>,
+{
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        served = serving => Ok(served?),
+        () = async { stop.cancelled().await; clock.sleep(drain).await } => {
+            tracing::warn!("requests were still open after the grace period");
+            Ok(())
+        }
+    }
+}
+
+/// Refuses to send the token over a network in the clear.
+///
+/// # Errors
+/// [`ApiError::Exposed`].
+pub fn check_listen(settings: &Settings) -> Result<(), ApiError> {
+    let local = settings.listen.ip().to_canonical().is_loopback();
+    if local || settings.tls.is_some() || settings.insecure {
+        return Ok(());
+    }
+    Err(ApiError::Exposed { listen: settings.listen })
+}
+
+/// Writes down where the server is, for whoever looks into the data directory.
+///
+/// # Errors
+/// [`ApiError::Address`].
+pub fn publish_address(data_dir: &Path, url: &str) -> Result<(), ApiError> {
+    let path = data_dir.join(ADDRESS);
+    let written = replace(&path, format!("{url}\n").as_bytes(), 0o644);
+    written.map_err(|source| ApiError::Address { path, source })
+}
+
+/// Takes that back: nobody listens there any more.
+pub fn withdraw_address(data_dir: &Path) {
+    let path = data_dir.join(ADDRESS);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "the address of the ended server stays written down");
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::token::Token;
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::daemon::Reloader;
+use crate::executor::Executor;
+use crate::store::{Store, StoreError};
+use crate::task::DispatchHandle;
+
+/// What the API shows, and whom it asks.
+#[derive(Clone)]
+pub struct Service {
+    /// Where everything is recorded.
+    pub store: Store,
+    /// Who claims and ends tasks.
+    pub dispatch: DispatchHandle,
+    /// Who has the logs.
+    pub executor: Arc<dyn Executor>,
+    /// The configuration in effect.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Who puts a changed configuration into effect.
+    pub reloader: Arc<Reloader>,
+    /// The time.
+    pub clock: SharedClock,
+    /// What was measured.
+    pub metrics: PrometheusHandle,
+    /// Who may ask.
+    pub token: Token,
+}
+
+/// A service while it is served.
+pub(super) struct Serving {
+    pub(super) service: Service,
+    /// The address that connections arrive at.
+    pub(super) listen: SocketAddr,
+    /// Cancelled when it is to stop: what waits for something ends.
+    pub(super) stop: CancellationToken,
+}
+
+/// What every handler gets.
+pub(super) type Shared = Arc<Serving>;
+
+impl Serving {
+    /// The configuration in effect.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.service.config.load_full()
+    }
+
+    /// Reads many records, off the threads that serve requests.
+    pub(super) async fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let store = self.service.store.clone();
+        match tokio::task::spawn_blocking(move || read(&store)).await {
+            Ok(result) => Ok(result?),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Failure::stopping()),
+            },
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::extract::{Params, Segments};
+use super::failure::Failure;
+use super::listing::{self, Filter};
+use super::lookup;
+use super::page::{Binding, Limit};
+use super::resources::{Page, TaskResource};
+use super::service::{Serving, Shared};
+use super::wait::{Wait, until_ended};
+use crate::app::AppName;
+use crate::job::JobName;
+use crate::task::{Phase, Task};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<String>,
+    phase: Option<Phase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShowQuery {
+    wait: Option<Wait>,
+}
+
+type Tasks = Result<Json<Page<TaskResource>>, Failure>;
+
+/// `GET /v1/tasks`: of all Apps, also of those that are no longer configured.
+pub(super) async fn all(State(serving): State<Shared>, Params(query): Params<ListQuery>) -> Tasks {
+    list(&serving, None, None, query).await
+}
+
+/// `GET /v1/apps/{app}/tasks`.
+pub(super) async fn of_app(
+    State(serving): State<Shared>,
+    Segments(app): Segments<String>,
+    Params(query): Params<ListQuery>,
+) -> Tasks {
+    let app = lookup::app_with_tasks(&serving.config(), &serving.service.store, &app)?;
+    list(&serving, Some(app), None, query).await
+}
+
+/// `GET /v1/jobs/{job}/tasks`.
+pub(super) async fn of_job(
+    State(serving): State<Shared>,
+    Segments(job): Segments<String>,
+    Params(query): Params<ListQuery>,
+) -> Tasks {
+    let config = serving.config();
+    let (app, job) = lookup::job(&config, &job)?;
+    list(&serving, Some(app.name.clone()), Some(job.name.clone()), query).await
+}
+
+async fn list(serving: &Serving, app: Option<AppName>, job: Option<JobName>, query: ListQuery) -> Tasks {
+    let names = [app.as_ref().map_or("", AppName::as_str), job.as_ref().map_or("", JobName::as_str)];
+    let binding = Binding::new(&["tasks", names[0], names[1], query.phase.map_or("", Phase::as_str)]);
+    let after = binding.position(query.cursor.as_deref())?;
+    let (filter, limit) = (Filter { job, phase: query.phase }, query.limit.0);
+    let scan = serving.scan(move |store| {
+        let apps = match app {
+            Some(app) => vec![app],
+            None => store.counters()?.into_keys().collect(),
+        };
+        listing::tasks(store, apps, &filter, limit, after.as_ref())
+    });
+    let (tasks, last) = scan.await?;
+    let items = tasks.iter().map(TaskResource::from).collect();
+    Ok(Json(Page { items, next: last.map(|position| binding.cursor(&position)) }))
+}
+
+/// `GET /v1/apps/{app}/tasks/{id}`.
+pub(super) async fn show(
+    State(serving): State<Shared>,
+    Segments((app, id)): Segments<(String, String)>,
+    Params(query): Params<ShowQuery>,
+) -> Result<Json<TaskResource>, Failure> {
+    let task = lookup::task(&serving, &app, &id)?;
+    answer(&serving, task, query).await
+}
+
+/// `GET /v1/tasks/{name}`.
+pub(super) async fn show_named(
+    State(serving): State<Shared>,
+    Segments(name): Segments<String>,
+    Params(query): Params<ShowQuery>,
+) -> Result<Json<TaskResource>, Failure> {
+    let task = lookup::task_named(&serving, &name).await?;
+    answer(&serving, task, query).await
+}
+
+async fn answer(serving: &Serving, task: Task, query: ShowQuery) -> Result<Json<TaskResource>, Failure> {
+    let task = match query.wait {
+        Some(wait) => until_ended(serving, task, wait).await?,
+        None => task,
+    };
+    Ok(Json(TaskResource::from(&task)))
+}

@@ -1,0 +1,149 @@
+use std::path::{Path, PathBuf, absolute};
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+
+use super::check::CheckArgs;
+use super::error::CliError;
+use super::next::NextArgs;
+use super::render::RenderArgs;
+use super::schema::SchemaArgs;
+use super::{
+    app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
+    terminate_task, token,
+};
+use crate::config::SettingsOverrides;
+
+/// A cron-style batch scheduler that accounts for every slot.
+#[derive(Debug, Parser)]
+#[command(name = "tekcron", version, about, arg_required_else_help = true)]
+#[command(after_help = AFTER)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) globals: Globals,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+const AFTER: &str = "\
+Environment:
+  TEKCRON_TOKEN  The token of the service; without it the file `token` in the data directory is read
+  Options above that name a variable are set by it too; what is typed wins.";
+
+/// What holds for every verb. A variable that is set to nothing is as good as unset.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// Directory of the configuration
+    #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_CONFIG", hide_env_values = true)]
+    #[arg(default_value = DEFAULT_CONFIG, value_parser = path())]
+    config: PathBuf,
+    /// Data directory of the service; without it that of the configuration, or `data` beside that
+    #[arg(long, global = true, value_name = "DIR", env = "TEKCRON_DATA_DIR", hide_env_values = true)]
+    #[arg(value_parser = path())]
+    data_dir: Option<PathBuf>,
+    /// Where the service is; without it the data directory is asked
+    #[arg(long, global = true, value_name = "URL", env = "TEKCRON_URL", hide_env_values = true)]
+    url: Option<String>,
+    /// File that holds the service's token
+    #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_TOKEN_FILE", hide_env_values = true)]
+    #[arg(value_parser = path())]
+    token_file: Option<PathBuf>,
+    /// Certificates (PEM) that the service's must be signed by, in place of the system's
+    #[arg(long, global = true, value_name = "FILE", env = "TEKCRON_CA", hide_env_values = true)]
+    #[arg(value_parser = path())]
+    ca: Option<PathBuf>,
+}
+
+const DEFAULT_CONFIG: &str = "config";
+
+/// Takes an empty path, where clap's own parser refuses it.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+impl Globals {
+    /// The directory of the configuration.
+    pub(super) fn config(&self) -> &Path {
+        given(Some(&self.config)).unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
+    /// The data directory, where one was named.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        given(self.data_dir.as_ref())
+    }
+
+    /// The URL of the service, where one was named.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    /// The file of the token, where one was named.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        given(self.token_file.as_ref())
+    }
+
+    /// The file of the certificates to trust, where one was named.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        given(self.ca.as_ref())
+    }
+}
+
+fn given(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
+}
+
+impl Globals {
+    /// What environment and flags say over the settings file. Paths of both are relative to where they
+    /// are typed, not to the configuration.
+    pub(super) fn overrides(&self) -> Result<SettingsOverrides, CliError> {
+        let data_dir = self.data_dir().map(absolute).transpose().map_err(CliError::Start)?;
+        let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
+        Ok(SettingsOverrides { data_dir: data_dir.or(environment.data_dir.clone()), ..environment })
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the service: fire schedules, run tasks, answer requests
+    Serve(serve::ServeArgs),
+    /// Say all that is wrong with the configuration
+    Check(CheckArgs),
+    /// Print the JSON Schema of a config file, for editors
+    Schema(SchemaArgs),
+    /// Show when an expression fires next
+    Next(NextArgs),
+    /// Print the PipelineRun of an App or job, as it would be submitted
+    Render(RenderArgs),
+    /// Run a task on an App
+    RunTask(run_task::RunTaskArgs),
+    /// Run a job now
+    RunJob(run_job::RunJobArgs),
+    /// List tasks, newest first
+    Tasks(tasks::TasksArgs),
+    /// Show a task
+    Task(task::TaskArgs),
+    /// Terminate a task
+    TerminateTask(terminate_task::TerminateTaskArgs),
+    /// Print the log of a task
+    Logs(logs::LogsArgs),
+    /// List Apps
+    Apps(apps::AppsArgs),
+    /// Show an App and its jobs
+    App(app::AppArgs),
+    /// List jobs
+    Jobs(jobs::JobsArgs),
+    /// Show a job and its schedules
+    Job(job::JobArgs),
+    /// List the tasks of a job, newest first
+    JobHistory(job_history::JobHistoryArgs),
+    /// Manage the token that opens the service
+    Token(token::TokenArgs),
+    /// Make the service read its configuration again
+    Reload(reload::ReloadArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual, or write a page for each verb
+    Man(man::ManArgs),
+}

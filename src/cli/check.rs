@@ -1,0 +1,82 @@
+//! `tekcron check`: all that is wrong with a configuration, or with one App file. Needs no daemon.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::config::{self, Checked, Config, SettingsOverrides};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A config directory, or one App file; without it the config directory of this call
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// The configuration can be used; there may be warnings.
+    Sound,
+    /// It cannot: so many things are wrong.
+    Problems(usize),
+}
+
+/// Checks `args.path`, or `config_dir`. What is wrong goes to `err`, in colour where that is asked for; what
+/// was found goes to `out`.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written. Problems of the configuration are an outcome, not an error.
+pub fn run(
+    args: &CheckArgs,
+    config_dir: &Path,
+    overrides: &SettingsOverrides,
+    colour: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let Checked { config, problems } = look_at(args.path.as_deref().unwrap_or(config_dir), overrides);
+    if !problems.is_empty() {
+        writeln!(err, "{}", problems.report(colour))?;
+    }
+    match config {
+        Some(config) => {
+            writeln!(out, "{}", found(&config))?;
+            Ok(CheckOutcome::Sound)
+        }
+        None => Ok(CheckOutcome::Problems(problems.errors())),
+    }
+}
+
+/// The settings alone mean little: their name stands for the whole configuration.
+fn look_at(path: &Path, overrides: &SettingsOverrides) -> Checked {
+    match (path.is_file(), path.ends_with("tekcron.toml")) {
+        (true, true) => config::check(&beside(path), overrides),
+        (true, false) => config::check_app(path, overrides),
+        (false, _) => config::check(path, overrides),
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// As in `config is sound: 2 Apps, 1 job, 3 schedules`.
+fn found(config: &Config) -> String {
+    let schedules = config.jobs().map(|(_, job)| job.schedules.len()).sum();
+    let counted = [
+        counted(config.apps.len(), "App"),
+        counted(config.jobs().count(), "job"),
+        counted(schedules, "schedule"),
+    ];
+    format!("no problems: {}", counted.join(", "))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

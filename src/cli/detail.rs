@@ -1,0 +1,98 @@
+//! One thing in full, for people: labels and values.
+
+use jiff::Timestamp;
+
+use super::table::{Column, listing, pairs};
+use super::{age, jobs, tasks};
+use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
+
+/// All that is known of a task.
+pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
+    let at = |time: Option<Timestamp>| time.map(|time| format!("{time:.3} ({} ago)", age::since(time, now)));
+    let attempt = match task.first_attempt {
+        Some(first) => format!("{} (the first was task {first})", task.attempt),
+        None => task.attempt.to_string(),
+    };
+    let cut =
+        if task.log.cut > 0 { format!(", {} cut out of its middle", task.log.cut) } else { String::new() };
+    pairs([
+        ("Name", Some(task.name.clone())),
+        ("App", Some(task.app.clone())),
+        ("ID", Some(task.id.to_string())),
+        ("DisplayName", Some(task.display_name.clone())),
+        ("Job", task.job.clone()),
+        ("Trigger", Some(task.trigger.to_string())),
+        ("Attempt", Some(attempt)),
+        ("Phase", Some(task.phase.to_string())),
+        ("Terminating", at(task.terminating)),
+        ("Reason", task.reason.clone()),
+        ("Message", task.message.clone()),
+        ("ExitCode", task.exit_code.map(|code| code.to_string())),
+        ("Schedule", task.schedule.clone()),
+        ("Scheduled", task.scheduled.map(|slot| slot.to_string())),
+        ("Created", at(Some(task.created))),
+        ("NotBefore", task.not_before.map(|time| time.to_string())),
+        ("Started", at(task.started)),
+        ("Finished", at(task.finished)),
+        ("Duration", age::duration(task, now)),
+        ("Log", Some(format!("{} bytes{cut}", task.log.kept))),
+    ])
+}
+
+/// A job with its schedules.
+pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
+    let head = pairs([
+        ("Name", Some(job.name.clone())),
+        ("App", Some(job.app.clone())),
+        ("Command", job.command.clone()),
+        ("Overlap", Some(job.overlap.clone())),
+        ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
+        ("LastTask", last_task(job.last_task.as_ref(), now)),
+    ]);
+    section(head, "the job runs by hand only", SCHEDULES, &job.schedules, now)
+}
+
+/// An App with its jobs.
+pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
+    let listed = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
+    let timeout = app.timeout_seconds.map_or_else(|| "none".to_owned(), age::span);
+    let facts = [
+        ("Name", Some(app.name.clone())),
+        ("Image", app.image.clone()),
+        ("Path", app.path.clone()),
+        ("Command", app.command.clone()),
+        ("CPU", app.cpu.clone()),
+        ("Memory", app.memory.clone()),
+        ("Disk", app.disk.clone()),
+        ("Timeout", Some(timeout)),
+        ("Env", listed(&app.env)),
+        ("Services", listed(&app.services)),
+        ("Keep", Some(format!("{} tasks", app.keep))),
+        ("State", app.state.then(|| "one lasting directory".to_owned())),
+        ("LastTask", last_task(app.last_task.as_ref(), now)),
+    ]
+    .into_iter()
+    .chain(app.caveats.iter().map(|caveat| ("Caveat", Some(caveat.clone()))));
+    section(pairs(facts), "the App has no jobs", jobs::COLUMNS, &app.jobs, now)
+}
+
+fn section<T>(head: String, none: &str, columns: &[Column<T>], items: &[T], now: Timestamp) -> String {
+    let table = if items.is_empty() { format!("{none}\n") } else { listing(columns, items, false, now) };
+    format!("{head}\n{table}")
+}
+
+fn last_task(task: Option<&TaskResource>, now: Timestamp) -> Option<String> {
+    task.map(|task| {
+        let ago = age::since(task.created, now);
+        format!("{} (id {}, {}, {ago} ago)", task.name, task.id, tasks::reason(task))
+    })
+}
+
+const SCHEDULES: &[Column<ScheduleResource>] = &[
+    Column::new("Schedule", |schedule, _| schedule.cron.clone()),
+    Column::new("Timezone", |schedule, _| schedule.timezone.clone()),
+    Column::new("DST", |schedule, _| schedule.dst.clone()),
+    Column::new("CatchUp", |schedule, _| schedule.catch_up.clone()),
+    Column::new("Next", |schedule, _| schedule.next.map_or_else(|| "-".to_owned(), |next| next.to_string())),
+    Column::new("Key", |schedule, _| schedule.key.clone()),
+];

@@ -1,0 +1,168 @@
+use std::io;
+use std::path::PathBuf;
+
+use reqwest::StatusCode;
+
+use super::connection::ConnectionError;
+use super::exit_code;
+use super::next::NextError;
+use super::render::RenderError;
+use crate::api::ApiError;
+use crate::api::client::ClientError;
+use crate::config::Problems;
+use crate::daemon::DaemonError;
+use crate::store::StoreError;
+
+/// Why a verb did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The service was not found.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The service did not answer, or refused.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A task was run, and its end not seen.
+    #[error("lost sight of the task `{task}`: {source}\nhint: `tekcron task {task}` shows it")]
+    LostSight {
+        /// Its name.
+        task: String,
+        /// What went wrong.
+        source: Box<CliError>,
+    },
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// The daemon did not start, or stopped.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    /// There is nothing to show of an expression.
+    #[error(transparent)]
+    Next(#[from] NextError),
+    /// There is nothing to render.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The configuration has no such App.
+    #[error("the App `{app}` does not exist{}", nearest.as_deref().map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default())]
+    NoApp {
+        /// What was asked for.
+        app: String,
+        /// The App of the nearest name.
+        nearest: Option<String>,
+    },
+    /// The App has run nothing.
+    #[error("the App `{app}` has no task yet\nhint: `tekcron run-task {app}` runs one")]
+    NoTask {
+        /// The App.
+        app: String,
+    },
+    /// The task belongs to another App.
+    #[error("the task `{task}` is one of the App `{found}`, not of `{expected}`")]
+    OtherApp {
+        /// The task.
+        task: String,
+        /// The App that was named.
+        expected: String,
+        /// Its App.
+        found: String,
+    },
+    /// Man pages could not be written.
+    #[error("cannot write man pages to `{dir}`: {source}")]
+    Man {
+        /// Where to.
+        dir: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The program cannot find itself, which it starts for each task.
+    #[error("cannot find the tekcron program that runs: {0}")]
+    Program(io::Error),
+    /// Threads or signal handlers could not be had.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    /// Stdout failed.
+    #[error("cannot write to stdout: {0}")]
+    Output(io::Error),
+}
+
+impl CliError {
+    /// Whether stdout was closed by its reader, who has seen enough.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        match self {
+            Self::Output(error)
+            | Self::Next(NextError::Write(error))
+            | Self::Render(RenderError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::LostSight { source, .. } => source.is_closed_pipe(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a report that stands by itself.
+    pub(super) fn is_report(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Daemon(DaemonError::Config(_)))
+    }
+
+    /// How the program ends.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Connection(error) => error.exit_code(),
+            Self::Client(error) => of_client(error),
+            Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
+            Self::Daemon(error) => of_daemon(error),
+            Self::Output(_)
+            | Self::Program(_)
+            | Self::Next(NextError::Write(_))
+            | Self::Render(RenderError::Write(_)) => exit_code::IO,
+            Self::Config(_) | Self::Next(_) => exit_code::USAGE,
+            Self::Man { .. } => exit_code::CANNOT_CREATE,
+            Self::Start(_) => exit_code::UNAVAILABLE,
+            Self::Render(_) | Self::NoApp { .. } | Self::NoTask { .. } | Self::OtherApp { .. } => {
+                exit_code::FAILURE
+            }
+        }
+    }
+}
+
+fn of_client(error: &ClientError) -> u8 {
+    match error {
+        ClientError::Authority(_) => exit_code::USAGE,
+        ClientError::Token => exit_code::NO_PERMISSION,
+        ClientError::Unreachable { .. } | ClientError::Broken { .. } | ClientError::Answer { .. } => {
+            exit_code::UNAVAILABLE
+        }
+        ClientError::Refused { status, .. } => match *status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => exit_code::NO_PERMISSION,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => exit_code::USAGE,
+            StatusCode::SERVICE_UNAVAILABLE => exit_code::UNAVAILABLE,
+            _ => exit_code::FAILURE,
+        },
+    }
+}
+
+fn of_daemon(error: &DaemonError) -> u8 {
+    match error {
+        DaemonError::Config(_) | DaemonError::Telemetry(_) => exit_code::USAGE,
+        DaemonError::Store(StoreError::Directory { .. }) => exit_code::CANNOT_CREATE,
+        DaemonError::Store(StoreError::InUse { .. }) => exit_code::UNAVAILABLE,
+        DaemonError::Store(_) => exit_code::IO,
+        DaemonError::Bind { .. }
+        | DaemonError::Executor(_)
+        | DaemonError::Wheel(_)
+        | DaemonError::Timer(_) => exit_code::UNAVAILABLE,
+        DaemonError::Api(error) => of_api(error),
+        DaemonError::EndedEarly(_) | DaemonError::Panicked(_) => exit_code::FAILURE,
+    }
+}
+
+fn of_api(error: &ApiError) -> u8 {
+    match error {
+        ApiError::Exposed { .. }
+        | ApiError::TlsRead { .. }
+        | ApiError::TlsFile { .. }
+        | ApiError::TlsPair { .. } => exit_code::USAGE,
+        ApiError::TokenMode { .. } => exit_code::NO_PERMISSION,
+        ApiError::TokenWrite { .. } | ApiError::Address { .. } => exit_code::CANNOT_CREATE,
+        ApiError::TokenRead { .. } | ApiError::TokenShape { .. } => exit_code::IO,
+        ApiError::Random | ApiError::Serve(_) => exit_code::UNAVAILABLE,
+    }
+}

@@ -1,0 +1,149 @@
+//! `--wait` and `--follow`: from a task that was started to its end.
+//!
+//! The program ends as the task did ([`exit_code::of_task`]). Ctrl-C ends only the wait. A service that
+//! is away for a while, as in a restart, is waited for, since tasks outlive it.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::error::CliError;
+use super::exit_code;
+use super::output::{self, say};
+use super::run_options::RunOptions;
+use super::session::Session;
+use super::{age, table, tasks};
+use crate::api::client::{Client, LogQuery, TaskRef};
+use crate::api::resources::TaskResource;
+use crate::task::Phase;
+
+/// How long the service is asked to hold its answer.
+const HELD: Duration = Duration::from_secs(60);
+
+/// The pause between two questions, where the service did not hold its answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the service may be away.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What follows the start of `task`. Gives the exit code.
+pub(super) async fn started(
+    session: &Session,
+    client: &Client,
+    task: TaskResource,
+    options: &RunOptions,
+) -> Result<u8, CliError> {
+    if !options.wait && !options.follow {
+        show(session, &task, options)?;
+        return Ok(exit_code::SUCCESS);
+    }
+    let interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
+    say(&format!(
+        "waiting for the task `{}` ({} {}); Ctrl-C ends only the wait",
+        task.name, task.app, task.id
+    ));
+    let watched = async {
+        if options.follow {
+            follow(client, &task).await?;
+        }
+        until_end(session, &task).await
+    };
+    let lost_sight = |source| CliError::LostSight { task: task.name.clone(), source: Box::new(source) };
+    let Some(ended) = unless_interrupted(interrupt, watched).await.transpose().map_err(lost_sight)? else {
+        say(&format!("no longer waiting; the task `{}` goes on", task.name));
+        return Ok(exit_code::INTERRUPTED);
+    };
+    if !options.follow {
+        show(session, &ended, options)?;
+    }
+    say(&in_words(&ended));
+    Ok(exit_code::of_task(&ended))
+}
+
+fn show(session: &Session, task: &TaskResource, options: &RunOptions) -> Result<(), CliError> {
+    tasks::show_one(task, options.output.output, session.now())
+}
+
+async fn unless_interrupted<T>(mut interrupt: Signal, watched: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        ended = watched => Some(ended),
+        _ = interrupt.recv() => None,
+    }
+}
+
+/// The task when it has ended.
+async fn until_end(session: &Session, task: &TaskResource) -> Result<TaskResource, CliError> {
+    let which = TaskRef::Id { app: task.app.clone(), id: task.id };
+    let mut last_seen = session.clock.monotonic();
+    loop {
+        let asked = session.clock.monotonic();
+        match ask(session, &which).await {
+            Ok(task) if task.phase.is_terminal() => return Ok(task),
+            Ok(_) => last_seen = session.clock.monotonic(),
+            Err(error) if is_passing(&error) && session.clock.monotonic() - last_seen < PATIENCE => {}
+            Err(error) => return Err(error),
+        }
+        if session.clock.monotonic() - asked < PAUSE {
+            session.clock.sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn ask(session: &Session, which: &TaskRef) -> Result<TaskResource, CliError> {
+    Ok(session.client()?.task(which, Some(HELD)).await?)
+}
+
+/// Whether the service may be back in a while.
+fn is_passing(error: &CliError) -> bool {
+    match error {
+        CliError::Client(error) => error.is_passing(),
+        CliError::Connection(super::connection::ConnectionError::NotRunning { .. }) => true,
+        _ => false,
+    }
+}
+
+/// Prints the log until the task has ended, or the log breaks off.
+async fn follow(client: &Client, task: &TaskResource) -> Result<(), CliError> {
+    let query = LogQuery { follow: true, ..LogQuery::default() };
+    match print_log(client, task, query).await {
+        Err(CliError::Client(error)) if error.is_passing() => {
+            say(&format!(
+                "the log broke off: {error}\nhint: `tekcron logs {} --task {}` prints it from the beginning",
+                task.app, task.id
+            ));
+            Ok(())
+        }
+        printed => printed,
+    }
+}
+
+/// Prints the log of `task` as it comes.
+pub(super) async fn print_log(client: &Client, task: &TaskResource, query: LogQuery) -> Result<(), CliError> {
+    let mut pieces = pin!(client.logs(&task.app, task.id, query).await?);
+    while let Some(piece) = pieces.next().await {
+        output::print_bytes(&piece?)?;
+    }
+    Ok(())
+}
+
+/// How a task ended: as in ``the task `etl-…` failed after 2s (exit code 3): …``.
+fn in_words(task: &TaskResource) -> String {
+    let how = match task.phase {
+        Phase::TimedOut => "timed out".to_owned(),
+        Phase::Cancelled => "was terminated".to_owned(),
+        Phase::Lost => "was lost".to_owned(),
+        phase => phase.to_string(),
+    };
+    let after = task.finished.and_then(|finished| age::duration(task, finished));
+    let after = after.map(|span| format!(" after {span}")).unwrap_or_default();
+    // A success has nothing to explain; an end on purpose neither.
+    let failed = !matches!(task.phase, Phase::Succeeded | Phase::Cancelled);
+    let why = task.message.as_deref().filter(|_| failed).map(table::printable).unwrap_or_default();
+    let code = task.exit_code.filter(|_| failed && !why.contains("exit code"));
+    let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    format!("the task `{}` {how}{after}{code}{why}", task.name)
+}

@@ -1,0 +1,281 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::Config;
+use super::fault::Fault;
+use super::files::{APPS, File, Files, ReadError, SETTINGS};
+use super::overrides::SettingsOverrides;
+use super::problem::{Problem, Problems};
+use super::settings::Settings;
+use super::source::Source;
+use super::validate::{FromFile, Surroundings, app, hide_secrets, settings};
+use crate::app::{App, AppName, Service, ServiceName};
+
+/// What came of looking at a configuration.
+#[derive(Debug)]
+pub struct Checked {
+    /// The configuration, where it can be used.
+    pub config: Option<Config>,
+    /// All that is wrong, or looks wrong.
+    pub problems: Problems,
+}
+
+impl Checked {
+    fn of(problem: Problem) -> Self {
+        Self { config: None, problems: problem.into() }
+    }
+}
+
+/// Reads the configuration in `dir`. Warnings are left to [`check`].
+///
+/// # Errors
+/// [`Problems`]: all of them.
+pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problems> {
+    let Checked { config, problems } = check(dir, overrides);
+    config.ok_or(problems)
+}
+
+/// Reads the configuration in `dir`, and says all that is wrong with it.
+pub fn check(dir: &Path, overrides: &SettingsOverrides) -> Checked {
+    let files = match Files::read(dir) {
+        Ok(files) => files,
+        Err(error) => return Checked::of(unreadable(dir, &error)),
+    };
+    if files.settings.is_none() && files.apps.is_empty() {
+        return Checked::of(empty(dir, &files));
+    }
+    match absolute(dir) {
+        Ok(place) => assemble(Directory { shown: dir, place: &place, loose: false }, files, overrides),
+        Err(source) => Checked::of(unreadable(dir, &ReadError { path: dir.to_owned(), source })),
+    }
+}
+
+/// Checks one App file, against the settings of the configuration in whose `apps` it lies. An App file
+/// elsewhere may bind services that nobody knows.
+pub fn check_app(path: &Path, overrides: &SettingsOverrides) -> Checked {
+    app_alone(path, overrides)
+        .unwrap_or_else(|source| Checked::of(unreadable(path, &ReadError { path: path.to_owned(), source })))
+}
+
+fn app_alone(path: &Path, overrides: &SettingsOverrides) -> io::Result<Checked> {
+    let bytes = std::fs::read(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (shown, place) = (parent(path), parent(&absolute(path)?));
+    if place.file_name().is_none_or(|name| name != APPS) {
+        let files = Files { settings: None, apps: vec![File { name, bytes }], strays: Vec::new() };
+        return Ok(assemble(Directory { shown: &shown, place: &place, loose: true }, files, overrides));
+    }
+    let place = parent(&place);
+    let settings = match std::fs::read(place.join(SETTINGS)) {
+        Ok(bytes) => Some(File { name: SETTINGS.to_owned(), bytes }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let app = File { name: format!("{APPS}/{name}"), bytes };
+    let files = Files { settings, apps: vec![app], strays: Vec::new() };
+    // Shown as its author would name it: `apps/etl.toml` is in the working directory, `etl.toml` in `apps`.
+    let shown = if shown.ends_with(APPS) { parent(&shown) } else { shown.join("..") };
+    Ok(assemble(Directory { shown: &shown, place: &place, loose: false }, files, overrides))
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// What [`Config::generation`] would be, without parsing.
+///
+/// # Errors
+/// Where a file cannot be read.
+pub fn fingerprint(dir: &Path) -> io::Result<String> {
+    match Files::read(dir) {
+        Ok(files) => Ok(files.generation()),
+        Err(ReadError { path, source }) => {
+            Err(io::Error::new(source.kind(), format!("reading `{}` failed: {source}", path.display())))
+        }
+    }
+}
+
+impl Config {
+    /// From the text of a settings file and of App files, as if they lay in `config` in the working
+    /// directory.
+    ///
+    /// # Errors
+    /// [`Problems`]: all of them.
+    pub fn from_toml(settings: &str, apps: &[&str]) -> Result<Self, Problems> {
+        let app = |(index, text): (usize, &&str)| File {
+            name: format!("{APPS}/{}.toml", index + 1),
+            bytes: text.as_bytes().to_vec(),
+        };
+        let files = Files {
+            settings: Some(File { name: SETTINGS.to_owned(), bytes: settings.as_bytes().to_vec() }),
+            apps: apps.iter().enumerate().map(app).collect(),
+            strays: Vec::new(),
+        };
+        let dir = Path::new("config");
+        let place = absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let dir = Directory { shown: dir, place: &place, loose: false };
+        let Checked { config, problems } = assemble(dir, files, &SettingsOverrides::default());
+        config.ok_or(problems)
+    }
+}
+
+/// A directory of files, as its author calls it and where it is.
+#[derive(Clone, Copy)]
+struct Directory<'a> {
+    shown: &'a Path,
+    place: &'a Path,
+    /// Whether it is no configuration: its Apps may bind services that nobody knows.
+    loose: bool,
+}
+
+fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> Checked {
+    let base = dir.place.parent().unwrap_or(dir.place);
+    let generation = files.generation();
+    let mut problems: Vec<Problem> = strays(dir.shown, &files).collect();
+    let read = read_settings(dir.shown, files.settings, base, overrides, &mut problems);
+    let around = Surroundings {
+        base: base.to_owned(),
+        data_dir: read.settings.data_dir.clone(),
+        services: read.service_names.filter(|_| !dir.loose),
+    };
+    let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
+    let problems = Problems::new(problems);
+    let config = (problems.errors() == 0).then(|| Config {
+        dir: dir.place.to_owned(),
+        settings: read.settings,
+        apps,
+        services: read.services,
+        generation,
+    });
+    Checked { config, problems }
+}
+
+struct ReadSettings {
+    settings: Settings,
+    services: BTreeMap<ServiceName, Service>,
+    /// The names of all, right or wrong; none where the file is no TOML.
+    service_names: Option<BTreeSet<String>>,
+}
+
+fn read_settings(
+    dir: &Path,
+    file: Option<File>,
+    base: &Path,
+    overrides: &SettingsOverrides,
+    problems: &mut Vec<Problem>,
+) -> ReadSettings {
+    let Some(file) = file else {
+        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+        return ReadSettings { settings, services: BTreeMap::new(), service_names: Some(BTreeSet::new()) };
+    };
+    let Some(source) = source(dir, file, problems) else {
+        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+        return ReadSettings { settings, services: BTreeMap::new(), service_names: None };
+    };
+    let tree = source.parse();
+    hide_secrets(&source, tree.get_ref());
+    let readable = source.is_sound();
+    let mut from_file = match readable {
+        true => FromFile::read(&source, tree.get_ref(), base),
+        false => FromFile::default(),
+    };
+    let mut beyond = Vec::new();
+    let settings = settings(&mut from_file, overrides, base, &mut beyond);
+    let FromFile { services, service_names, .. } = from_file;
+    drop(tree);
+    problems.extend(source.into_problems().into_iter().chain(beyond));
+    ReadSettings { settings, services, service_names: readable.then_some(service_names) }
+}
+
+fn read_apps(
+    dir: &Path,
+    files: Vec<File>,
+    around: &Surroundings,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<AppName, Arc<App>> {
+    let mut apps = BTreeMap::new();
+    let mut places: BTreeMap<AppName, String> = BTreeMap::new();
+    for file in files {
+        let Some(source) = source(dir, file, problems) else { continue };
+        let tree = source.parse();
+        if source.is_sound()
+            && let Some((app, name_at)) = app(&source, tree.get_ref(), around)
+        {
+            if let Some(first) = places.get(&app.name) {
+                name_at.refuse(
+                    Fault::new(format!("expected a name of its own, found a second App `{}`", app.name))
+                        .hint(format!("the first is at {first}")),
+                );
+            } else {
+                places.insert(app.name.clone(), name_at.address());
+                apps.insert(app.name.clone(), Arc::new(app));
+            }
+        }
+        drop(tree);
+        problems.extend(source.into_problems());
+    }
+    apps
+}
+
+fn source(dir: &Path, file: File, problems: &mut Vec<Problem>) -> Option<Source> {
+    let name = dir.join(&file.name).display().to_string();
+    match String::from_utf8(file.bytes) {
+        Ok(text) => Some(Source::new(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            problems
+                .push(Problem::of_file(name, format!("expected UTF-8, found something else at byte {at}")));
+            None
+        }
+    }
+}
+
+/// Where `dir` is. Only what `..` stands for needs a look at the disk.
+fn absolute(dir: &Path) -> io::Result<PathBuf> {
+    let place = std::path::absolute(dir)?;
+    match place.components().any(|component| component == Component::ParentDir) {
+        true => place.canonicalize(),
+        false => Ok(place),
+    }
+}
+
+fn unreadable(dir: &Path, error: &ReadError) -> Problem {
+    let missing = error.source.kind() == io::ErrorKind::NotFound && error.path == dir;
+    let name = error.path.display();
+    if missing {
+        return Problem::of_file(
+            name.to_string(),
+            format!("expected a config directory, found nothing at `{name}`"),
+        )
+        .hint("name another with --config DIR or TEKCRON_CONFIG");
+    }
+    Problem::of_file(name.to_string(), format!("reading `{name}` failed: {}", error.source))
+}
+
+fn empty(dir: &Path, files: &Files) -> Problem {
+    let looked_for = format!("{APPS}/*.toml");
+    let problem = Problem::of_file(
+        dir.display().to_string(),
+        format!("expected `{SETTINGS}` or `{looked_for}` in the config directory, found neither"),
+    );
+    match files.strays.first() {
+        Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
+        None => problem.hint(format!(
+            "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",
+            dir.join(APPS).join("hello.toml").display()
+        )),
+    }
+}
+
+fn strays<'a>(dir: &'a Path, files: &'a Files) -> impl Iterator<Item = Problem> + 'a {
+    files.strays.iter().map(move |stray| {
+        let name = dir.join(stray).display().to_string();
+        Problem::of_file(name, "this file is not read").as_warning().hint(format!(
+            "Apps belong in `{}`, settings in `{}`",
+            dir.join(APPS).display(),
+            dir.join(SETTINGS).display()
+        ))
+    })
+}

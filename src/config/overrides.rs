@@ -1,0 +1,285 @@
+//! One layer of settings: what a file, the environment or the flags say, and leave unsaid.
+//!
+//! All layers have this one shape, and one function says which keys there are and how each is read. The
+//! variable of a key is `TEKCRON_` and the key in capitals.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+
+use super::fault::Fault;
+use super::parse;
+use super::problem::{Place, Problem, Problems};
+use super::settings::LogFormat;
+use super::table::Table;
+use super::value::Value;
+use crate::app::ByteSize;
+
+/// What environment and flags say over the file. Flags are laid over the environment by filling in the
+/// fields; relative paths are relative to the working directory until [`SettingsOverrides::from_env`] has
+/// made them absolute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingsOverrides {
+    /// See [`super::Settings::instance`].
+    pub instance: Option<String>,
+    /// See [`super::Settings::namespace`].
+    pub namespace: Option<String>,
+    /// See [`super::Settings::data_dir`].
+    pub data_dir: Option<PathBuf>,
+    /// See [`super::Settings::listen`].
+    pub listen: Option<SocketAddr>,
+    /// The certificate of [`super::Settings::tls`].
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of [`super::Settings::tls`].
+    pub tls_key: Option<PathBuf>,
+    /// See [`super::Settings::insecure`].
+    pub insecure: Option<bool>,
+    /// See [`super::Settings::max_children`].
+    pub max_children: Option<usize>,
+    /// See [`super::Settings::grace`].
+    pub grace: Option<SignedDuration>,
+    /// See [`super::Settings::drain`].
+    pub drain: Option<SignedDuration>,
+    /// See [`super::Settings::hold`].
+    pub hold: Option<SignedDuration>,
+    /// See [`super::Settings::max_log`].
+    pub max_log: Option<ByteSize>,
+    /// See [`super::Settings::log_budget`].
+    pub log_budget: Option<ByteSize>,
+    /// See [`super::Settings::log_format`].
+    pub log_format: Option<LogFormat>,
+    /// See [`super::Settings::log`].
+    pub log: Option<String>,
+}
+
+impl SettingsOverrides {
+    /// What the environment says: `variable` looks one up. A variable set to nothing says nothing.
+    ///
+    /// # Errors
+    /// [`Problems`], each naming its variable.
+    pub fn from_env(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
+        let mut environment = Environment { variable: &variable, problems: Vec::new() };
+        let layer = Self::read(&mut environment);
+        match environment.problems.is_empty() {
+            true => Ok(layer.with_paths(|path| std::path::absolute(&path).unwrap_or(path))),
+            false => Err(Problems::new(environment.problems)),
+        }
+    }
+
+    /// All keys, and how each is read.
+    pub(super) fn read(from: &mut impl Origin) -> Self {
+        let children = |text: &str| parse::integer(text, 1..=10_000);
+        let wait = |text: &str| parse::duration(text, &parse::WAIT);
+        let format = |text: &str| parse::word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        Self {
+            instance: from.text("instance", parse::label),
+            namespace: from.text("namespace", parse::label),
+            data_dir: from.text("data_dir", parse::path),
+            listen: from.text("listen", parse::listen),
+            tls_certificate: from.text("tls.certificate", parse::path),
+            tls_key: from.text("tls.key", parse::path),
+            insecure: from.flag("insecure"),
+            max_children: from.integer("max_children", children),
+            grace: from.quantity("grace", wait),
+            drain: from.quantity("drain", wait),
+            hold: from.quantity("hold", wait),
+            max_log: from.quantity("max_log", parse::parsed),
+            log_budget: from.quantity("log_budget", parse::parsed),
+            log_format: from.text("log_format", format),
+            log: from.text("log", parse::log_filter),
+        }
+    }
+
+    /// With every path run through `place`.
+    pub(super) fn with_paths(self, place: impl Fn(PathBuf) -> PathBuf) -> Self {
+        Self {
+            data_dir: self.data_dir.map(&place),
+            tls_certificate: self.tls_certificate.map(&place),
+            tls_key: self.tls_key.map(&place),
+            ..self
+        }
+    }
+
+    /// This, and what it leaves unsaid from `under`.
+    pub(super) fn over(self, under: Self) -> Self {
+        Self {
+            instance: self.instance.or(under.instance),
+            namespace: self.namespace.or(under.namespace),
+            data_dir: self.data_dir.or(under.data_dir),
+            listen: self.listen.or(under.listen),
+            tls_certificate: self.tls_certificate.or(under.tls_certificate),
+            tls_key: self.tls_key.or(under.tls_key),
+            insecure: self.insecure.or(under.insecure),
+            max_children: self.max_children.or(under.max_children),
+            grace: self.grace.or(under.grace),
+            drain: self.drain.or(under.drain),
+            hold: self.hold.or(under.hold),
+            max_log: self.max_log.or(under.max_log),
+            log_budget: self.log_budget.or(under.log_budget),
+            log_format: self.log_format.or(under.log_format),
+            log: self.log.or(under.log),
+        }
+    }
+}
+
+/// The variable that stands for a setting: `tls.key` becomes `TEKCRON_TLS_KEY`.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("TEKCRON_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// Where a layer is read from. Whatever is wrong is reported there.
+pub(super) trait Origin {
+    /// A setting written as a string.
+    fn text<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T>;
+    /// A setting that is an amount: a string, or a number without its unit by mistake.
+    fn quantity<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T>;
+    /// A setting written as an integer.
+    fn integer<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T>;
+    /// A setting that is on or off.
+    fn flag(&mut self, key: &'static str) -> Option<bool>;
+}
+
+struct Environment<'a> {
+    variable: &'a dyn Fn(&str) -> Option<OsString>,
+    problems: Vec<Problem>,
+}
+
+impl Origin for Environment<'_> {
+    fn text<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let name = variable_of(key);
+        let value = (self.variable)(&name).filter(|value| !value.is_empty())?;
+        let utf8 = value.to_str().ok_or_else(|| Fault::new("expected UTF-8"));
+        match utf8.and_then(read) {
+            Ok(value) => Some(value),
+            Err(Fault { message, hint, .. }) => {
+                let place = Place::Variable(name);
+                self.problems.push(Problem { hint, ..Problem::error(place, message) });
+                None
+            }
+        }
+    }
+
+    fn quantity<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        self.text(key, read)
+    }
+
+    fn integer<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        self.text(key, read)
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.text(key, parse::flag)
+    }
+}
+
+/// The settings of a file: its outermost table, and the tables in it that are settings too.
+pub(super) struct SettingsFile<'t, 's> {
+    pub(super) root: &'t mut Table<'s>,
+    pub(super) tls: Option<Table<'s>>,
+}
+
+impl<'s> SettingsFile<'_, 's> {
+    fn get(&mut self, key: &'static str) -> Option<Value<'s>> {
+        match key.strip_prefix("tls.") {
+            Some(key) => self.tls.as_mut()?.get(key),
+            None => self.root.get(key),
+        }
+    }
+}
+
+impl Origin for SettingsFile<'_, '_> {
+    fn text<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let value = self.get(key)?;
+        value.checked(read(value.text()?))
+    }
+
+    fn quantity<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let value = self.get(key)?;
+        value.checked(read(&value.scalar()?))
+    }
+
+    fn integer<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let value = self.get(key)?;
+        value.checked(read(&value.integer()?))
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.get(key)?.boolean()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(pairs: &[(&str, &str)]) -> Result<SettingsOverrides, String> {
+        let find = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into());
+        SettingsOverrides::from_env(find).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn every_setting_has_a_variable() {
+        let all = [
+            ("TEKCRON_INSTANCE", "blue"),
+            ("TEKCRON_NAMESPACE", "batch"),
+            ("TEKCRON_DATA_DIR", "/srv/data"),
+            ("TEKCRON_LISTEN", "127.0.0.1:1"),
+            ("TEKCRON_TLS_CERTIFICATE", "/srv/tls.crt"),
+            ("TEKCRON_TLS_KEY", "/srv/tls.key"),
+            ("TEKCRON_INSECURE", "true"),
+            ("TEKCRON_MAX_CHILDREN", "3"),
+            ("TEKCRON_GRACE", "1s"),
+            ("TEKCRON_DRAIN", "2s"),
+            ("TEKCRON_HOLD", "3s"),
+            ("TEKCRON_MAX_LOG", "1Mi"),
+            ("TEKCRON_LOG_BUDGET", "1Gi"),
+            ("TEKCRON_LOG_FORMAT", "json"),
+            ("TEKCRON_LOG", "debug"),
+        ];
+        let expected = SettingsOverrides {
+            instance: Some("blue".into()),
+            namespace: Some("batch".into()),
+            data_dir: Some("/srv/data".into()),
+            listen: Some(([127, 0, 0, 1], 1).into()),
+            tls_certificate: Some("/srv/tls.crt".into()),
+            tls_key: Some("/srv/tls.key".into()),
+            insecure: Some(true),
+            max_children: Some(3),
+            grace: Some(SignedDuration::from_secs(1)),
+            drain: Some(SignedDuration::from_secs(2)),
+            hold: Some(SignedDuration::from_secs(3)),
+            max_log: Some(ByteSize::from_mebibytes(1)),
+            log_budget: Some(ByteSize::from_mebibytes(1024)),
+            log_format: Some(LogFormat::Json),
+            log: Some("debug".into()),
+        };
+        assert_eq!(from(&all), Ok(expected));
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_overridden() {
+        assert_eq!(from(&[("TEKCRON_LISTEN", "")]), Ok(SettingsOverrides::default()));
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once() {
+        let bad = [("TEKCRON_GRACE", "10"), ("TEKCRON_MAX_CHILDREN", "-1"), ("TEKCRON_INSECURE", "yes")];
+        let report = from(&bad).unwrap_err();
+        for words in [
+            "error: TEKCRON_GRACE: expected a unit, as in `10s` or `10m`, found `10` alone",
+            "error: TEKCRON_MAX_CHILDREN: expected an integer between 1 and 10000, found `-1`",
+            "error: TEKCRON_INSECURE: expected one of `true`, `false`, found `yes`",
+            "3 problems",
+        ] {
+            assert!(report.contains(words), "{report}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_in_a_variable_is_relative_to_the_working_directory() {
+        let layer = from(&[("TEKCRON_DATA_DIR", "elsewhere")]).unwrap();
+        assert_eq!(layer.data_dir, Some(std::path::absolute("elsewhere").unwrap()));
+    }
+}

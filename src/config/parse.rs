@@ -1,0 +1,238 @@
+//! Texts to values, for all that a file and an environment variable have in common.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use tracing_subscriber::EnvFilter;
+
+use super::fault::{Fault, listed, nearest};
+use crate::app::{NameError, dns_label, suggest_name};
+
+/// The longest name that Kubernetes takes as a label value.
+const LABEL: usize = 63;
+
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Bounds of a duration that somebody waits for: a grace, a backoff.
+pub(super) const WAIT: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=DAY;
+/// Bounds of a duration that decides about a slot.
+pub(super) const LATENESS: RangeInclusive<SignedDuration> =
+    MILLISECOND..=SignedDuration::from_hours(366 * 24);
+/// Bounds of a time-out.
+pub(super) const TIMEOUT: RangeInclusive<SignedDuration> = SECOND..=SignedDuration::from_hours(366 * 24);
+/// Bounds of an age.
+pub(super) const AGE: RangeInclusive<SignedDuration> = SECOND..=SignedDuration::from_hours(100 * 366 * 24);
+
+/// Whatever parses.
+pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error| Fault::of(&error))
+}
+
+/// A duration within `bounds`; days have 24 hours.
+pub(super) fn duration(text: &str, bounds: &RangeInclusive<SignedDuration>) -> Result<SignedDuration, Fault> {
+    let text = text.trim();
+    let expected = || Fault::new(format!("expected a duration as in `90s` or `1h 30m`, found `{text}`"));
+    if text == "0" && bounds.contains(&SignedDuration::ZERO) {
+        return Ok(SignedDuration::ZERO);
+    }
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+        return Err(Fault::new(format!(
+            "expected a unit, as in `{text}s` or `{text}m`, found `{text}` alone"
+        )));
+    }
+    let span: Span = text.parse().map_err(|_| expected())?;
+    let duration = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| expected().hint("months and years differ in length; weeks, days and hours do not"))?;
+    if bounds.contains(&duration) {
+        return Ok(duration);
+    }
+    let (least, most) = (in_words(*bounds.start()), in_words(*bounds.end()));
+    Err(Fault::new(format!("expected a duration between `{least}` and `{most}`, found `{text}`")))
+}
+
+/// In the largest unit that divides it.
+fn in_words(duration: SignedDuration) -> String {
+    match duration.as_millis() {
+        millis if millis % 1000 != 0 => format!("{millis}ms"),
+        millis if millis != 0 && millis % 86_400_000 == 0 => format!("{}d", millis / 86_400_000),
+        millis => format!("{}s", millis / 1000),
+    }
+}
+
+/// An integer within `bounds`.
+pub(super) fn integer<T>(text: &str, bounds: RangeInclusive<T>) -> Result<T, Fault>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let number = text.trim().parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (bounds.start(), bounds.end());
+        Fault::new(format!("expected an integer between {least} and {most}, found `{text}`"))
+    })
+}
+
+/// `true` or `false`.
+pub(super) fn flag(text: &str) -> Result<bool, Fault> {
+    word(text.trim(), &[("true", true), ("false", false)])
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+    let names = || words.iter().map(|(word, _)| *word);
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+        let fault = Fault::new(format!("expected one of {}, found `{text}`", listed(names())));
+        match nearest(text, names()) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault,
+        }
+    })
+}
+
+/// A name that Kubernetes takes as a label value.
+pub(super) fn label(text: &str) -> Result<String, Fault> {
+    dns_label(text, LABEL).map_err(|error| bad_name(text, &error))?;
+    Ok(text.to_owned())
+}
+
+/// A name that Kubernetes takes for an object: labels with dots between them.
+pub(super) fn object_name(text: &str) -> Result<String, Fault> {
+    if text.len() > 253 {
+        return Err(Fault::new(format!("expected at most 253 characters, found {}", text.len())));
+    }
+    for part in text.split('.') {
+        dns_label(part, LABEL).map_err(|error| bad_name(text, &error))?;
+    }
+    Ok(text.to_owned())
+}
+
+/// What is wrong with a name, and the name nearest to it.
+pub(super) fn bad_name(text: &str, error: &NameError) -> Fault {
+    let fault = Fault::of(error);
+    match suggest_name(text) {
+        Some(name) if name != text => {
+            fault.hint(format!("Kubernetes takes this as a label; `{name}` would fit"))
+        }
+        _ => fault.hint("Kubernetes takes this as a label: lower-case letters, digits and `-`"),
+    }
+}
+
+/// Text that is not blank and holds nothing that C strings cannot.
+pub(super) fn plain(text: &str) -> Result<String, Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::new("expected text, found nothing"));
+    }
+    no_nul(text).map(|()| text.to_owned())
+}
+
+/// Refuses NUL, which no argument, variable or file name can hold.
+pub(super) fn no_nul(text: &str) -> Result<(), Fault> {
+    match text.contains('\0') {
+        true => Err(Fault::new("expected text, found a NUL byte")),
+        false => Ok(()),
+    }
+}
+
+/// A file or directory.
+pub(super) fn path(text: &str) -> Result<PathBuf, Fault> {
+    plain(text).map(PathBuf::from)
+}
+
+/// Where to listen.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
+    let text = text.trim();
+    text.parse().map_err(|_| {
+        let fault =
+            Fault::new(format!("expected an address and a port as in `127.0.0.1:7070`, found `{text}`"));
+        match text.rsplit_once(':') {
+            Some(("", port)) => {
+                fault.hint(format!("`0.0.0.0:{port}` listens on every address of this machine"))
+            }
+            Some(("localhost", port)) => fault.hint(format!("did you mean `127.0.0.1:{port}`?")),
+            _ => fault,
+        }
+    })
+}
+
+/// A filter of our own log.
+pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Fault::new(format!("expected a log filter, found `{text}`: {error}"))
+            .hint("as in `info` or `info,tekcron::store=debug`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_say_them() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("1h 30m", 5400),
+            ("1h30m", 5400),
+            ("2 days", 172_800),
+            ("1w", 604_800),
+            ("0", 0),
+            ("0s", 0),
+        ] {
+            let read = duration(text, &(SignedDuration::ZERO..=*AGE.end()));
+            assert_eq!(read, Ok(SignedDuration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_negative_or_absurd_is_refused() {
+        for (text, words) in [
+            ("30", "expected a unit, as in `30s` or `30m`, found `30` alone"),
+            ("soon", "expected a duration as in `90s` or `1h 30m`, found `soon`"),
+            ("", "expected a duration as in `90s` or `1h 30m`, found ``"),
+            ("1 month", "expected a duration as in `90s` or `1h 30m`, found `1 month`"),
+            ("-5m", "expected a duration between `0s` and `1d`, found `-5m`"),
+            ("99999h", "expected a duration between `0s` and `1d`, found `99999h`"),
+            (
+                "99999999999999999999h",
+                "expected a duration as in `90s` or `1h 30m`, found `99999999999999999999h`",
+            ),
+        ] {
+            assert_eq!(duration(text, &WAIT).map_err(|fault| fault.message), Err(words.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_to_listen_is_an_address_with_a_port() {
+        for text in ["127.0.0.1:7070", "[::1]:0", "0.0.0.0:80"] {
+            assert!(listen(text).is_ok(), "{text}");
+        }
+        let hint = |text| listen(text).map_err(|fault| fault.hint);
+        assert_eq!(hint("localhost:7070"), Err(Some("did you mean `127.0.0.1:7070`?".into())));
+        assert_eq!(hint(":80"), Err(Some("`0.0.0.0:80` listens on every address of this machine".into())));
+        assert_eq!(hint("7070"), Err(None));
+        assert_eq!(hint("127.0.0.1:70700"), Err(None));
+    }
+
+    #[test]
+    fn a_word_is_one_of_a_few() {
+        let words = [("keep", 1), ("delete", 2)];
+        assert_eq!(word("delete", &words), Ok(2));
+        let fault = word("delet", &words).unwrap_err();
+        assert_eq!(fault.message, "expected one of `keep`, `delete`, found `delet`");
+        assert_eq!(fault.hint.as_deref(), Some("did you mean `delete`?"));
+    }
+
+    #[test]
+    fn an_object_name_may_have_dots() {
+        assert!(object_name("builders.etl-runner").is_ok());
+        for text in ["Etl", "a..b", "", "-a"] {
+            assert!(object_name(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::problem::{Excerpt, Place, Problem, Severity};
+
+/// The text of one file, and what was found wrong with it so far.
+pub(super) struct Source {
+    name: String,
+    text: String,
+    found: RefCell<Vec<Found>>,
+    hidden: RefCell<Vec<Range<usize>>>,
+    sound: Cell<bool>,
+}
+
+/// A problem before it is known which parts of its line are secret.
+pub(super) struct Found {
+    pub(super) severity: Severity,
+    /// Bytes of the file.
+    pub(super) span: Range<usize>,
+    pub(super) path: String,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Source {
+    /// The file called `name`.
+    pub(super) fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            found: RefCell::default(),
+            hidden: RefCell::default(),
+            sound: Cell::new(true),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The tree, as far as the text is TOML. Where it is not, that is reported once: what follows a slip of
+    /// the pen is seldom a mistake of its own.
+    pub(super) fn parse(&self) -> Spanned<DeTable<'_>> {
+        let (tree, errors) = DeTable::parse_recoverable(&self.text);
+        if let Some(error) = errors.first() {
+            self.report(Found {
+                severity: Severity::Error,
+                span: error.span().unwrap_or(0..0),
+                path: String::new(),
+                message: format!("this is not TOML: {}", error.message()),
+                hint: None,
+            });
+        }
+        tree
+    }
+
+    pub(super) fn report(&self, found: Found) {
+        self.sound.set(self.sound.get() && found.severity == Severity::Warning);
+        self.found.borrow_mut().push(found);
+    }
+
+    /// Whether there is no error so far.
+    pub(super) fn is_sound(&self) -> bool {
+        self.sound.get()
+    }
+
+    /// Keeps a piece of the text out of every report.
+    pub(super) fn hide(&self, span: Range<usize>) {
+        self.hidden.borrow_mut().push(span);
+    }
+
+    /// Whether a piece of the text is kept out of every report.
+    pub(super) fn hides(&self, at: usize) -> bool {
+        self.hidden.borrow().iter().any(|span| span.contains(&at))
+    }
+
+    /// `file:line` of a byte, for messages about another place.
+    pub(super) fn address(&self, at: usize) -> String {
+        format!("{}:{}", self.name, self.line(at).0)
+    }
+
+    /// All problems, in the order of the text.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut found = self.found.take();
+        found.sort_by_key(|found| found.span.start);
+        found.into_iter().map(|found| self.place(found)).collect()
+    }
+
+    fn place(&self, found: Found) -> Problem {
+        let Found { severity, span, path, message, hint } = found;
+        let (line, bounds) = self.line(span.start);
+        let start = span.start.clamp(bounds.start, bounds.end);
+        let end = span.end.clamp(start, bounds.end);
+        let column = self.text[bounds.start..start].chars().count() + 1;
+        let span = start - bounds.start..end - bounds.start;
+        let excerpt =
+            Excerpt { file: self.name.clone(), line, column, path, text: self.masked(bounds), span };
+        Problem { severity, place: Place::Text(excerpt), message, hint }
+    }
+
+    /// The number of the line that holds the byte at `at`, and its bytes without the line's end.
+    fn line(&self, at: usize) -> (usize, Range<usize>) {
+        let at = (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
+        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
+        let end = start + self.text[start..end].trim_end_matches('\r').len();
+        (self.text[..start].matches('\n').count() + 1, start..end)
+    }
+
+    /// A piece of the text, every secret byte replaced so that all others stay where they are.
+    fn masked(&self, piece: Range<usize>) -> String {
+        let text = &self.text[piece.clone()];
+        let masked = |(at, c): (usize, char)| match self.hides(piece.start + at) {
+            true => "*".repeat(c.len_utf8()),
+            false => c.to_string(),
+        };
+        text.char_indices().map(masked).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(text: &str, span: Range<usize>) -> Excerpt {
+        let source = Source::new("a.toml", text);
+        let found = Found {
+            severity: Severity::Error,
+            span,
+            path: String::new(),
+            message: String::new(),
+            hint: None,
+        };
+        match source.place(found).place {
+            Place::Text(excerpt) => excerpt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_one_and_columns_are_characters() {
+        for (text, span, line, column) in [
+            ("", 0..0, 1, 1),
+            ("a = 1", 0..1, 1, 1),
+            ("a = 1\nb = 2", 10..11, 2, 5),
+            ("ä = \"ö\"", 5..9, 1, 5),
+            ("a = 1\r\nb", 7..8, 2, 1),
+            ("a = 1\n", 6..6, 2, 1),
+            ("a", 99..120, 1, 2),
+        ] {
+            let excerpt = placed(text, span);
+            assert_eq!((excerpt.line, excerpt.column), (line, column), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_spans_lines_is_shown_by_its_first() {
+        let excerpt = placed("a = [\n 1,\n 2]", 4..12);
+        assert_eq!((excerpt.text.as_str(), excerpt.span), ("a = [", 4..5));
+    }
+
+    #[test]
+    fn what_is_hidden_is_masked_and_nothing_moves() {
+        let source = Source::new("a.toml", "k = \"sü\" # x");
+        source.hide(4..9);
+        assert_eq!(source.masked(0..13), "k = ***** # x");
+    }
+}

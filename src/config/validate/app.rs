@@ -1,0 +1,172 @@
+use std::path::PathBuf;
+
+use toml::de::DeTable;
+
+use super::env::env;
+use super::job::jobs;
+use super::place::Surroundings;
+use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
+use crate::config::fault::{Fault, nearest};
+use crate::config::parse;
+use crate::config::source::Source;
+use crate::config::table::Table;
+use crate::config::value::Value;
+
+/// The App of one file, and where its name stands. None where it has no usable name.
+pub(in crate::config) fn app<'s>(
+    source: &'s Source,
+    tree: &'s DeTable<'s>,
+    around: &Surroundings,
+) -> Option<(App, Value<'s>)> {
+    let mut root = Table::root(source, tree);
+    let app = root.require("app", "a file holds one App: `[app]` with at least `name = \"…\"`");
+    let table = app.and_then(|value| value.table());
+    let may_run = table.as_ref().is_none_or(|table| table.has("command"));
+    let jobs = jobs(&mut root, may_run);
+    root.finish();
+    let mut table = table?;
+    let name_at = table.require("name", "as in `name = \"etl\"`");
+    let name = name_at.as_ref().and_then(name::<AppName>);
+    let app = App {
+        name: name.unwrap_or_else(|| "unnamed".parse().expect("this is a DNS label")),
+        image: table.get("image").and_then(|value| value.checked(image(value.text()?))),
+        path: table.get("path").and_then(|value| path(&value, around)),
+        command: command(&mut table),
+        env: env(&mut table),
+        resources: resources(&mut table),
+        services: services(&mut table, around),
+        service_account: table
+            .get("service_account")
+            .and_then(|value| value.checked(parse::object_name(value.text()?))),
+        security_groups: texts(&mut table, "security_groups"),
+        timeout: timeout(&mut table).unwrap_or_default(),
+        retention: retention(&mut table),
+        logs_on_terminate: table.get("logs_on_terminate").and_then(logs_on_terminate).unwrap_or_default(),
+        state: flag(&mut table, "state"),
+        keep_workdir: flag(&mut table, "keep_workdir"),
+        jobs,
+    };
+    if !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
+        table.warn(
+            Fault::new("expected a `command` or `[[jobs]]`, found neither")
+                .hint("such an App runs only what `run-task -c COMMAND` gives it"),
+        );
+    }
+    table.finish();
+    Some((app, name_at?))
+}
+
+fn root_has_jobs(tree: &DeTable<'_>) -> bool {
+    tree.contains_key("jobs")
+}
+
+/// A name that becomes a Kubernetes label value.
+pub(super) fn name<T: std::str::FromStr<Err = crate::app::NameError>>(value: &Value<'_>) -> Option<T> {
+    let text = value.text()?;
+    value.checked(text.parse().map_err(|error| parse::bad_name(text, &error)))
+}
+
+/// `command`: a shell line, or an array of words.
+pub(super) fn command(table: &mut Table<'_>) -> Option<Command> {
+    let value = table.get("command")?;
+    let command = if value.is_array() {
+        let words = value.array()?;
+        let texts: Vec<_> = words.iter().filter_map(|word| word.text().map(ToOwned::to_owned)).collect();
+        if texts.len() < words.len() {
+            return None;
+        }
+        Command::exec(texts)
+    } else if value.is_text() {
+        Command::shell(value.text()?)
+    } else {
+        value.refuse_type("a shell line or an array of words");
+        return None;
+    };
+    value.checked(command.map_err(|error| Fault::of(&error)))
+}
+
+/// `cpu`, `memory` and `disk`.
+pub(super) fn resources(table: &mut Table<'_>) -> Resources {
+    Resources {
+        cpu: table.get("cpu").and_then(|value| value.quantity()),
+        memory: table.get("memory").and_then(|value| value.quantity()),
+        disk: table.get("disk").and_then(|value| value.quantity()),
+    }
+}
+
+/// `timeout`, where `0` is none.
+pub(super) fn timeout(table: &mut Table<'_>) -> Option<Timeout> {
+    let value = table.get("timeout")?;
+    let text = value.scalar()?;
+    let none = parse::duration(&text, &parse::WAIT).is_ok_and(|duration| duration.is_zero());
+    if none {
+        return Some(Timeout::None);
+    }
+    value.checked(parse::duration(&text, &parse::TIMEOUT)).map(Timeout::After)
+}
+
+fn flag(table: &mut Table<'_>, key: &'static str) -> bool {
+    table.get(key).and_then(|value| value.boolean()).unwrap_or(false)
+}
+
+fn texts(table: &mut Table<'_>, key: &'static str) -> Vec<String> {
+    let items = table.get(key).and_then(|value| value.array()).unwrap_or_default();
+    items.iter().filter_map(|item| item.checked(parse::plain(item.text()?))).collect()
+}
+
+fn image(text: &str) -> Result<String, Fault> {
+    let text = parse::plain(text)?;
+    match text.chars().any(char::is_whitespace) {
+        true => Err(Fault::new(format!("expected an image without blanks, found `{text}`"))),
+        false => Ok(text),
+    }
+}
+
+fn path(value: &Value<'_>, around: &Surroundings) -> Option<PathBuf> {
+    let path = value.checked(parse::path(value.text()?))?;
+    value.checked(around.directory(&path))
+}
+
+fn services(table: &mut Table<'_>, around: &Surroundings) -> Vec<ServiceName> {
+    let items = table.get("services").and_then(|value| value.array()).unwrap_or_default();
+    let mut services: Vec<ServiceName> = Vec::new();
+    for item in &items {
+        let Some(service) = name::<ServiceName>(item) else { continue };
+        if services.contains(&service) {
+            item.refuse(Fault::new(format!("the service `{service}` stands twice")));
+        } else if let Some(known) = &around.services
+            && !known.contains(service.as_str())
+        {
+            item.refuse(unknown_service(service.as_str(), known.iter().map(String::as_str)));
+        }
+        services.push(service);
+    }
+    services
+}
+
+fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+    let hint = match nearest(service, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("services are declared in `tekcron.toml`: `[services.{service}]`"),
+    };
+    Fault::new(format!("expected a declared service, found `{service}`")).hint(hint)
+}
+
+fn retention(table: &mut Table<'_>) -> Retention {
+    let default = Retention::default();
+    let keep =
+        table.get("keep").and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000)));
+    let per_job = table.get("keep_per_job");
+    let per_job = per_job.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1_000_000)));
+    let age = table.get("keep_for");
+    Retention {
+        keep: keep.unwrap_or(default.keep),
+        keep_for: age.and_then(|value| value.checked(parse::duration(&value.scalar()?, &parse::AGE))),
+        keep_per_job: per_job.unwrap_or(default.keep_per_job),
+    }
+}
+
+fn logs_on_terminate(value: Value<'_>) -> Option<LogsOnTerminate> {
+    let words = [("keep", LogsOnTerminate::Keep), ("delete", LogsOnTerminate::Delete)];
+    value.checked(parse::word(value.text()?, &words))
+}

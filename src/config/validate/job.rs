@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+
+use super::app::{command, name, resources, timeout};
+use super::env::env;
+use super::schedule::schedules;
+use crate::config::fault::Fault;
+use crate::config::parse;
+use crate::config::table::Table;
+use crate::job::{Job, JobName, Retries};
+use crate::schedule::Overlap;
+
+/// The jobs of a file. `app_runs` says whether a job may leave out its command.
+pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool) -> BTreeMap<JobName, Job> {
+    let Some(value) = root.get("jobs") else { return BTreeMap::new() };
+    if value.is_table() {
+        value.refuse(Fault::new("expected an array of tables, found a table").hint("write `[[jobs]]`"));
+        return BTreeMap::new();
+    }
+    let mut jobs = BTreeMap::new();
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for item in value.array().unwrap_or_default() {
+        let Some(mut table) = item.table() else { continue };
+        let name_at = table.require("name", "as in `name = \"nightly\"`");
+        let name = name_at.as_ref().and_then(name::<JobName>);
+        let job = job(table, app_runs);
+        let (Some(name), Some(name_at)) = (name, name_at) else { continue };
+        if let Some(first) = places.get(name.as_str()) {
+            name_at.refuse(
+                Fault::new(format!("expected a name of its own, found a second job `{name}`"))
+                    .hint(format!("the first is at {first}")),
+            );
+            continue;
+        }
+        places.insert(name.to_string(), name_at.address());
+        jobs.insert(name.clone(), Job { name, ..job });
+    }
+    jobs
+}
+
+/// The job but for its name.
+fn job(mut table: Table<'_>, app_runs: bool) -> Job {
+    if !app_runs && !table.has("command") {
+        table.refuse(
+            Fault::new("expected a `command` here or in `[app]`, found neither")
+                .hint("a shell line as in `command = \"sh etl.sh\"`, or an array of words"),
+        );
+    }
+    let job = Job {
+        name: "unnamed".parse().expect("this is a DNS label"),
+        command: command(&mut table),
+        env: env(&mut table),
+        resources: resources(&mut table),
+        timeout: timeout(&mut table),
+        schedules: schedules(&mut table),
+        overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or(Overlap::default()),
+        retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
+    };
+    table.finish();
+    job
+}
+
+fn retries(mut table: Table<'_>) -> Retries {
+    let default = Retries::default();
+    let attempts = table.require("attempts", "as in `retries = { attempts = 3 }`");
+    let attempts = attempts.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1000)));
+    let backoff = table.get("backoff");
+    let backoff = backoff.and_then(|value| value.checked(parse::duration(&value.scalar()?, &parse::WAIT)));
+    let backoff = backoff.unwrap_or(default.backoff);
+    let longest = table.get("max_backoff").and_then(|value| {
+        let longest = value.checked(parse::duration(&value.scalar()?, &parse::WAIT))?;
+        if longest < backoff {
+            let message =
+                format!("expected no less than `backoff`, which is `{backoff:#}`, found `{longest:#}`");
+            value.refuse(Fault::new(message));
+        }
+        Some(longest)
+    });
+    let on_lost = table.get("on_lost").and_then(|value| value.boolean());
+    table.finish();
+    Retries {
+        attempts: attempts.unwrap_or(default.attempts),
+        backoff,
+        max_backoff: longest.unwrap_or(default.max_backoff.max(backoff)),
+        on_lost: on_lost.unwrap_or(default.on_lost),
+    }
+}

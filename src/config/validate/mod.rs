@@ -1,0 +1,14 @@
+//! From trees to checked values, one file an idea. Nothing here stops at the first problem.
+
+mod app;
+mod env;
+mod job;
+mod place;
+mod schedule;
+mod service;
+mod settings;
+
+pub(super) use self::app::app;
+pub(super) use self::place::Surroundings;
+pub(super) use self::service::hide_secrets;
+pub(super) use self::settings::{FromFile, settings};

@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::fault::Fault;
+
+/// What an App is checked against.
+pub(in crate::config) struct Surroundings {
+    /// What relative paths are relative to.
+    pub(in crate::config) base: PathBuf,
+    pub(in crate::config) data_dir: PathBuf,
+    /// The services that there are; unknown where the settings could not be read.
+    pub(in crate::config) services: Option<BTreeSet<String>>,
+}
+
+impl Surroundings {
+    /// A directory that tasks get a copy of.
+    pub(super) fn directory(&self, path: &Path) -> Result<PathBuf, Fault> {
+        let path = normal(&self.base.join(path));
+        let shown = path.display();
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Fault::new(format!("expected a directory, found nothing at `{shown}`"))
+                    .hint(format!("relative paths are relative to `{}`", self.base.display())));
+            }
+            Err(error) => {
+                return Err(Fault::new(format!("expected a directory, cannot look at `{shown}`: {error}")));
+            }
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(Fault::new(format!("expected a directory, found a file at `{shown}`")));
+            }
+            Ok(_) => {}
+        }
+        let (real, data) = (real(&path), real(&self.data_dir));
+        if data.starts_with(&real) || real.starts_with(&data) {
+            let (data, holds) =
+                (self.data_dir.display(), if data.starts_with(&real) { "holds" } else { "lies in" });
+            let message =
+                format!("expected a directory apart from tekcron's data, found one that {holds} `{data}`");
+            return Err(Fault::new(message).hint(
+                "the directory is copied for each task: give the App one of its own, or move `data_dir`",
+            ));
+        }
+        Ok(path)
+    }
+}
+
+/// Without `.`, and without `..` as far as the text alone tells.
+pub(in crate::config) fn normal(path: &Path) -> PathBuf {
+    path.components().filter(|component| *component != Component::CurDir).collect()
+}
+
+/// With every link followed, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let mut missing: Vec<OsString> = Vec::new();
+    for existing in path.ancestors() {
+        if let Ok(real) = existing.canonicalize() {
+            return missing.into_iter().rev().fold(real, |path, part| path.join(part));
+        }
+        missing.extend(existing.file_name().map(ToOwned::to_owned));
+    }
+    path.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_apps_directory_and_the_data_directory_keep_apart() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let base = dir.path().to_owned();
+        fs::create_dir_all(base.join("work/inner")).unwrap();
+        fs::create_dir_all(base.join("other")).unwrap();
+        fs::write(base.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(base.join("work"), base.join("link")).unwrap();
+        for (data, path, words) in [
+            ("data", "work", None),
+            ("work-data", "work", None),
+            ("data", "nowhere", Some("found nothing at")),
+            ("data", "file", Some("found a file at")),
+            ("data", ".", Some("one that holds")),
+            ("work/data", "work", Some("one that holds")),
+            ("work/data", "link", Some("one that holds")),
+            ("link/data", "work", Some("one that holds")),
+            ("link/data", "other", None),
+            ("work", "work/inner", Some("one that lies in")),
+            ("work", "link/inner", Some("one that lies in")),
+            ("work", "work", Some("one that holds")),
+            ("work", "other/../work", Some("one that holds")),
+        ] {
+            let surroundings = Surroundings { base: base.clone(), data_dir: base.join(data), services: None };
+            let checked = surroundings.directory(Path::new(path));
+            match words {
+                None => assert_eq!(checked, Ok(base.join(path)), "{data} {path}"),
+                Some(words) => {
+                    let message = checked.unwrap_err().message;
+                    assert!(message.contains(words), "{data} {path}: {message}");
+                }
+            }
+        }
+    }
+}

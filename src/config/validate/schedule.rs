@@ -1,0 +1,138 @@
+use jiff::SignedDuration;
+
+use crate::config::fault::Fault;
+use crate::config::parse;
+use crate::config::table::Table;
+use crate::config::value::Value;
+use crate::schedule::{
+    CatchUp, DstMode, Expression, ExpressionError, Recurrence, Schedule, ScheduleKey, Zone,
+};
+
+/// How far back `catch_up = "all"` goes where nobody says otherwise.
+const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// The most slots caught up at once where nobody says otherwise.
+const MAX_CATCH_UP: u32 = 100;
+
+/// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
+/// does not say otherwise.
+pub(super) fn schedules(job: &mut Table<'_>) -> Vec<Schedule> {
+    let (one, several) = (job.get("schedule"), job.get("schedules"));
+    let common = Policies::read(job);
+    if let (Some(_), Some(several)) = (&one, &several) {
+        several.refuse(
+            Fault::new("expected either `schedule` or `schedules`, found both")
+                .hint("`schedule = \"…\"` is short for `schedules = [{ cron = \"…\" }]`"),
+        );
+    }
+    let mut read = Vec::new();
+    if let Some(value) = one {
+        read.extend(schedule(&value, None, common.clone()).map(|schedule| (schedule, value)));
+    }
+    for value in several.and_then(|value| value.array()).unwrap_or_default() {
+        read.extend(listed(&value, &common).map(|schedule| (schedule, value)));
+    }
+    distinct(read)
+}
+
+/// What of a schedule may stand in its job as well.
+#[derive(Clone, Default)]
+struct Policies {
+    timezone: Option<Zone>,
+    dst: Option<DstMode>,
+    catch_up: Option<CatchUp>,
+    catch_up_window: Option<SignedDuration>,
+    max_catch_up: Option<u32>,
+    start_deadline: Option<SignedDuration>,
+    jitter: Option<SignedDuration>,
+}
+
+impl Policies {
+    fn read(table: &mut Table<'_>) -> Self {
+        let lateness = |value: Value<'_>| value.checked(parse::duration(&value.scalar()?, &parse::LATENESS));
+        let wait = |value: Value<'_>| value.checked(parse::duration(&value.scalar()?, &parse::WAIT));
+        let count = |value: Value<'_>| value.checked(parse::integer(&value.integer()?, 1..=1_000_000));
+        Self {
+            timezone: table.get("timezone").and_then(|value| value.parsed()),
+            dst: table.get("dst").and_then(|value| value.parsed()),
+            catch_up: table.get("catch_up").and_then(|value| value.parsed()),
+            catch_up_window: table.get("catch_up_window").and_then(lateness),
+            max_catch_up: table.get("max_catch_up").and_then(count),
+            start_deadline: table.get("start_deadline").and_then(lateness),
+            jitter: table.get("jitter").and_then(wait),
+        }
+    }
+
+    fn or(self, other: &Self) -> Self {
+        Self {
+            timezone: self.timezone.or_else(|| other.timezone.clone()),
+            dst: self.dst.or(other.dst),
+            catch_up: self.catch_up.or(other.catch_up),
+            catch_up_window: self.catch_up_window.or(other.catch_up_window),
+            max_catch_up: self.max_catch_up.or(other.max_catch_up),
+            start_deadline: self.start_deadline.or(other.start_deadline),
+            jitter: self.jitter.or(other.jitter),
+        }
+    }
+}
+
+/// An item of `schedules`.
+fn listed(value: &Value<'_>, common: &Policies) -> Option<Schedule> {
+    if let Some(cron) = value.is_text().then(|| value.text()).flatten() {
+        let hint = format!("write `{{ cron = \"{cron}\" }}`");
+        value.refuse(Fault::new("expected a table with `cron`, found a string").hint(hint));
+        return None;
+    }
+    let mut table = value.table()?;
+    let cron = table.require("cron", "as in `{ cron = \"0 2 * * *\" }`");
+    let id = table.get("id").and_then(|value| value.parsed::<ScheduleKey>());
+    let policies = Policies::read(&mut table).or(common);
+    table.finish();
+    schedule(&cron?, id, policies)
+}
+
+fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Option<Schedule> {
+    let expression = expression(cron)?;
+    let zone = policies.timezone.unwrap_or_default();
+    let dst = policies.dst.unwrap_or_default();
+    let key =
+        id.unwrap_or_else(|| ScheduleKey::hashed(&expression.to_string(), &zone.to_string(), dst.as_str()));
+    let recurrence = Recurrence::new(expression, zone, dst).map_err(|error| Fault::of(&error));
+    let catch_up = policies.catch_up.unwrap_or_default();
+    let window = (catch_up == CatchUp::All).then_some(ALL_WINDOW);
+    Some(Schedule {
+        key,
+        recurrence: cron.checked(recurrence)?,
+        start_deadline: policies.start_deadline,
+        catch_up,
+        catch_up_window: policies.catch_up_window.or(window),
+        max_catch_up: policies.max_catch_up.unwrap_or(MAX_CATCH_UP),
+        jitter: policies.jitter.unwrap_or_default(),
+    })
+}
+
+fn expression(cron: &Value<'_>) -> Option<Expression> {
+    let read: Result<Expression, ExpressionError> = cron.text()?.parse();
+    cron.checked(read.map_err(|error| Fault {
+        message: error.message().to_owned(),
+        hint: error.hint().map(ToOwned::to_owned),
+        span: Some(error.span()),
+    }))
+}
+
+/// The schedules, each of whose keys must be its own.
+fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for (schedule, value) in read {
+        if schedules.iter().any(|other| other.key == schedule.key) {
+            value.refuse(
+                Fault::new(format!(
+                    "expected a schedule of its own, found a second one with the key `{}`",
+                    schedule.key
+                ))
+                .hint("one slot is one run: leave one out, or give each an `id` of its own"),
+            );
+        }
+        schedules.push(schedule);
+    }
+    schedules
+}

@@ -1,0 +1,120 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use toml::de::DeTable;
+
+use super::env::env;
+use super::place::normal;
+use super::service::services;
+use crate::app::{ByteSize, Service, ServiceName};
+use crate::config::fault::Fault;
+use crate::config::overrides::{SettingsFile, SettingsOverrides};
+use crate::config::problem::{Place, Problem};
+use crate::config::settings::{Settings, TlsFiles};
+use crate::config::source::Source;
+use crate::config::table::Table;
+use crate::config::value::Value;
+
+/// What the settings file says.
+#[derive(Default)]
+pub(in crate::config) struct FromFile<'s> {
+    layer: SettingsOverrides,
+    env: BTreeMap<String, String>,
+    /// Where it says where to listen, and with which certificate.
+    listen: Option<Value<'s>>,
+    tls: Option<Value<'s>>,
+    pub(in crate::config) services: BTreeMap<ServiceName, Service>,
+    /// The names of all services, right or wrong.
+    pub(in crate::config) service_names: BTreeSet<String>,
+}
+
+impl<'s> FromFile<'s> {
+    /// Reads the tree. Relative paths are relative to `base`.
+    pub(in crate::config) fn read(source: &'s Source, tree: &'s DeTable<'s>, base: &Path) -> Self {
+        let mut root = Table::root(source, tree);
+        let tls = root.get("tls");
+        let mut file = SettingsFile { root: &mut root, tls: tls.as_ref().and_then(Value::table) };
+        let layer = SettingsOverrides::read(&mut file).with_paths(|path| normal(&base.join(path)));
+        if let Some(tls) = file.tls.take() {
+            tls.finish();
+        }
+        let env = env(&mut root);
+        let (services, service_names) = services(&mut root, base);
+        let listen = root.get("listen");
+        root.finish();
+        Self { layer, env, listen, tls, services, service_names }
+    }
+}
+
+/// Defaults, file, and what goes over it, checked against each other. What is wrong beyond the file is
+/// added to `problems`.
+pub(in crate::config) fn settings(
+    file: &mut FromFile<'_>,
+    overrides: &SettingsOverrides,
+    base: &Path,
+    problems: &mut Vec<Problem>,
+) -> Settings {
+    let layer = overrides.clone().over(std::mem::take(&mut file.layer));
+    let mut refuse = |at: Option<&Value<'_>>, variable: &str, fault: Fault| match at {
+        Some(value) => value.refuse(fault),
+        None => {
+            let place = Place::Variable(variable.to_owned());
+            problems.push(Problem { hint: fault.hint, ..Problem::error(place, fault.message) });
+        }
+    };
+    let tls = match tls(layer.tls_certificate.clone(), layer.tls_key.clone()) {
+        Ok(tls) => tls,
+        Err(fault) => {
+            let at = file.tls.as_ref().filter(|tls| tls.is_table());
+            refuse(at, "TEKCRON_TLS_CERTIFICATE and TEKCRON_TLS_KEY", fault);
+            None
+        }
+    };
+    let settings = with_defaults(layer, tls, std::mem::take(&mut file.env), base);
+    if !settings.listen.ip().is_loopback() && settings.tls.is_none() && !settings.insecure {
+        let fault = Fault::new(format!(
+            "expected a loopback address, as there is no certificate, found `{}`",
+            settings.listen
+        ));
+        let hint = "anybody on the way could read the token: set `tls.certificate` and `tls.key`, or `insecure = true` where something else encrypts";
+        let at = file.listen.as_ref().filter(|_| overrides.listen.is_none());
+        refuse(at, "TEKCRON_LISTEN or --listen", fault.hint(hint));
+    }
+    settings
+}
+
+fn with_defaults(
+    layer: SettingsOverrides,
+    tls: Option<TlsFiles>,
+    env: BTreeMap<String, String>,
+    base: &Path,
+) -> Settings {
+    let text = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
+    Settings {
+        instance: text(layer.instance, "tekcron"),
+        namespace: text(layer.namespace, "default"),
+        data_dir: layer.data_dir.unwrap_or_else(|| base.join("data")),
+        listen: layer.listen.unwrap_or_else(|| ([127, 0, 0, 1], 7070).into()),
+        tls,
+        insecure: layer.insecure.unwrap_or(false),
+        max_children: layer.max_children.unwrap_or(64),
+        grace: layer.grace.unwrap_or(SignedDuration::from_secs(10)),
+        drain: layer.drain.unwrap_or(SignedDuration::from_secs(10)),
+        hold: layer.hold.unwrap_or(SignedDuration::from_mins(5)),
+        max_log: layer.max_log.unwrap_or(ByteSize::from_mebibytes(10)),
+        log_budget: layer.log_budget.unwrap_or(ByteSize::from_mebibytes(2048)),
+        env,
+        log_format: layer.log_format.unwrap_or_default(),
+        log: text(layer.log, "info"),
+    }
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, Fault> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Fault::new("expected a key beside the certificate, found none")),
+        (None, Some(_)) => Err(Fault::new("expected a certificate beside the key, found none")),
+    }
+}

@@ -1,0 +1,93 @@
+//! What is wrong with a field, and what was probably meant.
+
+use super::piece::Piece;
+use super::read::is_number;
+use super::{ExpressionError, Field};
+
+impl Field {
+    pub(super) fn no_value(self, found: Piece<'_>) -> ExpressionError {
+        let message = format!("{self}: expected {}, found {}", self.expected(), or_nothing(found));
+        let error = ExpressionError::new(found.span(), message);
+        match self.hint_for(found.text) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    pub(super) fn no_step(self, item: Piece<'_>, step: Piece<'_>, first: u8) -> ExpressionError {
+        let most = self.range().end().to_string();
+        let message =
+            format!("{self}: expected a step from 1 to {most} after `/`, found {}", or_nothing(step));
+        let error = ExpressionError::new(item.span(), message);
+        let too_far = is_number(step.text) && step.text.bytes().any(|byte| byte != b'0');
+        if !too_far {
+            return error;
+        }
+        let within = self.within();
+        error.with_hint(format!("a step counts within one {within}; this would match only `{first}`"))
+    }
+
+    fn hint_for(self, found: &str) -> Option<String> {
+        match (self, found) {
+            (Self::Second | Self::Minute, "60") => {
+                return Some(format!("a full {} is `0`", self.within()));
+            }
+            (Self::Hour, "24") => return Some("midnight is `0`".to_owned()),
+            (Self::Day | Self::Month, "0") => return Some(format!("the first {self} is `1`")),
+            (_, "?") => return Some("`?` stands only in a day field, alone; `*` means any".to_owned()),
+            _ => {}
+        }
+        let other = [Self::Month, Self::Weekday].into_iter().find(|field| {
+            *field != self && field.names().iter().any(|name| name.eq_ignore_ascii_case(found))
+        });
+        if let Some(other) = other {
+            return Some(format!(
+                "`{found}` is a {other}; the order is minute, hour, day of month, month, day of week"
+            ));
+        }
+        self.nearest_name(found).map(|name| format!("`{name}`"))
+    }
+
+    /// The name that was meant: spelt out in full, or one letter off.
+    fn nearest_name(self, found: &str) -> Option<&'static str> {
+        let found = found.to_ascii_uppercase();
+        let spelt_out = |name: &&&str| found.len() > 3 && found.starts_with(**name);
+        let one_off = |name: &&&str| strsim::damerau_levenshtein(&found, name) == 1;
+        self.names().iter().find(spelt_out).or_else(|| self.names().iter().find(one_off)).copied()
+    }
+
+    /// The last value, written as `value` is: by name or by number.
+    pub(super) fn last_like(self, value: Piece<'_>) -> String {
+        let named = value.text.starts_with(|c: char| c.is_ascii_alphabetic());
+        match self.names() {
+            [.., last] if named => (*last).to_owned(),
+            _ => self.once_around().end().to_string(),
+        }
+    }
+
+    pub(super) fn step_without_range(
+        self,
+        item: Piece<'_>,
+        range: String,
+        step: Piece<'_>,
+    ) -> ExpressionError {
+        let message = format!("{self}: expected `*` or a range before `/`, found `{}`", item.text);
+        let error = ExpressionError::new(item.span(), message);
+        match self.step(step) {
+            Some(step) => error.with_hint(format!("`{range}/{step}`")),
+            None => error,
+        }
+    }
+
+    pub(super) fn empty_item(self, list: Piece<'_>) -> ExpressionError {
+        let filled: Vec<_> = list.text.split(',').filter(|item| !item.is_empty()).collect();
+        let found = or_nothing(list);
+        let message = format!("{self}: expected a value on each side of a comma, found {found}");
+        let error = ExpressionError::new(list.span(), message);
+        if filled.is_empty() { error } else { error.with_hint(format!("`{}`", filled.join(","))) }
+    }
+}
+
+fn or_nothing(piece: Piece<'_>) -> String {
+    if piece.text.is_empty() { "nothing".to_owned() } else { format!("`{}`", piece.text) }
+}

@@ -1,0 +1,73 @@
+//! What other crons read and this one does not, refused by name so that it is never taken for
+//! something else. Whoever adds one of these reads it where it is refused now: a form in
+//! `Field::read_item`, a shorthand in `shorthand::read`.
+
+use super::field::WEEKDAYS;
+use super::piece::Piece;
+use super::read::is_number;
+use super::{ExpressionError, Field};
+
+/// Refuses a zone in front of the fields.
+pub(super) fn prefix(text: Piece<'_>) -> Result<(), ExpressionError> {
+    let words = text.words();
+    let Some(first) = words.first() else { return Ok(()) };
+    let zone = ["CRON_TZ=", "TZ="].into_iter().find_map(|prefix| first.text.strip_prefix(prefix));
+    let Some(zone) = zone else { return Ok(()) };
+    let message = format!("expected the first field, found the time zone `{}`", first.text);
+    Err(ExpressionError::new(first.span(), message)
+        .with_hint(format!("the zone stands beside the expression: `timezone = \"{zone}\"`")))
+}
+
+/// Refuses a form of an item.
+pub(super) fn form(field: Field, item: Piece<'_>) -> Result<(), ExpressionError> {
+    let text = item.text.to_ascii_uppercase();
+    let (name, hint) = if is_hash(&text) {
+        ("`H` (a value by the job's name)", Some("choose a value; `jitter` spreads starts".to_owned()))
+    } else if text.contains('~') {
+        ("`~` (a random value)", Some("choose a value; `jitter` spreads starts".to_owned()))
+    } else if field == Field::Weekday && text.contains('#') {
+        ("`#` (the n-th weekday of the month)", nth_weekday(&text))
+    } else if is_nearest_weekday(field, &text) {
+        ("`W` (the working day nearest to a date)", None)
+    } else if is_last(field, &text) {
+        ("`L` (the last such day of the month)", None)
+    } else {
+        return Ok(());
+    };
+    let message = format!("{field}: {name} is not supported yet, found `{}`", item.text);
+    let error = ExpressionError::new(item.span(), message);
+    Err(match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
+}
+
+fn is_hash(text: &str) -> bool {
+    text == "H" || text.starts_with("H(") || text.starts_with("H/")
+}
+
+fn is_nearest_weekday(field: Field, text: &str) -> bool {
+    let day = text.strip_suffix('W');
+    field == Field::Day && day.is_some_and(|day| day == "L" || is_number(day))
+}
+
+fn is_last(field: Field, text: &str) -> bool {
+    let of_what = text.strip_suffix('L');
+    match field {
+        Field::Day => {
+            text == "L" || text.strip_prefix("L-").is_some_and(is_number) || of_what.is_some_and(is_number)
+        }
+        Field::Weekday => {
+            of_what.is_some_and(|day| day.is_empty() || is_number(day) || WEEKDAYS.contains(&day))
+        }
+        _ => false,
+    }
+}
+
+/// The n-th weekday is the one among seven days of the month.
+fn nth_weekday(text: &str) -> Option<String> {
+    let (weekday, nth) = text.split_once('#')?;
+    let nth: u8 = nth.parse().ok().filter(|nth| (1..=5).contains(nth))?;
+    let (first, last) = (7 * nth - 6, (7 * nth).min(31));
+    Some(format!("`{first}-{last}` as day of month with `+{weekday}` as day of week"))
+}

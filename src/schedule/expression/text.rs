@@ -1,0 +1,41 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::fields::Fields;
+use super::piece::Piece;
+use super::{ExpressionError, refused, shorthand};
+
+/// A cron expression. Its text is the author's, trimmed; two expressions are equal where their texts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    text: Box<str>,
+    fields: Fields,
+}
+
+impl Expression {
+    /// The author's text, trimmed.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(in crate::schedule) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl FromStr for Expression {
+    type Err = ExpressionError;
+
+    fn from_str(text: &str) -> Result<Self, ExpressionError> {
+        let piece = Piece::whole(text).trim();
+        refused::prefix(piece)?;
+        let fields = if piece.text.starts_with('@') { shorthand::read(piece)? } else { Fields::read(piece)? };
+        Ok(Self { text: piece.text.into(), fields })
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}

@@ -1,0 +1,169 @@
+//! An expression in a time zone: which instants are its slots.
+//!
+//! The wall clock of a zone runs evenly but for changes, which jump over some of its times and show
+//! others twice. What becomes of those is up to the [`DstMode`] and to whether the expression names
+//! times of day (neither its minute nor its hour starts with `*`). Slots are whole seconds, strictly
+//! ascending, in the years 1970 to 2100 of the zone's wall clock.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::calendar::{self, Calendar};
+use super::expression::Field;
+use super::segment::Segment;
+use super::{DstMode, Expression, Zone};
+
+/// No zone is further from UTC than this.
+const DAY: i64 = 86_400;
+
+/// An expression in a zone with a dst mode. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recurrence(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
+    expression: Expression,
+    timezone: Zone,
+    dst: DstMode,
+    calendar: Calendar,
+}
+
+/// The expression can never match: no month that it names has a day that it names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a day that one of the months has, found `{expression}`, which never comes\n\
+     hint: {months} at most {longest} days{}", instead.as_ref().map(|text| format!(": `{text}`")).unwrap_or_default()
+)]
+pub struct RecurrenceError {
+    expression: Expression,
+    months: &'static str,
+    longest: u8,
+    instead: Option<String>,
+}
+
+impl Recurrence {
+    /// Puts an expression into a zone.
+    ///
+    /// # Errors
+    /// Where the expression can never match, such as `0 0 30 2 *`.
+    pub fn new(expression: Expression, timezone: Zone, dst: DstMode) -> Result<Self, RecurrenceError> {
+        let calendar = Calendar::new(expression.fields());
+        if calendar.next_after(-1).is_none() {
+            return Err(RecurrenceError::of(expression));
+        }
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, calendar })))
+    }
+
+    /// The expression.
+    pub fn expression(&self) -> &Expression {
+        &self.0.expression
+    }
+
+    /// The zone whose wall clock it follows.
+    pub fn timezone(&self) -> &Zone {
+        &self.0.timezone
+    }
+
+    /// How it meets changes of the clocks.
+    pub fn dst(&self) -> DstMode {
+        self.0.dst
+    }
+
+    pub(super) fn calendar(&self) -> &Calendar {
+        &self.0.calendar
+    }
+
+    /// The first slot after `after`, exclusive.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let mut after = floor(after).max(-DAY);
+        if after > calendar::LAST + DAY {
+            return None;
+        }
+        let mut searched = None;
+        loop {
+            // The first instant that may be the answer decides about the segment.
+            let segment = Segment::around(&self.0.timezone, after + 1);
+            let shown = if after < segment.start { i64::MIN } else { after + segment.offset };
+            let counted = shown.max(self.first_counted(&segment).saturating_sub(1));
+            let found = match searched {
+                // Nothing matches between where a search began and what it found.
+                Some((from, found)) if (from..found).contains(&counted) => found,
+                _ => self.calendar().next_after(counted)?,
+            };
+            let slot = (found - segment.offset).max(segment.start);
+            if slot < segment.end {
+                return Some(timestamp(slot));
+            }
+            searched = Some((counted, found));
+            after = segment.end - 1;
+        }
+    }
+
+    /// The last slot at or before `until`.
+    pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
+        let mut until = floor(until).min(calendar::LAST + DAY);
+        while until >= -DAY {
+            let segment = Segment::around(&self.0.timezone, until);
+            let found = self.calendar().last_until(until + segment.offset)?;
+            if found >= self.first_counted(&segment) {
+                return Some(timestamp((found - segment.offset).max(segment.start)));
+            }
+            until = segment.start - 1;
+        }
+        None
+    }
+
+    /// The first wall second that counts in a segment. Where it lies before what the clock shows first,
+    /// the times between were jumped over and count at the segment's first instant; where it lies
+    /// after, the times between have had their slot before the clocks were set back.
+    fn first_counted(&self, segment: &Segment) -> i64 {
+        match self.0.dst {
+            DstMode::Literal => segment.first_shown(),
+            DstMode::Vixie if !self.0.expression.fields().fixed_time => segment.first_shown(),
+            DstMode::Vixie => segment.high_water,
+            DstMode::Skip => segment.high_water.max(segment.first_shown()),
+        }
+    }
+}
+
+impl RecurrenceError {
+    fn of(expression: Expression) -> Self {
+        let months = expression.fields().months;
+        let longest = months.iter().map(longest).max().expect("no field is empty");
+        let several = months.iter().count() > 1;
+        let instead = with_day(&expression, if longest == 29 { 28 } else { longest });
+        Self {
+            expression,
+            months: if several { "these months have" } else { "this month has" },
+            longest,
+            instead,
+        }
+    }
+}
+
+fn longest(month: u8) -> u8 {
+    match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => *Field::Day.range().end(),
+    }
+}
+
+/// The expression with another day of the month.
+fn with_day(expression: &Expression, day: u8) -> Option<String> {
+    let mut words: Vec<_> = expression.as_str().split_whitespace().collect();
+    let place = words.len().checked_sub(3)?;
+    let day = day.to_string();
+    words[place] = &day;
+    Some(words.join(" "))
+}
+
+/// The whole second at or before an instant.
+fn floor(instant: Timestamp) -> i64 {
+    instant.as_second() - i64::from(instant.subsec_nanosecond() < 0)
+}
+
+fn timestamp(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("years 1969 to 2101 are within every bound")
+}

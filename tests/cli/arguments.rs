@@ -1,0 +1,110 @@
+//! What is wrong on the command line alone: told at once, with exit code 64, and no service asked.
+
+use crate::fake::{Run, tekcron};
+
+async fn refused(args: &[&str]) -> String {
+    let run = Run::of(tekcron(args)).await;
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{args:?}: {run}");
+    run.err
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_named_beside_what_was_expected() {
+    for (args, expected) in [
+        (
+            ["run-task", "etl", "-m", "512"].as_slice(),
+            "expected a unit, as in `512Mi` or `512M`, found `512` alone",
+        ),
+        (
+            &["run-task", "etl", "-m", "-5M"],
+            "expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-5M`",
+        ),
+        (&["run-task", "etl", "--cpu-cores", "-1"], "expected cores as in `500m`, `0.5` or `2`, found `-1`"),
+        (&["run-task", "etl", "-k", "9999999Ti"], "expected between `1B` and `1024Ti`, found `9999999Ti`"),
+        (&["run-job", "etl.nightly", "--cpu-cores", "0"], "expected between `1m` and `1024`, found `0`"),
+        (
+            &["run-task", "etl", "--overlap", "maybe"],
+            "expected one of `allow`, `skip`, `replace`, found `maybe`",
+        ),
+        (&["run-task", "etl", "--env", "NOVALUE"], "expected NAME=VALUE, found `NOVALUE`"),
+        (&["run-task", "etl", "-c", " "], "expected a shell line or an array of words, found nothing"),
+        (&["run-task", ""], "a name is missing"),
+        (&["app", "../tasks"], "found `/`"),
+        (&["app", ".."], "expected a name, found `..`"),
+        (&["task", "etl", "nightly"], "expected the number of a task, as in `3`, found `nightly`"),
+        (&["terminate-task", "etl", "-1"], "expected the number of a task, as in `3`, found `-1`"),
+        (&["tasks", "--limit", "-1"], "expected a number between 1 and 1000000, found `-1`"),
+        (&["next", "61 * * * *"], "61"),
+        (&["tasks", "--limit", "0"], "expected a number between 1 and 1000000, found `0`"),
+        (&["tasks", "--phase", "done"], "`timed-out`, `lost`, found `done`"),
+        (&["tasks", "-o", "xml"], "[possible values: table, wide, json, yaml, name]"),
+        (&["logs", "etl", "--recent", "--follow"], "cannot be used with"),
+        (&["run-task", "etl", "--follow", "-o", "json"], "cannot be used with"),
+        (&["run-task", "etl", "-c", "ls", "--", "ls"], "cannot be used with"),
+        (
+            &["serve", "--listen", "7070"],
+            "expected an address and a port as in `127.0.0.1:7070`, found `7070`",
+        ),
+        (&["taks"], "some similar subcommands exist: 'tasks', 'task'"),
+        (&["token"], "rotate"),
+    ] {
+        let text = refused(args).await;
+        assert!(text.contains(expected), "{args:?}\nexpected: {expected}\nfound: {text}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_verb_the_verbs_are_listed() {
+    let overview = refused(&[]).await;
+    let verbs: Vec<_> = overview.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for verb in [
+        "serve",
+        "check",
+        "schema",
+        "next",
+        "render",
+        "run-task",
+        "run-job",
+        "tasks",
+        "task",
+        "terminate-task",
+        "logs",
+        "apps",
+        "app",
+        "jobs",
+        "job",
+        "job-history",
+        "token",
+        "reload",
+        "completions",
+        "man",
+    ] {
+        assert!(verbs.contains(&verb), "{verb}: {overview}");
+    }
+}
+
+#[tokio::test]
+async fn help_and_version_are_data_and_a_success() {
+    let help = Run::of(tekcron(&["run-task", "--help"])).await;
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    insta::assert_snapshot!(help.out);
+    let version = Run::of(tekcron(&["--version"])).await;
+    assert_eq!(
+        (version.code, version.out.as_str()),
+        (0, concat!("tekcron ", env!("CARGO_PKG_VERSION"), "\n"))
+    );
+}
+
+#[tokio::test]
+async fn every_verb_has_help_and_takes_global_options_before_and_after_it() {
+    let overview = Run::of(tekcron(&["--help"])).await.out;
+    let verbs = overview.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs: Vec<_> = verbs.map_while(|line| line.split_whitespace().next()).collect();
+    assert!(verbs.len() > 15, "{overview}");
+    for verb in verbs.into_iter().filter(|verb| *verb != "help") {
+        for args in [["--data-dir", "d", verb, "--help"], [verb, "--data-dir", "d", "--help"]] {
+            let run = Run::of(tekcron(&args)).await;
+            assert_eq!((run.code, run.err.as_str()), (0, ""), "{verb}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The real binary on the command line, against a scripted service.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod access;
+mod arguments;
+mod fake;
+mod listings;
+mod logs;
+mod offline;
+mod papers;
+mod refusals;
+mod runs;
+mod sample;
+mod tls;
+mod waiting;

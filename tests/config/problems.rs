@@ -1,0 +1,476 @@
+//! What is said about each mistake, one at a time: where it is, and in which words.
+
+use std::fs;
+
+use tekcron::config::{Excerpt, Place as Spot, Problem, Severity};
+
+use crate::harness::{PLAIN, Place};
+
+/// The only problem of `place`, which must be an error.
+fn only(place: &Place) -> Problem {
+    let problems = place.look().problems;
+    let [problem] = problems.iter().collect::<Vec<_>>()[..] else { panic!("{problems}") };
+    assert_eq!(problem.severity, Severity::Error, "{problems}");
+    problem.clone()
+}
+
+/// The piece of text that is wrong, with its TOML path.
+fn marked(problem: &Problem) -> (String, String) {
+    let Spot::Text(Excerpt { path, text, span, .. }) = &problem.place else { panic!("{problem:?}") };
+    (text[span.clone()].to_owned(), path.clone())
+}
+
+/// Path, piece, message and hint, as a line to compare.
+fn said(place: &Place) -> String {
+    let problem = only(place);
+    let (piece, path) = marked(&problem);
+    let hint = problem.hint.map(|hint| format!(" | {hint}")).unwrap_or_default();
+    place.without_dir(&format!("{path} <{piece}> {}{hint}", problem.message))
+}
+
+fn app(keys: &str) -> String {
+    said(&Place::with_app(&format!("{PLAIN}{keys}")))
+}
+
+fn job(keys: &str) -> String {
+    app(&format!("[[jobs]]\nname = \"j\"\n{keys}"))
+}
+
+fn settings(keys: &str) -> String {
+    said(&Place::with_settings(keys))
+}
+
+#[test]
+fn names_that_do_not_fit_kubernetes_come_with_one_that_does() {
+    let named =
+        |name: &str| said(&Place::with_app(&format!("[app]\nname = \"{name}\"\ncommand = \"date\"\n")));
+    let long = "x".repeat(64);
+    for (name, message) in [
+        (
+            "ETL",
+            "expected lower-case letters, digits and `-`, found `E` at position 1 | Kubernetes takes this as a label; `etl` would fit",
+        ),
+        (
+            "etl_nightly",
+            "expected lower-case letters, digits and `-`, found `_` at position 4 | Kubernetes takes this as a label; `etl-nightly` would fit",
+        ),
+        (
+            "-etl",
+            "expected a letter or digit at both ends, found `-` | Kubernetes takes this as a label; `etl` would fit",
+        ),
+        ("", "a name is missing | Kubernetes takes this as a label: lower-case letters, digits and `-`"),
+        (
+            &long,
+            &format!(
+                "expected at most 63 characters, found 64 | Kubernetes takes this as a label; `{}` would fit",
+                "x".repeat(63)
+            ),
+        ),
+    ] {
+        assert_eq!(named(name), format!("app.name <\"{name}\"> {message}"));
+    }
+}
+
+#[test]
+fn amounts() {
+    for (keys, expected) in [
+        ("memory = 512", "app.memory <512> expected a unit, as in `512Mi` or `512M`, found `512` alone"),
+        (
+            "memory = \"512\"",
+            "app.memory <\"512\"> expected a unit, as in `512Mi` or `512M`, found `512` alone",
+        ),
+        ("disk = 0x10", "app.disk <0x10> expected a unit, as in `16Mi` or `16M`, found `16` alone"),
+        (
+            "memory = \"-1Gi\"",
+            "app.memory <\"-1Gi\"> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1Gi`",
+        ),
+        (
+            "memory = -1",
+            "app.memory <-1> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1`",
+        ),
+        ("memory = \"0Mi\"", "app.memory <\"0Mi\"> expected between `1B` and `1024Ti`, found `0Mi`"),
+        (
+            "disk = \"9999999Ti\"",
+            "app.disk <\"9999999Ti\"> expected between `1B` and `1024Ti`, found `9999999Ti`",
+        ),
+        ("memory = true", "app.memory <true> expected a string, found `true`"),
+        ("cpu = \"half\"", "app.cpu <\"half\"> expected cores as in `500m`, `0.5` or `2`, found `half`"),
+        ("cpu = 0", "app.cpu <0> expected between `1m` and `1024`, found `0`"),
+        ("cpu = -0.5", "app.cpu <-0.5> expected cores as in `500m`, `0.5` or `2`, found `-0.5`"),
+        ("keep = 0", "app.keep <0> expected an integer between 1 and 1000000, found `0`"),
+        (
+            "keep = 99999999999999999999",
+            "app.keep <99999999999999999999> expected an integer between 1 and 1000000, found `99999999999999999999`",
+        ),
+        ("keep = 1.5", "app.keep <1.5> expected an integer, found the number `1.5`"),
+        ("keep_per_job = -1", "app.keep_per_job <-1> expected an integer between 0 and 1000000, found `-1`"),
+        (
+            "timeout = \"-5m\"",
+            "app.timeout <\"-5m\"> expected a duration between `1s` and `366d`, found `-5m`",
+        ),
+        (
+            "timeout = \"500ms\"",
+            "app.timeout <\"500ms\"> expected a duration between `1s` and `366d`, found `500ms`",
+        ),
+        (
+            "timeout = \"2 years\"",
+            "app.timeout <\"2 years\"> expected a duration as in `90s` or `1h 30m`, found `2 years` | months and years differ in length; weeks, days and hours do not",
+        ),
+        ("timeout = 90", "app.timeout <90> expected a unit, as in `90s` or `90m`, found `90` alone"),
+        ("keep_for = \"0\"", "app.keep_for <\"0\"> expected a unit, as in `0s` or `0m`, found `0` alone"),
+        ("keep_for = [1]", "app.keep_for <[1]> expected a string, found an array"),
+    ] {
+        assert_eq!(app(keys), expected);
+    }
+}
+
+#[test]
+fn the_rest_of_an_app() {
+    for (keys, expected) in [
+        (
+            "colour = \"red\"",
+            "app.colour <colour> unknown key `colour` | the keys here are `name`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `timeout`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `state`, `keep_workdir`",
+        ),
+        ("time_out = \"1h\"", "app.time_out <time_out> unknown key `time_out` | did you mean `timeout`?"),
+        ("image = \"a b\"", "app.image <\"a b\"> expected an image without blanks, found `a b`"),
+        ("image = \" \"", "app.image <\" \"> expected text, found nothing"),
+        (
+            "service_account = \"Runner\"",
+            "app.service_account <\"Runner\"> expected lower-case letters, digits and `-`, found `R` at position 1 | Kubernetes takes this as a label; `runner` would fit",
+        ),
+        (
+            "logs_on_terminate = \"burn\"",
+            "app.logs_on_terminate <\"burn\"> expected one of `keep`, `delete`, found `burn`",
+        ),
+        ("state = \"yes\"", "app.state <\"yes\"> expected `true` or `false`, found the string `yes`"),
+        ("security_groups = [3]", "app.security_groups[0] <3> expected a string, found the integer `3`"),
+        (
+            "services = [\"db\"]",
+            "app.services[0] <\"db\"> expected a declared service, found `db` | services are declared in `tekcron.toml`: `[services.db]`",
+        ),
+        (
+            "[app.env]\n\"A=B\" = \"\"",
+            "app.env.\"A=B\" <\"A=B\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `A=B`",
+        ),
+        ("[app.env]\nPORT = 8080", "app.env.PORT <8080> expected a string, found the integer `8080`"),
+        ("[app.env]\nA = \"x\\u0000\"", "app.env.A <\"x\\u0000\"> expected text, found a NUL byte"),
+        ("[[job]]\nname = \"j\"", "job <[[job]]> unknown key `job` | did you mean `jobs`?"),
+        (
+            "[jobs]\nname = \"j\"",
+            "jobs <[jobs]> expected an array of tables, found a table | write `[[jobs]]`",
+        ),
+        ("[env]\nA = \"b\"", "env <[env]> unknown key `env` | the keys here are `app`, `jobs`"),
+    ] {
+        let found = app(keys);
+        // A key's own span is that of the key; the piece that is marked may be either.
+        assert_eq!(found.replace("<job>", "<[[job]]>").replace("<env>", "<[env]>"), expected);
+    }
+}
+
+#[test]
+fn commands() {
+    let command =
+        |value: &str| said(&Place::with_app(&format!("[app]\nname = \"etl\"\ncommand = {value}\n")));
+    for (value, expected) in [
+        ("\"\"", "app.command <\"\"> expected a shell line or an array of words, found nothing"),
+        ("[]", "app.command <[]> expected a shell line or an array of words, found nothing"),
+        (
+            "[\"\", \"x\"]",
+            "app.command <[\"\", \"x\"]> expected a shell line or an array of words, found nothing",
+        ),
+        ("\"a\\u0000\"", "app.command <\"a\\u0000\"> expected text, found a NUL byte"),
+        ("3", "app.command <3> expected a shell line or an array of words, found the integer `3`"),
+        ("[\"sh\", 3]", "app.command[1] <3> expected a string, found the integer `3`"),
+    ] {
+        assert_eq!(command(value), expected);
+    }
+}
+
+#[test]
+fn an_app_without_its_two_words() {
+    for (text, expected) in [
+        (
+            "",
+            " <> expected the key `app`, found none | a file holds one App: `[app]` with at least `name = \"…\"`",
+        ),
+        ("app = 3", "app <3> expected a table, found the integer `3`"),
+        (
+            "[app]\ncommand = \"date\"",
+            "app <[app]> expected the key `name`, found none | as in `name = \"etl\"`",
+        ),
+        (
+            "[app]\nname = \"etl\"\n[[jobs]]\nname = \"j\"",
+            "jobs[0] <[[jobs]]> expected a `command` here or in `[app]`, found neither | a shell line as in `command = \"sh etl.sh\"`, or an array of words",
+        ),
+        ("[app\nname = 1", " <> this is not TOML: unclosed table, expected `]`"),
+        ("[app]\nname = \"a\"\nname = \"b\"\n", " <name> this is not TOML: duplicate key"),
+    ] {
+        assert_eq!(said(&Place::with_app(text)), expected);
+    }
+}
+
+#[test]
+fn jobs_and_their_schedules() {
+    for (keys, expected) in [
+        (
+            "overlap = \"sometimes\"",
+            "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes`",
+        ),
+        (
+            "dst = \"summer\"\nschedule = \"@daily\"",
+            "jobs[0].dst <\"summer\"> expected one of `vixie`, `skip`, `literal`, found `summer`",
+        ),
+        (
+            "catch_up = \"some\"",
+            "jobs[0].catch_up <\"some\"> expected one of `latest`, `all`, `none`, found `some`",
+        ),
+        ("max_catch_up = 0", "jobs[0].max_catch_up <0> expected an integer between 1 and 1000000, found `0`"),
+        (
+            "jitter = \"-1s\"",
+            "jobs[0].jitter <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s`",
+        ),
+        (
+            "start_deadline = \"0s\"",
+            "jobs[0].start_deadline <\"0s\"> expected a duration between `1ms` and `366d`, found `0s`",
+        ),
+        (
+            "schedules = [\"@daily\"]",
+            "jobs[0].schedules[0] <\"@daily\"> expected a table with `cron`, found a string | write `{ cron = \"@daily\" }`",
+        ),
+        (
+            "schedules = [{ id = \"a\" }]",
+            "jobs[0].schedules[0] <{ id = \"a\" }> expected the key `cron`, found none | as in `{ cron = \"0 2 * * *\" }`",
+        ),
+        (
+            "schedules = [{ cron = \"@daily\", id = \"a b\" }]",
+            "jobs[0].schedules[0].id <\"a b\"> expected 1 to 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, found `a b`",
+        ),
+        (
+            "schedules = [{ cron = \"@daily\", tz = \"UTC\" }]",
+            "jobs[0].schedules[0].tz <tz> unknown key `tz` | the keys here are `cron`, `id`, `timezone`, `dst`, `catch_up`, `catch_up_window`, `max_catch_up`, `start_deadline`, `jitter`",
+        ),
+        (
+            "schedule = \"@daily\"\nschedules = []",
+            "jobs[0].schedules <[]> expected either `schedule` or `schedules`, found both | `schedule = \"…\"` is short for `schedules = [{ cron = \"…\" }]`",
+        ),
+        ("retries = 3", "jobs[0].retries <3> expected a table, found the integer `3`"),
+        (
+            "retries = {}",
+            "jobs[0].retries <{}> expected the key `attempts`, found none | as in `retries = { attempts = 3 }`",
+        ),
+        (
+            "retries = { attempts = -1 }",
+            "jobs[0].retries.attempts <-1> expected an integer between 0 and 1000, found `-1`",
+        ),
+        (
+            "retries = { attempts = 1, backoff = \"1m\", max_backoff = \"5s\" }",
+            "jobs[0].retries.max_backoff <\"5s\"> expected no less than `backoff`, which is `1m`, found `5s`",
+        ),
+        (
+            "timeout = \"never\"",
+            "jobs[0].timeout <\"never\"> expected a duration as in `90s` or `1h 30m`, found `never`",
+        ),
+        (
+            "[jobs.env]\n1 = \"x\"",
+            "jobs[0].env.1 <1> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `1`",
+        ),
+    ] {
+        assert_eq!(job(keys), expected);
+    }
+}
+
+#[test]
+fn expressions_are_marked_where_they_are_wrong() {
+    for (keys, expected) in [
+        ("schedule = \"0 25 * * *\"", "jobs[0].schedule <25> "),
+        ("schedule = '0 2 * * FUN'", "jobs[0].schedule <FUN> "),
+        ("schedule = \"0 2 * *\"", "jobs[0].schedule <0 2 * *> "),
+        ("schedule = \"\"", "jobs[0].schedule <\"\"> "),
+        ("schedules = [{ cron = \"@reboot\" }]", "jobs[0].schedules[0].cron <@reboot> "),
+        // Escapes stand between the text and the file: all of it is marked.
+        ("schedule = \"0\\t25 * * *\"", "jobs[0].schedule <\"0\\t25 * * *\"> "),
+    ] {
+        let found = job(keys);
+        assert!(found.starts_with(expected), "{keys}\n{found}");
+    }
+}
+
+#[test]
+fn schedules_that_never_fire_and_zones_that_are_none() {
+    for (keys, expected) in [
+        (
+            "schedule = \"0 0 30 2 *\"",
+            "jobs[0].schedule <\"0 0 30 2 *\"> expected a day that one of the months has, found `0 0 30 2 *`, which never comes | this month has at most 29 days: `0 0 28 2 *`",
+        ),
+        (
+            "timezone = \"Europe/Lundon\"",
+            "jobs[0].timezone <\"Europe/Lundon\"> expected an IANA time zone such as `Europe/Paris`, found `Europe/Lundon` | `Europe/London`",
+        ),
+        (
+            "schedules = [{ cron = \"@daily\", timezone = \"+02:00\" }]",
+            "jobs[0].schedules[0].timezone <\"+02:00\"> expected an IANA time zone such as `Europe/Paris`, found the fixed offset `+02:00` | `Etc/GMT-2` is UTC+2, all year",
+        ),
+    ] {
+        assert_eq!(job(keys), expected);
+    }
+}
+
+#[test]
+fn two_of_a_name_or_key() {
+    let jobs = "[[jobs]]\nname = \"j\"\n[[jobs]]\nname = \"j\"\n";
+    assert_eq!(
+        app(jobs),
+        "jobs[1].name <\"j\"> expected a name of its own, found a second job `j` | the first is at config/apps/etl.toml:5"
+    );
+    assert_eq!(
+        job("schedules = [{ cron = \"@daily\", id = \"a\" }, { cron = \"@hourly\", id = \"a\" }]"),
+        "jobs[0].schedules[1] <{ cron = \"@hourly\", id = \"a\" }> expected a schedule of its own, found a second one with the key `a` | one slot is one run: leave one out, or give each an `id` of its own"
+    );
+    let same = job("schedules = [{ cron = \"@daily\" }, { cron = \"@daily\", timezone = \"UTC\" }]");
+    assert!(same.contains("found a second one with the key"), "{same}");
+}
+
+#[test]
+fn settings_of_the_service() {
+    for (keys, expected) in [
+        (
+            "colour = 1",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `env`, `services`",
+        ),
+        (
+            "instance = \"My Cron\"",
+            "instance <\"My Cron\"> expected lower-case letters, digits and `-`, found `M` at position 1 | Kubernetes takes this as a label; `my-cron` would fit",
+        ),
+        (
+            "listen = \"7070\"",
+            "listen <\"7070\"> expected an address and a port as in `127.0.0.1:7070`, found `7070`",
+        ),
+        ("listen = 7070", "listen <7070> expected a string, found the integer `7070`"),
+        (
+            "listen = \"localhost:7070\"",
+            "listen <\"localhost:7070\"> expected an address and a port as in `127.0.0.1:7070`, found `localhost:7070` | did you mean `127.0.0.1:7070`?",
+        ),
+        ("max_children = 0", "max_children <0> expected an integer between 1 and 10000, found `0`"),
+        ("insecure = 1", "insecure <1> expected `true` or `false`, found the integer `1`"),
+        ("grace = \"-1s\"", "grace <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s`"),
+        ("max_log = 10", "max_log <10> expected a unit, as in `10Mi` or `10M`, found `10` alone"),
+        (
+            "log_format = \"jason\"",
+            "log_format <\"jason\"> expected one of `text`, `json`, found `jason` | did you mean `json`?",
+        ),
+        ("data_dir = \"\"", "data_dir <\"\"> expected text, found nothing"),
+        ("tls = \"tls.crt\"", "tls <\"tls.crt\"> expected a table, found the string `tls.crt`"),
+        ("[tls]\ncertificate = \"c\"", "tls <[tls]> expected a key beside the certificate, found none"),
+        ("[tls]\nkey = \"c\"", "tls <[tls]> expected a certificate beside the key, found none"),
+        (
+            "[env]\n\"\" = \"x\"",
+            "env.\"\" <\"\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found ``",
+        ),
+        (
+            "[services.\"a b\"]\ncredentials = { env = \"A\" }",
+            "services.\"a b\" <\"a b\"> expected lower-case letters, digits and `-`, found ` ` at position 2 | Kubernetes takes this as a label; `a-b` would fit",
+        ),
+        (
+            "[services.db]\nlabel = 3\ncredentials = { env = \"A\" }",
+            "services.db.label <3> expected a string, found the integer `3`",
+        ),
+    ] {
+        assert_eq!(settings(keys), expected);
+    }
+}
+
+#[test]
+fn beyond_loopback_there_is_tls_or_somebodys_word_for_it() {
+    for listen in ["0.0.0.0:7070", "[::]:7070", "192.168.1.4:80"] {
+        let keys = format!("listen = \"{listen}\"\n");
+        assert!(settings(&keys).starts_with(&format!("listen <\"{listen}\"> expected a loopback address")));
+        for allowed in ["insecure = true\n", "[tls]\ncertificate = \"c\"\nkey = \"k\"\n"] {
+            assert!(
+                Place::with_settings(&format!("{keys}{allowed}")).look().problems.is_empty(),
+                "{allowed}"
+            );
+        }
+    }
+    for listen in ["127.0.0.1:0", "127.3.2.1:7070", "[::1]:7070"] {
+        let place = Place::with_settings(&format!("listen = \"{listen}\"\n"));
+        assert!(place.look().problems.is_empty(), "{listen}");
+    }
+}
+
+#[test]
+fn an_apps_directory() {
+    let place = |path: &str| Place::with_app(&format!("{PLAIN}path = \"{path}\"\n"));
+    let problem = only(&place("nowhere"));
+    assert_eq!(marked(&problem), ("\"nowhere\"".to_owned(), "app.path".to_owned()));
+    assert!(problem.message.starts_with("expected a directory, found nothing at"));
+    assert!(
+        only(&place("config/apps/etl.toml")).message.starts_with("expected a directory, found a file at")
+    );
+    let holds = only(&place("."));
+    assert!(
+        holds.message.starts_with("expected a directory apart from tekcron's data, found one that holds")
+    );
+    let within = place("data/state");
+    fs::create_dir_all(within.path().join("data/state")).unwrap();
+    assert!(only(&within).message.contains("found one that lies in"));
+}
+
+#[test]
+fn a_file_that_is_no_text() {
+    let place = Place::with_app("");
+    fs::write(place.config().join("apps/etl.toml"), b"[app]\nname = \"\xff\"").unwrap();
+    let problem = only(&place);
+    assert_eq!(problem.message, "expected UTF-8, found something else at byte 14");
+    assert!(matches!(problem.place, Spot::File(file) if file.ends_with("config/apps/etl.toml")));
+}
+
+#[test]
+fn a_broken_settings_file_hides_no_mistake_of_an_app_and_makes_none_up() {
+    let app = format!("{PLAIN}services = [\"db\"]\nmemory = 3\n");
+    let place = Place::with(&[("tekcron.toml", "[services.db"), ("apps/etl.toml", &app)]);
+    let problems = place.look().problems;
+    assert_eq!(problems.errors(), 2, "{problems}");
+    let report = place.report();
+    assert!(report.contains("config/tekcron.toml:1:") && report.contains("app.memory"), "{report}");
+}
+
+#[test]
+fn credentials_in_the_file_are_refused_and_shown_nowhere() {
+    for service in [
+        "credentials = \"postgres://u:hunter2@db\"",
+        "credentials = { uri = \"hunter2\" }",
+        "credentials = { env = \"A\", password = \"hunter2\" }",
+        "credentials = { env = \"postgres://u:hunter2@db\" }",
+        "credentials = { user = { password = [\"hunter2\"] } }",
+        "credentials = [\"hunter2\"]",
+        "credentials = '''\nhunter2'''",
+        "password = \"hunter2\"\ncredentials = { env = \"A\" }",
+        "[services.db.credentials]\npassword = \"hunter2\"",
+        "[services.db.credentials.inner]\npassword = \"hunter2\"",
+        "credentials = { uri = hunter2 }",
+        "credentials = \"hunter2",
+        "password = 'hunter2\ncredentials = 3",
+    ] {
+        let report = Place::with_settings(&format!("[services.db]\n{service}\n")).report();
+        assert!(!report.contains("hunter2"), "{service}\n{report}");
+        assert!(report.contains("config/tekcron.toml:"), "{report}");
+    }
+    for whole in [
+        "services = { db = \"hunter2\" }",
+        "services.db.credentials = \"hunter2\"",
+        "services.db = \"hunter2",
+        "services = \"hunter2\"",
+    ] {
+        let report = Place::with_settings(whole).report();
+        assert!(!report.contains("hunter2"), "{whole}\n{report}");
+    }
+}
+
+#[test]
+fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
+    for text in ["\u{1b}[31m", "\\u001b[31m"] {
+        let report =
+            Place::with_app(&format!("{PLAIN}image = \"{text} \"\n\"{text}\" = 1\n")).look().problems;
+        assert!(!report.to_string().contains('\u{1b}'), "{report:?}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Both files with every key that there is.
+
+pub(crate) const SETTINGS: &str = r#"
+instance = "blue"
+namespace = "batch"
+data_dir = "state"
+listen = "0.0.0.0:7443"
+insecure = false
+max_children = 8
+grace = "5s"
+drain = "20s"
+hold = "10m"
+max_log = "1Mi"
+log_budget = "512M"
+log_format = "json"
+log = "info,tekcron::store=debug"
+
+[tls]
+certificate = "tls/tls.crt"
+key = "/etc/tls/tls.key"
+
+[env]
+TZ = "UTC"
+
+[services.warehouse]
+label = "postgres"
+tags = ["sql", "reports"]
+credentials = { env = "WAREHOUSE" }
+
+[services.mailbox]
+credentials = { file = "secrets/mailbox.json" }
+"#;
+
+pub(crate) const APP: &str = r#"
+[app]
+name = "etl"
+image = "registry.example/etl:1.4"
+path = "work"
+command = "sh etl.sh"
+cpu = "500m"
+memory = "256Mi"
+disk = "1Gi"
+timeout = "30m"
+keep = 50
+keep_for = "30d"
+keep_per_job = 2
+services = ["warehouse", "mailbox"]
+service_account = "etl-runner"
+security_groups = ["public_networks"]
+logs_on_terminate = "delete"
+state = true
+keep_workdir = true
+
+[app.env]
+STAGE = "demo"
+
+[[jobs]]
+name = "nightly"
+schedule = "0 2 * * *"
+timezone = "Europe/London"
+dst = "skip"
+catch_up = "all"
+catch_up_window = "2 days"
+max_catch_up = 7
+start_deadline = "1h"
+jitter = "30s"
+command = ["sh", "etl.sh", "--full"]
+cpu = 2
+memory = "1G"
+disk = "2Gi"
+timeout = 0
+overlap = "Forbid"
+retries = { attempts = 3, backoff = "1m", max_backoff = "1h", on_lost = true }
+
+[jobs.env]
+FULL = "yes"
+
+[[jobs]]
+name = "often"
+timezone = "Europe/Oslo"
+schedules = [
+    { cron = "*/5 8-17 * * MON-FRI", id = "office-hours", timezone = "Asia/Tokyo", dst = "literal", catch_up = "none", catch_up_window = "1h", max_catch_up = 1, start_deadline = "30s", jitter = 0 },
+    { cron = "@hourly" },
+]
+
+[[jobs]]
+name = "by-hand"
+"#;

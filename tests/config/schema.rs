@@ -1,0 +1,221 @@
+use std::collections::BTreeSet;
+
+use jsonschema::Validator;
+use serde_json::Value;
+use tekcron::cli::schema::{self, SchemaArgs, SchemaFile};
+use tekcron::config::{Config, Place as Spot};
+
+use crate::harness::{PLAIN, Place};
+use crate::sample;
+
+fn schema(file: SchemaFile) -> Value {
+    let mut out = Vec::new();
+    schema::run(&SchemaArgs { file }, &mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn validator(file: SchemaFile) -> Validator {
+    jsonschema::validator_for(&schema(file)).unwrap()
+}
+
+fn json(text: &str) -> Value {
+    toml::from_str(text).unwrap()
+}
+
+/// Each table of the files: the file, where its keys are in the schema, and a text in which it has the key
+/// `zzz` of no meaning.
+fn tables() -> Vec<(SchemaFile, &'static str, String)> {
+    let app = |text: &str| format!("{PLAIN}{text}");
+    let job = |text: &str| app(&format!("[[jobs]]\nname = \"j\"\n{text}"));
+    vec![
+        (SchemaFile::App, "/properties", format!("zzz = 1\n{PLAIN}")),
+        (SchemaFile::App, "/definitions/App/properties", app("zzz = 1")),
+        (SchemaFile::App, "/definitions/Job/properties", job("zzz = 1")),
+        (
+            SchemaFile::App,
+            "/definitions/Schedule/properties",
+            job("schedules = [{ cron = \"@daily\", zzz = 1 }]"),
+        ),
+        (SchemaFile::App, "/definitions/Retries/properties", job("retries = { attempts = 1, zzz = 1 }")),
+        (SchemaFile::Settings, "/properties", "zzz = 1".to_owned()),
+        (
+            SchemaFile::Settings,
+            "/definitions/Tls/properties",
+            "[tls]\ncertificate = \"c\"\nkey = \"k\"\nzzz = 1".to_owned(),
+        ),
+        (
+            SchemaFile::Settings,
+            "/definitions/Service/properties",
+            "[services.db]\ncredentials = { env = \"DB\" }\nzzz = 1".to_owned(),
+        ),
+    ]
+}
+
+/// A place where `text` is one of the files and the other is without fault.
+fn place(file: SchemaFile, text: &str) -> Place {
+    match file {
+        SchemaFile::App => Place::with_app(text),
+        SchemaFile::Settings => Place::with_settings(text),
+    }
+}
+
+/// The keys that the parser lists when it finds one that it does not know.
+fn keys_of_the_parser(file: SchemaFile, text: &str) -> BTreeSet<String> {
+    let checked = place(file, text).look();
+    let [problem] = checked.problems.iter().collect::<Vec<_>>()[..] else { panic!("{}", checked.problems) };
+    assert_eq!(problem.message, "unknown key `zzz`");
+    let hint = problem.hint.as_deref().unwrap().strip_prefix("the keys here are ").unwrap();
+    hint.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+}
+
+#[test]
+fn schema_and_parser_know_the_same_keys() {
+    for (file, table, text) in tables() {
+        let properties = schema(file).pointer(table).cloned().unwrap();
+        let keys: BTreeSet<String> = properties.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, keys_of_the_parser(file, &text), "{file:?} {table}");
+        assert!(!validator(file).is_valid(&json(&text)), "the schema takes `zzz` in {table}");
+    }
+}
+
+#[test]
+fn the_samples_hold_every_key_and_both_accept_them() {
+    let place = Place::with(&[("tekcron.toml", sample::SETTINGS), ("apps/etl.toml", sample::APP)]);
+    std::fs::create_dir(place.path().join("work")).unwrap();
+    assert!(place.look().problems.is_empty());
+    for (file, text) in [(SchemaFile::App, sample::APP), (SchemaFile::Settings, sample::SETTINGS)] {
+        let wrong: Vec<_> = validator(file).iter_errors(&json(text)).map(|error| error.to_string()).collect();
+        assert_eq!(wrong, [""; 0], "{file:?}");
+    }
+    let app = json(sample::APP);
+    let settings = json(sample::SETTINGS);
+    for (file, properties, table) in [
+        (SchemaFile::App, "/definitions/App/properties", &app["app"]),
+        (SchemaFile::App, "/definitions/Schedule/properties", &app["jobs"][1]["schedules"][0]),
+        (SchemaFile::App, "/definitions/Retries/properties", &app["jobs"][0]["retries"]),
+        (SchemaFile::Settings, "/properties", &settings),
+        (SchemaFile::Settings, "/definitions/Tls/properties", &settings["tls"]),
+        (SchemaFile::Settings, "/definitions/Service/properties", &settings["services"]["warehouse"]),
+    ] {
+        for key in schema(file).pointer(properties).unwrap().as_object().unwrap().keys() {
+            assert!(table.get(key).is_some(), "the sample lacks `{key}` of {properties}");
+        }
+    }
+}
+
+#[test]
+fn what_the_schema_refuses_the_parser_refuses_too() {
+    let app = |text: &str| (SchemaFile::App, format!("{PLAIN}{text}"));
+    let job = |text: &str| app(&format!("[[jobs]]\nname = \"j\"\n{text}"));
+    let settings = |text: &str| (SchemaFile::Settings, text.to_owned());
+    for (file, text) in [
+        (SchemaFile::App, String::new()),
+        (SchemaFile::App, "[app]\ncommand = \"date\"".to_owned()),
+        (SchemaFile::App, "[app]\nname = \"Etl\"\ncommand = \"date\"".to_owned()),
+        app("memory = 512"),
+        app("memory = \"512\""),
+        app("memory = \"-1Mi\""),
+        app("cpu = \"half\""),
+        app("cpu = -1"),
+        app("timeout = 90"),
+        app("timeout = \"90\""),
+        app("keep = 0"),
+        app("keep = \"many\""),
+        app("state = \"yes\""),
+        app("services = \"db\""),
+        app("logs_on_terminate = \"burn\""),
+        app("[app.env]\n2ND = \"x\""),
+        app("[app.env]\nPORT = 8080"),
+        app("[[jobs]]"),
+        app("[jobs]\nname = \"j\""),
+        job("command = []"),
+        job("command = [1]"),
+        job("command = \"\""),
+        job("schedules = [\"@daily\"]"),
+        job("schedules = [{ timezone = \"UTC\" }]"),
+        job("schedules = [{ cron = \"@daily\", id = \"-\" }]"),
+        job("dst = \"summer\""),
+        job("catch_up = \"some\""),
+        job("max_catch_up = 0"),
+        job("overlap = \"sometimes\""),
+        job("retries = 3"),
+        job("retries = { backoff = \"1s\" }"),
+        job("retries = { attempts = -1 }"),
+        settings("instance = \"a b\""),
+        settings("max_children = 0"),
+        settings("grace = 10"),
+        settings("log_format = \"xml\""),
+        settings("max_log = \"10\""),
+        settings("[services.db]"),
+        settings("[services.db]\ncredentials = \"postgres://x\""),
+        settings("[services.db]\ncredentials = { uri = \"postgres://x\" }"),
+        settings("[services.db]\ncredentials = { env = \"A\", file = \"b\" }"),
+    ] {
+        assert!(!validator(file).is_valid(&json(&text)), "the schema takes\n{text}");
+        assert!(place(file, &text).look().config.is_none(), "the parser takes\n{text}");
+    }
+}
+
+#[test]
+fn every_word_of_the_schema_is_one_of_the_parsers() {
+    for (file, definition, key) in [
+        (SchemaFile::App, "Dst", "dst"),
+        (SchemaFile::App, "CatchUp", "catch_up"),
+        (SchemaFile::App, "Overlap", "overlap"),
+        (SchemaFile::App, "LogsOnTerminate", "logs_on_terminate"),
+        (SchemaFile::Settings, "LogFormat", "log_format"),
+    ] {
+        let words = schema(file)["definitions"][definition]["oneOf"].as_array().cloned().unwrap();
+        assert!(!words.is_empty());
+        for word in words {
+            let line = format!("{key} = {}\n", word["const"]);
+            let text = match (file, key) {
+                (SchemaFile::Settings, _) => line,
+                (_, "logs_on_terminate") => format!("{PLAIN}{line}"),
+                _ => format!("{PLAIN}[[jobs]]\nname = \"j\"\n{line}"),
+            };
+            assert!(place(file, &text).look().problems.is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_default_in_the_schema_is_what_the_parser_does() {
+    let job = "[[jobs]]\nname = \"j\"\nschedule = \"@daily\"\n";
+    let app = |text: &str| Config::from_toml("", &[text]).unwrap().apps;
+    let mut seen = 0;
+    let mut defaults = |file, table: &str| -> Vec<String> {
+        let properties = schema(file).pointer(table).and_then(Value::as_object).cloned().unwrap();
+        let with_default = properties.into_iter().filter_map(|(key, property)| {
+            property.get("default").map(|default| format!("{key} = {default}\n"))
+        });
+        let lines: Vec<String> = with_default.collect();
+        seen += lines.len();
+        lines
+    };
+    for line in defaults(SchemaFile::Settings, "/properties") {
+        let said = Config::from_toml(&line, &[PLAIN]).unwrap().settings;
+        assert_eq!(said, Config::from_toml("", &[PLAIN]).unwrap().settings, "{line}");
+    }
+    for line in defaults(SchemaFile::App, "/definitions/App/properties") {
+        assert_eq!(app(&format!("{PLAIN}{line}")), app(PLAIN), "{line}");
+    }
+    for line in defaults(SchemaFile::App, "/definitions/Job/properties") {
+        assert_eq!(app(&format!("{PLAIN}{job}{line}")), app(&format!("{PLAIN}{job}")), "{line}");
+    }
+    for line in defaults(SchemaFile::App, "/definitions/Retries/properties") {
+        let retries = |keys: &str| app(&format!("{PLAIN}{job}retries = {{ attempts = 1{keys} }}"));
+        assert_eq!(retries(&format!(", {}", line.trim())), retries(""), "{line}");
+    }
+    assert!(seen > 20, "only {seen} defaults are in the schema");
+}
+
+#[test]
+fn an_unknown_key_is_placed_where_it_stands() {
+    for (file, _, text) in tables() {
+        let checked = place(file, &text).look();
+        let spot = checked.problems.iter().next().map(|problem| problem.place.clone());
+        let Some(Spot::Text(excerpt)) = spot else { panic!("{spot:?}") };
+        assert_eq!(&excerpt.text[excerpt.span.clone()], "zzz");
+    }
+}

@@ -1,0 +1,121 @@
+use insta::assert_snapshot;
+use tekcron::cli::check::CheckOutcome;
+
+use crate::harness::{PLAIN, Place};
+
+const TEN_MISTAKES: &str = r#"
+[app]
+name = "ETL_Nightly"
+image = "registry.example/etl:1.4"
+path = "examples/etl"
+cpu = "half"
+memory = 512
+timeout = "90"
+keep = -1
+services = ["warehause"]
+comand = "sh etl.sh"
+
+[app.env]
+2ND = "no"
+
+[[jobs]]
+name = "nightly"
+schedule = "0 2 * * *"
+timezone = "Europe/Lundon"
+overlap = "sometimes"
+
+[[jobs]]
+name = "nightly"
+schedule = "0 0 30 2 *"
+command = ["sh", 7]
+"#;
+
+const SETTINGS: &str = r#"
+listen = "0.0.0.0:7070"
+max_children = "many"
+log_fromat = "json"
+grace = "1 year"
+
+[services.warehouse]
+label = "postgres"
+credentials = { uri = "postgres://etl:hunter2@db/x" }
+"#;
+
+#[test]
+fn every_mistake_of_every_file_is_on_one_screen() {
+    let place = Place::with(&[
+        ("tekcron.toml", SETTINGS),
+        ("apps/broken.toml", "[app]\nname = broken\ncommand = \"date\"\n"),
+        ("apps/etl.toml", TEN_MISTAKES),
+        ("apps/plain.toml", PLAIN),
+        ("apps/twin.toml", PLAIN),
+    ]);
+    let (outcome, screen) = place.screen(None);
+    assert_snapshot!(screen);
+    assert!(matches!(outcome, CheckOutcome::Problems(_)));
+}
+
+#[test]
+fn a_configuration_without_a_fault_says_what_it_holds() {
+    let jobs = "[[jobs]]\nname = \"a\"\nschedule = \"0 2 * * *\"\n[[jobs]]\nname = \"b\"\n";
+    let place = Place::with(&[("apps/plain.toml", &format!("{PLAIN}{jobs}"))]);
+    let (outcome, screen) = place.screen(None);
+    assert_eq!(screen, "no problems: 1 App, 2 jobs, 1 schedule\n");
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
+fn warnings_do_not_fail_a_check() {
+    let place = Place::with(&[("apps/lazy.toml", "[app]\nname = \"lazy\"\n"), ("stray.toml", PLAIN)]);
+    let (outcome, screen) = place.screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
+fn a_missing_config_directory_is_named() {
+    assert_snapshot!(Place::with(&[]).report());
+}
+
+#[test]
+fn an_empty_config_directory_says_how_to_begin() {
+    let place = Place::with(&[]);
+    std::fs::create_dir(place.config()).unwrap();
+    assert_snapshot!(place.report());
+}
+
+#[test]
+fn an_app_in_the_wrong_place_is_seen() {
+    assert_snapshot!(Place::with(&[("etl.toml", PLAIN)]).report());
+}
+
+#[test]
+fn one_app_file_is_checked_against_the_settings_around_it() {
+    let app = "[app]\nname = \"etl\"\ncommand = \"date\"\nservices = [\"db\", \"bd\"]\n";
+    let settings = "[services.db]\ncredentials = { env = \"DB\" }\n";
+    let place = Place::with(&[("tekcron.toml", settings), ("apps/etl.toml", app), ("apps/bad.toml", "!")]);
+    let (outcome, screen) = place.screen(Some("config/apps/etl.toml"));
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Problems(1));
+}
+
+#[test]
+fn an_app_file_elsewhere_may_bind_services_that_nobody_knows() {
+    let app = "[app]\nname = \"etl\"\ncommand = \"date\"\nservices = [\"db\"]\n";
+    let place = Place::with(&[("../etl.toml", app)]);
+    let (outcome, screen) = place.screen(Some("etl.toml"));
+    assert_eq!(
+        (outcome, screen.as_str()),
+        (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n")
+    );
+}
+
+#[test]
+fn the_settings_file_stands_for_its_configuration() {
+    let place = Place::with_settings("grace = \"5s\"\n");
+    let (outcome, screen) = place.screen(Some("config/tekcron.toml"));
+    assert_eq!(
+        (outcome, screen.as_str()),
+        (CheckOutcome::Sound, "no problems: 1 App, 0 jobs, 0 schedules\n")
+    );
+}

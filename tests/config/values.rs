@@ -1,0 +1,179 @@
+use std::path::Path;
+
+use jiff::SignedDuration;
+use tekcron::app::{
+    App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
+};
+use tekcron::config::{Config, LogFormat, TlsFiles};
+use tekcron::job::{Job, Retries};
+use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
+
+use crate::harness::{PLAIN, Place};
+use crate::sample;
+
+fn place() -> Place {
+    let place = Place::with(&[("tekcron.toml", sample::SETTINGS), ("apps/etl.toml", sample::APP)]);
+    std::fs::create_dir(place.path().join("work")).unwrap();
+    place
+}
+
+fn app<'a>(config: &'a Config, name: &str) -> &'a App {
+    &config.apps[name]
+}
+
+fn job<'a>(config: &'a Config, app: &str, job: &str) -> &'a Job {
+    &config.apps[app].jobs[job]
+}
+
+#[test]
+fn every_setting_arrives() {
+    let place = place();
+    let Config { settings, services, dir, .. } = place.load();
+    assert_eq!(dir, place.config());
+    assert_eq!((settings.instance.as_str(), settings.namespace.as_str()), ("blue", "batch"));
+    assert_eq!(settings.data_dir, place.path().join("state"));
+    assert_eq!(settings.listen, ([0, 0, 0, 0], 7443).into());
+    let certificate = place.path().join("tls/tls.crt");
+    assert_eq!(settings.tls, Some(TlsFiles { certificate, key: "/etc/tls/tls.key".into() }));
+    assert_eq!((settings.insecure, settings.max_children), (false, 8));
+    assert_eq!(settings.grace, SignedDuration::from_secs(5));
+    assert_eq!(settings.drain, SignedDuration::from_secs(20));
+    assert_eq!(settings.hold, SignedDuration::from_mins(10));
+    assert_eq!(settings.max_log, ByteSize::from_mebibytes(1));
+    assert_eq!(settings.log_budget, ByteSize::from_mebibytes(512));
+    assert_eq!(settings.env, [("TZ".to_owned(), "UTC".to_owned())].into());
+    assert_eq!((settings.log_format, settings.log.as_str()), (LogFormat::Json, "info,tekcron::store=debug"));
+    let warehouse = &services["warehouse"];
+    assert_eq!((warehouse.label.as_str(), warehouse.tags.len()), ("postgres", 2));
+    assert_eq!(warehouse.credentials, CredentialSource::Env("WAREHOUSE".into()));
+    let mailbox = &services["mailbox"];
+    assert_eq!(mailbox.label, "user-provided");
+    let file = place.path().join("secrets/mailbox.json");
+    assert_eq!(mailbox.credentials, CredentialSource::File(file));
+}
+
+#[test]
+fn every_key_of_an_app_arrives() {
+    let place = place();
+    let config = place.load();
+    let app = app(&config, "etl");
+    assert_eq!(app.image.as_deref(), Some("registry.example/etl:1.4"));
+    assert_eq!(app.path, Some(place.path().join("work")));
+    assert_eq!(app.command, Some(Command::Shell("sh etl.sh".into())));
+    assert_eq!(app.env, [("STAGE".to_owned(), "demo".to_owned())].into());
+    assert_eq!(app.resources, resources("500m", "256Mi", "1Gi"));
+    assert_eq!(app.timeout, Timeout::After(SignedDuration::from_mins(30)));
+    let keep_for = Some(SignedDuration::from_hours(30 * 24));
+    assert_eq!(app.retention, Retention { keep: 50, keep_for, keep_per_job: 2 });
+    assert_eq!(app.services.iter().map(ToString::to_string).collect::<Vec<_>>(), ["warehouse", "mailbox"]);
+    assert_eq!(app.service_account.as_deref(), Some("etl-runner"));
+    assert_eq!(app.security_groups, ["public_networks"]);
+    assert_eq!(app.logs_on_terminate, LogsOnTerminate::Delete);
+    assert!(app.state && app.keep_workdir);
+}
+
+fn resources(cpu: &str, memory: &str, disk: &str) -> Resources {
+    Resources {
+        cpu: Some(cpu.parse().unwrap()),
+        memory: Some(memory.parse().unwrap()),
+        disk: Some(disk.parse().unwrap()),
+    }
+}
+
+#[test]
+fn every_key_of_a_job_arrives() {
+    let config = place().load();
+    let job = job(&config, "etl", "nightly");
+    let words = ["sh", "etl.sh", "--full"].map(ToOwned::to_owned);
+    assert_eq!(job.command, Some(Command::Exec(words.to_vec())));
+    assert_eq!(job.env, [("FULL".to_owned(), "yes".to_owned())].into());
+    assert_eq!(job.resources, resources("2", "1G", "2Gi"));
+    assert_eq!(job.timeout, Some(Timeout::None));
+    assert_eq!(job.overlap, Overlap::Skip);
+    let (backoff, max_backoff) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
+    assert_eq!(job.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
+    let [schedule] = job.schedules.as_slice() else { panic!("{:?}", job.schedules) };
+    assert_eq!(schedule.key, ScheduleKey::hashed("0 2 * * *", "Europe/London", "skip"));
+    assert_eq!(schedule.recurrence.expression().to_string(), "0 2 * * *");
+    assert_eq!(schedule.recurrence.timezone().to_string(), "Europe/London");
+    assert_eq!(schedule.recurrence.dst(), DstMode::Skip);
+    assert_eq!(schedule.catch_up, CatchUp::All);
+    assert_eq!(schedule.catch_up_window, Some(SignedDuration::from_hours(48)));
+    assert_eq!(schedule.max_catch_up, 7);
+    assert_eq!(schedule.start_deadline, Some(SignedDuration::from_hours(1)));
+    assert_eq!(schedule.jitter, SignedDuration::from_secs(30));
+}
+
+#[test]
+fn what_a_job_says_holds_for_schedules_that_say_nothing() {
+    let config = place().load();
+    let [office, hourly] = job(&config, "etl", "often").schedules.as_slice() else { panic!() };
+    assert_eq!(office.key.as_str(), "office-hours");
+    assert_eq!(office.recurrence.timezone().to_string(), "Asia/Tokyo");
+    assert_eq!((office.recurrence.dst(), office.catch_up), (DstMode::Literal, CatchUp::None));
+    assert_eq!((office.max_catch_up, office.jitter), (1, SignedDuration::ZERO));
+    assert_eq!(hourly.recurrence.timezone().to_string(), "Europe/Oslo");
+    assert_eq!(hourly.key, ScheduleKey::hashed("@hourly", "Europe/Oslo", "vixie"));
+}
+
+#[test]
+fn an_app_of_two_lines_has_the_defaults() {
+    let config = Place::with_app(PLAIN).load();
+    let app = app(&config, "plain");
+    assert_eq!(app.timeout, Timeout::After(SignedDuration::from_hours(1)));
+    assert_eq!(app.retention, Retention { keep: 500, keep_for: None, keep_per_job: 1 });
+    assert_eq!((app.resources, app.logs_on_terminate), (Resources::default(), LogsOnTerminate::Keep));
+    assert!(!app.state && !app.keep_workdir && app.path.is_none() && app.jobs.is_empty());
+}
+
+#[test]
+fn a_schedule_of_one_line_has_the_defaults() {
+    let schedule = |keys: &str| {
+        let text = format!("{PLAIN}[[jobs]]\nname = \"j\"\nschedule = \"@daily\"\n{keys}");
+        job(&Place::with_app(&text).load(), "plain", "j").schedules[0].clone()
+    };
+    let plain = schedule("");
+    assert_eq!(plain.recurrence.timezone().to_string(), "UTC");
+    assert_eq!((plain.recurrence.dst(), plain.catch_up), (DstMode::Vixie, CatchUp::Latest));
+    assert_eq!((plain.catch_up_window, plain.max_catch_up), (None, 100));
+    assert_eq!((plain.start_deadline, plain.jitter), (None, SignedDuration::ZERO));
+    let all = schedule("catch_up = \"all\"\n");
+    assert_eq!(all.catch_up_window, Some(SignedDuration::from_hours(24)));
+}
+
+#[test]
+fn a_longer_first_wait_raises_the_longest() {
+    let text = format!("{PLAIN}[[jobs]]\nname = \"j\"\nretries = {{ attempts = 1, backoff = \"20m\" }}\n");
+    let config = Place::with_app(&text).load();
+    let retries = job(&config, "plain", "j").retries;
+    assert_eq!(retries.max_backoff, SignedDuration::from_mins(20));
+}
+
+#[test]
+fn a_time_out_of_zero_is_none_however_it_is_written() {
+    for zero in ["0", "\"0\"", "\"0s\"", "\"0h 0m\""] {
+        let config = Place::with_app(&format!("{PLAIN}timeout = {zero}\n")).load();
+        assert_eq!(app(&config, "plain").timeout, Timeout::None, "{zero}");
+    }
+}
+
+#[test]
+fn hidden_and_other_files_are_no_apps() {
+    let place = Place::with_app(PLAIN);
+    for name in ["apps/.etl.toml.swp", "apps/.hidden.toml", "apps/README.md", "apps/old.toml.bak"] {
+        place.write(name, "not TOML");
+    }
+    assert_eq!(place.load().apps.len(), 1);
+}
+
+#[test]
+fn a_configuration_can_be_made_of_texts() {
+    let config = Config::from_toml("grace = \"1s\"", &[PLAIN]).unwrap();
+    assert_eq!(config.settings.grace, SignedDuration::from_secs(1));
+    assert!(config.dir.ends_with(Path::new("config")) && config.settings.data_dir.is_absolute());
+    let report = Config::from_toml("", &["[app]", PLAIN, PLAIN]).unwrap_err().to_string();
+    assert!(
+        report.contains("config/apps/1.toml:1:1") && report.contains("config/apps/3.toml:2:8"),
+        "{report}"
+    );
+}

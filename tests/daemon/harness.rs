@@ -1,0 +1,191 @@
+//! A place with a config directory, daemons that run in it, and the command line.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long enough for any machine; only a hang is a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A directory with a config, where daemons come and go.
+pub(crate) struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    /// A place whose Apps are the files `apps`, by name.
+    pub(crate) fn with(apps: &[(&str, &str)]) -> Self {
+        let place = Self { dir: TempDir::new().unwrap() };
+        fs::create_dir_all(place.path().join("config/apps")).unwrap();
+        for (name, text) in apps {
+            place.write_app(name, text);
+        }
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn write_app(&self, name: &str, text: &str) {
+        fs::write(self.path().join(format!("config/apps/{name}.toml")), text).unwrap();
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tekcron"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TEKCRON_"))
+        {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a verb that must succeed; its stdout.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}\n{}", output.status, text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Runs a verb with `-o json`.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[args, &["-o", "json"]].concat())).unwrap()
+    }
+
+    /// Starts a daemon that is ready when this returns.
+    pub(crate) fn serve(&self) -> Daemon {
+        self.serve_with(&[])
+    }
+
+    pub(crate) fn serve_with(&self, env: &[(&str, &str)]) -> Daemon {
+        let daemon = self.spawn(env);
+        let first = daemon.line();
+        assert!(first.is_some(), "it did not start\n{}", self.log());
+        daemon
+    }
+
+    /// Starts a daemon that may not get far.
+    pub(crate) fn spawn(&self, env: &[(&str, &str)]) -> Daemon {
+        let log = fs::File::options().append(true).create(true).open(self.path().join("log")).unwrap();
+        let mut command = self.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
+        command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::from(log));
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Daemon { child, lines }
+    }
+
+    /// What all daemons of this place have logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    /// Every file below the data directory.
+    pub(crate) fn data_files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut open = vec![self.path().join("data")];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(&dir).unwrap() {
+                let entry = entry.unwrap();
+                match entry.file_type().unwrap() {
+                    kind if kind.is_dir() => open.push(entry.path()),
+                    kind if kind.is_file() => found.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// Asks again and again until `wanted` has an answer.
+    pub(crate) fn until<T>(&self, what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
+        // Nothing else tells a test from outside that a daemon has done something: each question is a
+        // process of its own, which is pause enough.
+        let (_hold, deadline) = channel::<()>();
+        let started = std::thread::spawn(move || deadline.recv_timeout(PATIENCE));
+        loop {
+            if let Some(answer) = wanted() {
+                return answer;
+            }
+            assert!(!started.is_finished(), "never: {what}\n{}", self.log());
+        }
+    }
+}
+
+/// A daemon. One that is still there when a test ends is killed.
+pub(crate) struct Daemon {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// The next line that it prints; none when it has ended.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("it neither printed nor ended"),
+        }
+    }
+
+    /// Whether it lived for `duration`, whatever it printed.
+    pub(crate) fn lives_for(&self, duration: Duration) -> bool {
+        let mut printed = self.lines.recv_timeout(duration);
+        while printed.is_ok() {
+            printed = self.lines.recv_timeout(duration);
+        }
+        printed == Err(RecvTimeoutError::Timeout)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.child.wait().unwrap()
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
