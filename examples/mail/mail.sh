@@ -8,7 +8,9 @@
 #
 # A user name and password come from the service that is bound to the App, as `uri` of its credentials
 # (smtps://user:password@mail.example): then DATABASE_URL holds it, and SMTP_URL is not needed.
-set -eu
+set -euf
+LC_ALL=C
+export LC_ALL
 
 fail() {
     echo "mail: $*" >&2
@@ -18,8 +20,18 @@ fail() {
 url=${SMTP_URL:-${DATABASE_URL:-}}
 from=${MAIL_FROM:?expected a sender in MAIL_FROM}
 to=${MAIL_TO:?expected receivers in MAIL_TO}
+subject=${MAIL_SUBJECT:-Report of $(uname -n)}
 [ -n "$url" ] || fail "expected the server's URL in SMTP_URL, found none"
+case $url$from$subject in
+*'
+'*) fail "expected one line each in SMTP_URL, MAIL_FROM and MAIL_SUBJECT, found more" ;;
+esac
 command -v curl >/dev/null || fail "expected curl on this machine, found none"
+
+# Headers are ASCII.
+case $subject in
+*[!\ -~]*) subject="=?utf-8?B?$(printf %s "$subject" | base64 | tr -d '\n')?=" ;;
+esac
 
 umask 077
 scratch=$(mktemp -d)
@@ -40,22 +52,24 @@ else
     } >"$report"
 fi
 
+joined=""
+for receiver in $to; do joined=$joined${joined:+, }$receiver; done
 {
-    printf 'From: %s\r\n' "$from"
-    for receiver in $to; do printf 'To: %s\r\n' "$receiver"; done
-    printf 'Subject: %s\r\n' "${MAIL_SUBJECT:-Report of $(uname -n)}"
-    printf 'Date: %s\r\n' "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')"
+    printf 'From: %s\r\nTo: %s\r\nSubject: %s\r\n' "$from" "$joined" "$subject"
+    printf 'Date: %s\r\n' "$(date '+%a, %d %b %Y %H:%M:%S %z')"
     printf 'Message-ID: <%s@tekcron>\r\n' "${TEKCRON_TASK_NAME:-by-hand-$$}"
-    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n'
+    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
     # SMTP's lines end in CR LF.
     awk '{ sub(/\r$/, ""); printf "%s\r\n", $0 }' "$report"
 } >"$scratch/message"
 
 # The URL may hold a password: it goes through a file that only we can read, not through arguments.
+quoted() { printf '%s = "%s"\n' "$1" "$(printf %s "$2" | sed 's/[\\"]/\\&/g')"; }
 {
-    printf 'url = "%s"\n' "$url"
-    printf 'mail-from = "%s"\n' "$from"
-    for receiver in $to; do printf 'mail-rcpt = "%s"\n' "$receiver"; done
+    quoted url "$url"
+    quoted mail-from "$from"
+    for receiver in $to; do quoted mail-rcpt "$receiver"; done
 } >"$scratch/curl"
-curl --silent --show-error --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" --upload-file "$scratch/message"
-echo "sent $(($(wc -c <"$scratch/message"))) bytes to $to"
+curl --silent --show-error --globoff --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
+    --upload-file "$scratch/message"
+echo "sent $(($(wc -c <"$scratch/message"))) bytes to $joined"
