@@ -1,7 +1,7 @@
 //! The name that was probably meant: for hints.
 
 /// How alike two names are, at least, for one to be a slip of the other.
-const LIKE: f64 = 0.84;
+const LIKE: f64 = 0.8;
 
 /// The one of `names` that `wanted` was probably meant to be.
 pub(crate) fn nearest<S: AsRef<str>>(wanted: &str, names: impl IntoIterator<Item = S>) -> Option<S> {
