@@ -6,11 +6,12 @@ use super::env::env;
 use super::job::jobs;
 use super::place::Surroundings;
 use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
-use crate::config::fault::{Fault, nearest};
+use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::nearest::nearest;
 
 /// The App of one file, and where its name stands. None where it has no usable name.
 pub(in crate::config) fn app<'s>(
