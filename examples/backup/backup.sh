@@ -18,13 +18,25 @@ fail() {
     exit 1
 }
 
+# What a directory holds, a line each, links as links.
+contents() (
+    cd "$1"
+    {
+        find . -type d
+        find . -type f -exec sha256sum {} +
+        find . -type l -exec sh -c 'for link; do echo "$link -> $(readlink "$link")"; done' sh {} +
+    } | sort
+)
+
 [ -d "$source" ] || fail "expected a directory at BACKUP_SOURCE, found none at $source"
 case $keep in
-'' | *[!0-9]* | 0) fail "expected BACKUP_KEEP to be a number from 1, found $keep" ;;
+'' | *[!0-9]* | 0*) fail "expected BACKUP_KEEP to be a number from 1, found $keep" ;;
 esac
 
 # Colons are no friends of tar: it would take what stands before one for a host.
 name=backup-$(printf %s "$taken" | tr -d ':-').tar.gz
+# Leftovers of a run that was killed.
+find "$target" -maxdepth 1 -name '.unfinished.*' -mtime +0 -exec rm -rf {} +
 scratch=$(mktemp -d "$target/.unfinished.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 143' TERM INT
@@ -36,10 +48,10 @@ gzip -c "$scratch/archive.tar" >"$scratch/$name"
 mkdir "$scratch/restored"
 (cd "$scratch" && sha256sum -c "$name.sha256" >/dev/null) || fail "the checksum does not hold"
 gzip -dc "$scratch/$name" | tar -C "$scratch/restored" -xf -
-diff -r "$source" "$scratch/restored" >"$scratch/differences" 2>&1 || {
-    cat "$scratch/differences" >&2
+contents "$source" >"$scratch/expected"
+contents "$scratch/restored" >"$scratch/found"
+diff "$scratch/expected" "$scratch/found" >&2 ||
     fail "what was restored differs from $source; was it changed meanwhile?"
-}
 
 mv "$scratch/$name.sha256" "$target/"
 mv "$scratch/$name" "$target/"
@@ -48,7 +60,7 @@ bytes=$(wc -c <"$target/$name")
 echo "archived $source: $((files)) files, $((bytes)) bytes compressed, restored and compared"
 
 # Names sort by time.
-find "$target" -name 'backup-*.tar.gz' | sort -r | tail -n +"$((keep + 1))" | while read -r old; do
+find "$target" -maxdepth 1 -name 'backup-*.tar.gz' | sort -r | tail -n +"$((keep + 1))" | while read -r old; do
     rm -f "$old" "$old.sha256"
     echo "removed ${old##*/}, of which there are $keep newer ones"
 done

@@ -48,6 +48,10 @@ current() {
     find "$versions" -mindepth 1 -maxdepth 1 -name '[0-9][0-9][0-9][0-9]' | sort | tail -n 1
 }
 
+version() {
+    if [ -n "$from" ]; then echo "at ${from##*/}"; else echo empty; fi
+}
+
 sum_of() {
     cksum <"$1" | awk '{ print $1 "-" $2 }'
 }
@@ -65,16 +69,34 @@ compare() {
 apply() {
     db=$versions/.unfinished.$number
     if [ -n "$from" ]; then cp -R "$from" "$db"; else mkdir "$db"; fi
+    # Not within `if` or `||`, where a shell overlooks failures.
+    set +e
     # shellcheck source=/dev/null
-    (. "$here/$file") || fail "migration $number ($name) failed; the database stays at ${from##*/}"
+    (
+        set -e
+        . "$here/$file"
+    )
+    outcome=$?
+    set -e
+    [ "$outcome" -eq 0 ] || fail "migration $number ($name) failed; the database stays $(version)"
     printf '%s\t%s\t%s\t%s\n' "$number" "$name" "$(sum_of "$file")" "${TEKCRON_TASK_ID:-by hand}" >>"$db/.applied"
     mv "$db" "$versions/$number"
     from=$versions/$number
     echo "applied $number $name"
 }
 
+case ${1:-} in
+'' | --status) ;;
+*)
+    echo "migrate: expected --status or nothing, found $1" >&2
+    exit 64
+    ;;
+esac
+twice=$(find migrations -name '[0-9][0-9][0-9][0-9]-*.sh' | sed 's,.*/,,; s,-.*,,' | sort | uniq -d | head -n 1)
+[ -z "$twice" ] || fail "more than one migration is numbered $twice"
+
 mkdir -p "$versions"
-find "$versions" -mindepth 1 -maxdepth 1 -name '.unfinished.*' -exec rm -rf {} +
+[ "${1:-}" = --status ] || find "$versions" -mindepth 1 -maxdepth 1 -name '.unfinished.*' -exec rm -rf {} +
 from=$(current)
 before=$from
 [ -z "$from" ] || compare
@@ -89,15 +111,11 @@ for file in migrations/[0-9][0-9][0-9][0-9]-*.sh; do
     if [ -n "$from" ] && expr "$number" '<' "${from##*/}" >/dev/null; then
         fail "migration $number ($name) comes before ${from##*/}, which has been applied"
     fi
-    case ${1:-} in
-    --status) echo "pending $number $name" ;;
-    '') apply ;;
-    *) fail "expected --status or nothing, found $1" ;;
-    esac
+    if [ "${1:-}" = --status ]; then echo "pending $number $name"; else apply; fi
 done
 
 if [ "${1:-}" = --status ]; then
     [ -z "$from" ] || awk -F '\t' '{ print "applied " $1 " " $2 " by task " $4 }' "$from/.applied"
 elif [ "$before" = "$from" ]; then
-    echo "nothing to do: the database is at ${from##*/}"
+    echo "nothing to do: the database is $(version)"
 fi

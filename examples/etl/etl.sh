@@ -11,6 +11,7 @@
 # The instant is the slot's (TEKCRON_SCHEDULED_TIME), so that a run for a missed slot reports what the
 # slot would have. The report lands in the App's lasting directory, and its first lines on stdout.
 set -eu
+export LC_ALL=C # names of days, and the order of rows
 
 country="" format=md full=""
 while [ $# -gt 0 ]; do
@@ -51,12 +52,17 @@ extract() {
         }' data/iso3166.tab data/zone1970.tab | sort -t '	' -k 2,2 -k 3,3
 }
 
-# Transform: local time and offset, and what people do at that hour.
-transform() {
+# Transform: local time and offset …
+at_local_time() {
     while IFS='	' read -r code name zone remark; do
         local=$(TZ=$zone date -d "@$epoch" '+%a %H:%M %z')
         printf '%s\t%s\t%s\t%s\t%s\n' "$code" "$name" "$zone" "$local" "$remark"
-    done | awk -F '\t' -v OFS='\t' '{
+    done
+}
+
+# … and what people do at that hour.
+with_state() {
+    awk -F '\t' -v OFS='\t' '{
         split($4, part, " "); hour = substr(part[2], 1, 2) + 0
         weekend = part[1] == "Sat" || part[1] == "Sun"
         state = hour < 7 || hour >= 23 ? "asleep" : weekend ? "weekend" : hour >= 9 && hour < 17 ? "at work" : "awake"
@@ -85,13 +91,16 @@ as_markdown() {
         }'
 }
 
-rows=$(extract)
-[ -n "$rows" ] || { echo "etl: expected an ISO 3166 country code, found $country" >&2; exit 65; }
+# A step at a time: a shell does not see what fails within a pipeline.
+places=$(extract)
+[ -n "$places" ] || { echo "etl: expected an ISO 3166 country code, found $country" >&2; exit 65; }
+rows=$(printf '%s\n' "$places" | at_local_time)
+rows=$(printf '%s\n' "$rows" | with_state)
 report=$target/report${country:+-$country}.$format
 unfinished=$report.unfinished
 case $format in
-csv) printf '%s\n' "$rows" | transform | as_csv >"$unfinished" ;;
-md) printf '%s\n' "$rows" | transform | as_markdown >"$unfinished" ;;
+csv) printf '%s\n' "$rows" | as_csv >"$unfinished" ;;
+md) printf '%s\n' "$rows" | as_markdown >"$unfinished" ;;
 esac
 mv "$unfinished" "$report"
 head -n 12 "$report"

@@ -42,11 +42,12 @@ fi
 
 {
     printf 'From: %s\r\n' "$from"
-    for receiver in $to; do printf 'To: %s\r\n' "$receiver"; done
+    printf 'To: %s\r\n' "$(printf %s "$to" | sed 's/  */, /g')"
     printf 'Subject: %s\r\n' "${MAIL_SUBJECT:-Report of $(uname -n)}"
     printf 'Date: %s\r\n' "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')"
     printf 'Message-ID: <%s@tekcron>\r\n' "${TEKCRON_TASK_NAME:-by-hand-$$}"
-    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n'
+    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n'
+    printf 'Content-Transfer-Encoding: 8bit\r\n\r\n'
     # SMTP's lines end in CR LF.
     awk '{ sub(/\r$/, ""); printf "%s\r\n", $0 }' "$report"
 } >"$scratch/message"

@@ -12,36 +12,44 @@ fail() {
     exit 1
 }
 
-[ $# -eq 3 ] || {
+usage() {
     echo "usage: transfer.sh upload FILE URL | download URL FILE" >&2
     exit 64
 }
+
+if [ $# -ne 3 ] || [ -z "$2" ] || [ -z "$3" ]; then usage; fi
 command -v curl >/dev/null || fail "expected curl on this machine, found none"
 cd "${TEKCRON_STATE_DIR:-.}"
 
-http() { curl --silent --show-error --fail --retry 3 --retry-delay 1 --max-time "${TRANSFER_TIMEOUT:-600}" "$@"; }
+http() { curl --silent --show-error --fail --globoff --retry 3 --retry-delay 1 --max-time "${TRANSFER_TIMEOUT:-600}" "$@"; }
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 case $1 in
+upload) file=$2 url=$3 ;;
+download) url=$2 file=$3 ;;
+*) usage ;;
+esac
+case $url in */) fail "expected the URL of a file, found $url" ;; esac
+unfinished=$file.unfinished.$$
+trap 'rm -f "$unfinished"' EXIT
+trap 'exit 143' TERM INT
+
+case $1 in
 upload)
-    file=$2 url=$3
     [ -r "$file" ] || fail "expected a file at $file, found none"
     sum=$(sum_of "$file")
+    echo "$sum" >"$unfinished"
     http --upload-file "$file" "$url" >/dev/null
-    printf '%s\n' "$sum" | http --upload-file - "$url.sha256" >/dev/null
+    http --upload-file "$unfinished" "$url.sha256" >/dev/null
     echo "uploaded $file: $(($(wc -c <"$file"))) bytes, sha256 $sum"
     ;;
 download)
-    url=$2 file=$3
-    unfinished=$file.unfinished.$$
-    trap 'rm -f "$unfinished"' EXIT
-    trap 'exit 143' TERM INT
-    expected=$(http "$url.sha256" | cut -d ' ' -f 1)
+    expected=$(http "$url.sha256")
+    expected=${expected%% *}
     http --output "$unfinished" "$url"
     found=$(sum_of "$unfinished")
     [ "$found" = "$expected" ] || fail "expected sha256 $expected, found $found; $file is left as it was"
     mv "$unfinished" "$file"
     echo "downloaded $file: $(($(wc -c <"$file"))) bytes, sha256 $found"
     ;;
-*) fail "expected upload or download, found $1" ;;
 esac
