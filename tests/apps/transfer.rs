@@ -1,0 +1,278 @@
+//! A file that has its name arrived whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::sandbox::{Sandbox, has};
+
+/// How a server answers to GET.
+#[derive(Clone)]
+enum Answer {
+    Whole(Vec<u8>),
+    /// It promises more than it sends.
+    Cut(Vec<u8>),
+}
+
+/// An HTTP server on loopback: keeps what is PUT, answers with what it holds.
+pub(crate) struct Server {
+    address: String,
+    files: Arc<Mutex<BTreeMap<String, Answer>>>,
+    /// Method and path of each request.
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = Self { address, files: Arc::default(), requests: Arc::default() };
+        let (files, requests) = (Arc::clone(&server.files), Arc::clone(&server.requests));
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                // None where the other side went away.
+                let _ = serve(&connection.unwrap(), &files, &requests);
+            }
+        });
+        server
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn hold(&self, path: &str, answer: Answer) {
+        self.files.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// Holds `bytes` with the checksum of `summed`.
+    fn hold_summed(&self, path: &str, bytes: &[u8], summed: &[u8]) {
+        self.hold(path, Answer::Whole(bytes.to_vec()));
+        // As `sha256sum` writes it.
+        let sum = format!("{}  {path}\n", sum(summed));
+        self.hold(&format!("{path}.sha256"), Answer::Whole(sum.into_bytes()));
+    }
+
+    fn held(&self, path: &str) -> Vec<u8> {
+        match self.files.lock().unwrap().get(path) {
+            Some(Answer::Whole(bytes)) => bytes.clone(),
+            _ => panic!("nothing was put at {path}"),
+        }
+    }
+}
+
+/// Answers one request, once it is noted.
+fn serve(
+    connection: &TcpStream,
+    files: &Mutex<BTreeMap<String, Answer>>,
+    requests: &Mutex<Vec<String>>,
+) -> Option<()> {
+    let mut reader = BufReader::new(connection);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => head.push(line.to_owned()),
+        }
+    }
+    let header = |name: &str| {
+        let value = |line: &String| line.to_lowercase().strip_prefix(name).map(|value| value.trim().to_owned());
+        head.iter().find_map(value)
+    };
+    let (method, path) = head[0].split_once(' ')?;
+    let path = path.split(' ').next()?.to_owned();
+    requests.lock().unwrap().push(format!("{method} {path}"));
+    let mut answer = connection;
+    if header("expect:").is_some() {
+        answer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
+    let mut files = files.lock().unwrap();
+    if method == "PUT" {
+        // Without a length: as servers of object stores answer to chunks.
+        let Some(length) = header("content-length:") else {
+            answer.write_all(b"HTTP/1.1 411 Length Required\r\nConnection: close\r\n\r\n").ok()?;
+            return None;
+        };
+        let mut body = vec![0; length.parse().ok()?];
+        reader.read_exact(&mut body).ok()?;
+        if path.starts_with("/forbidden") {
+            answer.write_all(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n").ok()?;
+        } else {
+            files.insert(path.clone(), Answer::Whole(body));
+            answer.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
+        }
+    } else {
+        let (status, body, promised) = match files.get(&path) {
+            Some(Answer::Whole(bytes)) => ("200 OK", bytes.clone(), bytes.len()),
+            Some(Answer::Cut(bytes)) => ("200 OK", bytes.clone(), bytes.len() + 1),
+            None => ("404 Not Found", b"no such file".to_vec(), 12),
+        };
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {promised}\r\nConnection: close\r\n\r\n");
+        answer.write_all(head.as_bytes()).ok()?;
+        answer.write_all(&body).ok()?;
+    }
+    Some(())
+}
+
+fn sum(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// More than any buffer, and no text.
+fn bytes() -> Vec<u8> {
+    (0..3_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect()
+}
+
+/// Runs the commands of the shipped jobs.
+fn upload(sandbox: Sandbox, file: &str, url: &str) -> (Sandbox, crate::sandbox::Ran) {
+    let sandbox = sandbox.with("FILE", file).with("URL", url);
+    let ran = sandbox.run("sh transfer.sh upload \"$FILE\" \"$URL\"");
+    (sandbox, ran)
+}
+
+fn download(sandbox: Sandbox, url: &str, file: &str) -> (Sandbox, crate::sandbox::Ran) {
+    let sandbox = sandbox.with("FILE", file).with("URL", url);
+    let ran = sandbox.run("sh transfer.sh download \"$URL\" \"$FILE\"");
+    (sandbox, ran)
+}
+
+/// The main path, for any shell and tools.
+pub(crate) fn round(sandbox: Sandbox) {
+    let (server, bytes) = (Server::start(), bytes());
+    fs::write(sandbox.state().join("out file.bin"), &bytes).unwrap();
+    let (sandbox, ran) = upload(sandbox, "out file.bin", &server.url("/in/data.bin"));
+    let said = format!("uploaded out file.bin: 3000000 bytes, sha256 {}\n", sum(&bytes));
+    assert!((ran.code, &ran.out, &*ran.err) == (Some(0), &said, ""), "{ran}");
+    assert!(server.held("/in/data.bin") == bytes);
+    assert_eq!(server.held("/in/data.bin.sha256"), format!("{}\n", sum(&bytes)).into_bytes());
+
+    let (sandbox, ran) = download(sandbox, &server.url("/in/data.bin"), "back.bin");
+    let said = format!("downloaded back.bin: 3000000 bytes, sha256 {}\n", sum(&bytes));
+    assert!((ran.code, &ran.out, &*ran.err) == (Some(0), &said, ""), "{ran}");
+    assert!(fs::read(sandbox.state().join("back.bin")).unwrap() == bytes);
+    assert_eq!(sandbox.listing(), ["back.bin", "out file.bin"]);
+    let requests = server.requests.lock().unwrap();
+    assert_eq!(
+        *requests,
+        ["PUT /in/data.bin", "PUT /in/data.bin.sha256", "GET /in/data.bin.sha256", "GET /in/data.bin"]
+    );
+}
+
+#[test]
+fn a_file_goes_up_with_its_checksum_and_comes_back_the_same() {
+    if has("curl") {
+        round(Sandbox::of("transfer"));
+    }
+}
+
+#[test]
+fn a_download_that_goes_wrong_leaves_the_file_as_it_was() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    server.hold_summed("/tampered", b"evil", b"good");
+    server.hold("/bare", Answer::Whole(b"good".to_vec()));
+    server.hold_summed("/gone", b"", b"good");
+    server.files.lock().unwrap().remove("/gone");
+    server.hold_summed("/cut", b"", b"good, all of it");
+    server.hold("/cut", Answer::Cut(b"good, all of".to_vec()));
+    server.hold("/page", Answer::Whole(b"good".to_vec()));
+    server.hold("/page.sha256", Answer::Whole(b"<html>who are you?</html>".to_vec()));
+    let mismatch = format!("transfer: expected sha256 {}, found {}; old is left as it was", sum(b"good"), sum(b"evil"));
+    for (path, code, words) in [
+        ("/tampered", 1, mismatch.as_str()),
+        ("/bare", 22, "404"),
+        ("/gone", 22, "404"),
+        ("/cut", 18, "curl: (18)"),
+        ("/page", 1, "expected sha256 <html>who, found"),
+        ("/", 1, "transfer: expected the URL of a file, found http://"),
+    ] {
+        let sandbox = Sandbox::of("transfer");
+        fs::write(sandbox.state().join("old"), "as it was").unwrap();
+        let (sandbox, ran) = download(sandbox, &server.url(path), "old");
+        ran.failed(code, words);
+        assert_eq!(ran.out, "", "{path}");
+        assert_eq!(fs::read_to_string(sandbox.state().join("old")).unwrap(), "as it was", "{path}");
+        assert_eq!(sandbox.listing(), ["old"], "{path}");
+    }
+}
+
+#[test]
+fn a_terminated_download_leaves_no_unfinished_file() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    server.hold_summed("/data", b"good", b"good");
+    let sandbox = Sandbox::of("transfer").with("URL", &server.url("/data"));
+    let ran = sandbox.end_within("exec sh transfer.sh download \"$URL\" new", "sha256sum");
+    assert_eq!(ran.code, Some(143), "{ran}");
+    assert!(sandbox.listing().is_empty(), "{:?}", sandbox.listing());
+}
+
+#[test]
+fn an_upload_that_goes_wrong_says_why() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    for (file, path, code, words) in [
+        ("missing", "/in/data", 1, "transfer: expected a file at missing, found none"),
+        ("there", "/forbidden/data", 22, "403"),
+        ("there", "/in/", 1, "transfer: expected the URL of a file"),
+    ] {
+        let sandbox = Sandbox::of("transfer");
+        fs::write(sandbox.state().join("there"), "something").unwrap();
+        let (sandbox, ran) = upload(sandbox, file, &server.url(path));
+        ran.failed(code, words);
+        assert_eq!(sandbox.listing(), ["there"], "{path}");
+    }
+    assert!(server.files.lock().unwrap().is_empty());
+}
+
+#[test]
+fn brackets_and_braces_of_a_url_are_no_patterns() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    let sandbox = Sandbox::of("transfer");
+    fs::write(sandbox.state().join("file"), "something").unwrap();
+    let (_, ran) = upload(sandbox, "file", &server.url("/in/{a,b}[1-2]"));
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let requests = server.requests.lock().unwrap();
+    assert_eq!(*requests, ["PUT /in/{a,b}[1-2]", "PUT /in/{a,b}[1-2].sha256"]);
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    for line in [
+        "sh transfer.sh",
+        "sh transfer.sh upload file",
+        "sh transfer.sh copy a b",
+        // As the shipped jobs do where nobody said what.
+        "sh transfer.sh download \"$URL\" \"$FILE\"",
+    ] {
+        let sandbox = Sandbox::of("transfer");
+        sandbox.run(line).failed(64, "usage: transfer.sh upload FILE URL | download URL FILE");
+    }
+}
+
+#[test]
+fn a_machine_without_curl_is_told_so() {
+    let empty = tempfile::TempDir::new().unwrap();
+    let sandbox = Sandbox::of("transfer").with_tools(empty.path());
+    let ran = sandbox.run("/bin/sh transfer.sh download http://127.0.0.1:1/a a");
+    ran.failed(1, "transfer: expected curl on this machine, found none");
+}
