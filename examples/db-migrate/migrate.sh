@@ -7,8 +7,8 @@
 # A version of the database is a directory: its tables (tab-separated, a header line) and the list of
 # what has been applied. A migration works on a copy, which gets its name, `NNNN`, by one rename when the
 # migration has gone well: a version is there whole or not at all. A migration that has been applied must
-# stay as it was; its checksum is kept. All files are checked before the first is applied, and two runs at
-# once take turns.
+# stay as it was; its checksum is kept. All files are checked before the first is applied; runs at once
+# take turns.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -136,9 +136,10 @@ esac
 
 mkdir -p "$versions"
 if [ -z "${1:-}" ]; then
-    # The kernel lets go of the lock however a run ends: what is unfinished here is nobody's.
+    # The kernel lets go of the lock however a run ends: what is unfinished then is nobody's. Without
+    # flock it is the job's overlap = "skip" that keeps runs apart.
     exec 9<"$versions"
-    flock 9
+    ! command -v flock >/dev/null || flock 9
     find "$versions" -mindepth 1 -maxdepth 1 -name '.unfinished.*' -exec rm -rf {} +
 fi
 from=$(current)

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, listing};
+use crate::sandbox::{Sandbox, has, listing};
 
 const UP: &str = "sh migrate.sh";
 const STATUS: &str = "sh migrate.sh --status";
@@ -170,6 +170,9 @@ fn bad_arguments_and_missing_migrations_are_refused() {
 
 #[test]
 fn runs_at_once_take_turns() {
+    if !has("flock") {
+        return;
+    }
     let sandbox = sandbox();
     let runs: Vec<_> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| sandbox.run(UP))).collect();
