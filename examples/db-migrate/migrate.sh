@@ -53,7 +53,8 @@ version() {
 }
 
 sum_of() {
-    cksum <"$1" | awk '{ print $1 "-" $2 }'
+    sum=$(sha256sum <"$1")
+    echo "${sum%% *}"
 }
 
 # What has been applied must be what stands here.
@@ -79,7 +80,8 @@ apply() {
     outcome=$?
     set -e
     [ "$outcome" -eq 0 ] || fail "migration $number ($name) failed; the database stays $(version)"
-    printf '%s\t%s\t%s\t%s\n' "$number" "$name" "$(sum_of "$file")" "${TEKCRON_TASK_ID:-by hand}" >>"$db/.applied"
+    sum=$(sum_of "$file")
+    printf '%s\t%s\t%s\t%s\n' "$number" "$name" "$sum" "${TEKCRON_TASK_ID:-by hand}" >>"$db/.applied"
     mv "$db" "$versions/$number"
     from=$versions/$number
     echo "applied $number $name"

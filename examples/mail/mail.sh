@@ -58,5 +58,11 @@ fi
     printf 'mail-from = "%s"\n' "$from"
     for receiver in $to; do printf 'mail-rcpt = "%s"\n' "$receiver"; done
 } >"$scratch/curl"
-curl --silent --show-error --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" --upload-file "$scratch/message"
+curl --silent --show-error --verbose --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
+    --upload-file "$scratch/message" 2>"$scratch/talk" || {
+    code=$?
+    # Only what the server answered: what was said to it holds the password.
+    sed -n -e 's/^< \([45][0-9][0-9].*\)/mail: the server said: \1/p' -e '/^curl: /p' "$scratch/talk" | tr -d '\r' >&2
+    exit "$code"
+}
 echo "sent $(($(wc -c <"$scratch/message"))) bytes to $to"
