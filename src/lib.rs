@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod executor;
 pub mod job;
 pub mod maintenance;
+mod nearest;
 mod readiness;
 pub mod retention;
 pub mod schedule;

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
+use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{AppResource, Page, TaskResource};
+use super::resources::{AppResource, JobResource, Page};
 use super::service::Shared;
-use super::{jobs, lookup};
-use crate::app::{App, Timeout};
+use crate::app::App;
 use crate::job::JobName;
 use crate::store::{Store, StoreError};
 
@@ -56,24 +56,6 @@ fn resource(app: &App, store: &Store, caveats: &[String], now: Timestamp) -> Res
     let names: Vec<JobName> = app.jobs.keys().cloned().collect();
     let (last_task, of_jobs) = lookup::last_tasks(store, &app.name, &names)?;
     let jobs = app.jobs.values().zip(of_jobs);
-    Ok(AppResource {
-        name: app.name.to_string(),
-        image: app.image.clone(),
-        path: app.path.as_ref().map(|path| path.display().to_string()),
-        command: app.command.as_ref().map(ToString::to_string),
-        cpu: app.resources.cpu.map(|cpu| cpu.to_string()),
-        memory: app.resources.memory.map(|memory| memory.to_string()),
-        disk: app.resources.disk.map(|disk| disk.to_string()),
-        timeout_seconds: match app.timeout {
-            Timeout::None => None,
-            Timeout::After(duration) => Some(duration.as_secs()),
-        },
-        env: app.env.keys().cloned().collect(),
-        services: app.services.iter().map(ToString::to_string).collect(),
-        keep: app.retention.keep,
-        state: app.state,
-        jobs: jobs.map(|(job, last)| jobs::resource(app, job, last.as_ref(), now)).collect(),
-        last_task: last_task.as_ref().map(TaskResource::from),
-        caveats: caveats.to_vec(),
-    })
+    let jobs = jobs.map(|(job, last)| JobResource::new(app, job, last.as_ref(), now)).collect();
+    Ok(AppResource::new(app, jobs, last_task.as_ref(), caveats))
 }

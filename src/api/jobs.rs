@@ -7,13 +7,11 @@ use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{JobResource, Page, ScheduleResource, TaskResource};
+use super::resources::{JobResource, Page};
 use super::service::Shared;
 use crate::app::App;
 use crate::job::{Job, JobName};
-use crate::schedule::Schedule;
 use crate::store::{Store, StoreError};
-use crate::task::Task;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +61,11 @@ fn of_one_app<'a>(
     let Some((app, _)) = jobs.first() else { return Ok(Vec::new()) };
     let names: Vec<JobName> = jobs.iter().map(|(_, job)| job.name.clone()).collect();
     let (_, last) = lookup::last_tasks(store, &app.name, &names)?;
-    Ok(jobs.iter().zip(last).map(|((app, job), last)| resource(app, job, last.as_ref(), now)).collect())
+    Ok(jobs
+        .iter()
+        .zip(last)
+        .map(|((app, job), last)| JobResource::new(app, job, last.as_ref(), now))
+        .collect())
 }
 
 /// `GET /v1/jobs/{job}`.
@@ -77,31 +79,5 @@ pub(super) async fn show(
     let (name, names) = (app.name.clone(), [job.name.clone()]);
     let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
     let last = last.into_iter().flatten().next();
-    Ok(Json(resource(app, job, last.as_ref(), serving.service.clock.now())))
-}
-
-/// A job as it is shown, with the task of it that was claimed last.
-pub(super) fn resource(app: &App, job: &Job, last: Option<&Task>, now: Timestamp) -> JobResource {
-    let schedules: Vec<_> = job.schedules.iter().map(|schedule| schedule_resource(schedule, now)).collect();
-    JobResource {
-        name: lookup::reference(app, job).to_string(),
-        app: app.name.to_string(),
-        command: job.command.as_ref().or(app.command.as_ref()).map(ToString::to_string),
-        next: schedules.iter().filter_map(|schedule| schedule.next).min(),
-        schedules,
-        overlap: job.overlap.to_string(),
-        last_task: last.map(TaskResource::from),
-    }
-}
-
-fn schedule_resource(schedule: &Schedule, now: Timestamp) -> ScheduleResource {
-    let recurrence = &schedule.recurrence;
-    ScheduleResource {
-        key: schedule.key.to_string(),
-        cron: recurrence.expression().to_string(),
-        timezone: recurrence.timezone().to_string(),
-        dst: recurrence.dst().to_string(),
-        catch_up: schedule.catch_up.as_str().to_owned(),
-        next: recurrence.next_after(now),
-    }
+    Ok(Json(JobResource::new(app, job, last.as_ref(), serving.service.clock.now())))
 }

@@ -5,11 +5,9 @@ use super::service::Serving;
 use crate::app::{App, AppName};
 use crate::config::Config;
 use crate::job::{Job, JobName, JobRef};
+use crate::nearest::nearest;
 use crate::store::{Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
-
-/// Below this likeness a name is no hint.
-const LIKE: f64 = 0.8;
 
 /// The most names of an App's tasks that a mistyped one is compared with.
 const NAMES_COMPARED: usize = 100;
@@ -37,7 +35,7 @@ pub(super) fn app_with_tasks(config: &Config, store: &Store, name: &str) -> Resu
 }
 
 fn no_app(config: &Config, name: &str) -> Failure {
-    let near = nearest(config.apps.keys().map(ToString::to_string), name);
+    let near = meant(config.apps.keys().map(ToString::to_string), name);
     Failure::not_found(format!("App `{name}` does not exist")).hint(near)
 }
 
@@ -56,7 +54,7 @@ pub(super) fn job<'a>(config: &'a Config, name: &str) -> Result<(&'a App, &'a Jo
             let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
             let bare = config.jobs().map(|(_, job)| job.name.to_string());
             Err(Failure::not_found(format!("job `{name}` does not exist"))
-                .hint(nearest(jobs.chain(bare), name)))
+                .hint(meant(jobs.chain(bare), name)))
         }
         several => {
             let candidates: Vec<_> =
@@ -140,14 +138,12 @@ fn nearest_task(store: &Store, name: &str) -> Result<Option<String>, StoreError>
             names.push(task?.name.to_string());
         }
     }
-    Ok(nearest(names, name))
+    Ok(meant(names, name))
 }
 
 /// The name most like `wanted`, as a question.
-fn nearest(names: impl IntoIterator<Item = String>, wanted: &str) -> Option<String> {
-    let rated = names.into_iter().map(|name| (strsim::jaro_winkler(&name, &wanted.to_lowercase()), name));
-    let near = rated.filter(|(likeness, _)| *likeness >= LIKE);
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("did you mean `{name}`?"))
+fn meant(names: impl IntoIterator<Item = String>, wanted: &str) -> Option<String> {
+    nearest(wanted, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// The last task of `app` and of each of `jobs`.
@@ -183,8 +179,8 @@ mod tests {
     #[test]
     fn only_a_name_that_is_near_is_a_hint() {
         let names = || ["etl", "backup", "db-migrate"].map(str::to_owned);
-        assert_eq!(nearest(names(), "bakcup").as_deref(), Some("did you mean `backup`?"));
-        assert_eq!(nearest(names(), "DB_Migrate").as_deref(), Some("did you mean `db-migrate`?"));
-        assert_eq!(nearest(names(), "zzz"), None);
+        assert_eq!(meant(names(), "bakcup").as_deref(), Some("did you mean `backup`?"));
+        assert_eq!(meant(names(), "DB_Migrate").as_deref(), Some("did you mean `db-migrate`?"));
+        assert_eq!(meant(names(), "zzz"), None);
     }
 }

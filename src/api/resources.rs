@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::app::{App, Timeout};
+use crate::job::{Job, JobRef};
+use crate::schedule::Schedule;
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
 
 /// One page of a listing.
@@ -202,6 +205,64 @@ pub struct JobResource {
     pub next: Option<Timestamp>,
     /// Its task that was claimed last.
     pub last_task: Option<TaskResource>,
+}
+
+impl AppResource {
+    /// An App as it is shown, with its jobs as they are.
+    pub fn new(app: &App, jobs: Vec<JobResource>, last_task: Option<&Task>, caveats: &[String]) -> Self {
+        Self {
+            name: app.name.to_string(),
+            image: app.image.clone(),
+            path: app.path.as_ref().map(|path| path.display().to_string()),
+            command: app.command.as_ref().map(ToString::to_string),
+            cpu: app.resources.cpu.map(|cpu| cpu.to_string()),
+            memory: app.resources.memory.map(|memory| memory.to_string()),
+            disk: app.resources.disk.map(|disk| disk.to_string()),
+            timeout_seconds: match app.timeout {
+                Timeout::None => None,
+                Timeout::After(limit) => Some(limit.as_secs()),
+            },
+            env: app.env.keys().cloned().collect(),
+            services: app.services.iter().map(ToString::to_string).collect(),
+            keep: app.retention.keep,
+            state: app.state,
+            jobs,
+            last_task: last_task.map(TaskResource::from),
+            caveats: caveats.to_vec(),
+        }
+    }
+}
+
+impl JobResource {
+    /// A job as it is shown, with the task of it that was claimed last.
+    pub fn new(app: &App, job: &Job, last_task: Option<&Task>, now: Timestamp) -> Self {
+        let schedules: Vec<_> =
+            job.schedules.iter().map(|schedule| ScheduleResource::new(schedule, now)).collect();
+        Self {
+            name: JobRef::new(app.name.clone(), job.name.clone()).to_string(),
+            app: app.name.to_string(),
+            command: job.command.as_ref().or(app.command.as_ref()).map(ToString::to_string),
+            next: schedules.iter().filter_map(|schedule| schedule.next).min(),
+            schedules,
+            overlap: job.overlap.to_string(),
+            last_task: last_task.map(TaskResource::from),
+        }
+    }
+}
+
+impl ScheduleResource {
+    /// A schedule as it is shown at `now`.
+    pub fn new(schedule: &Schedule, now: Timestamp) -> Self {
+        let recurrence = &schedule.recurrence;
+        Self {
+            key: schedule.key.to_string(),
+            cron: recurrence.expression().to_string(),
+            timezone: recurrence.timezone().to_string(),
+            dst: recurrence.dst().to_string(),
+            catch_up: schedule.catch_up.to_string(),
+            next: recurrence.next_after(now),
+        }
+    }
 }
 
 /// A schedule of a job.

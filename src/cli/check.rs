@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::config::{self, Checked, Config, SettingsOverrides};
 
@@ -25,7 +26,7 @@ pub enum CheckOutcome {
 }
 
 /// Checks `args.path`, or `config_dir`. What is wrong goes to `err`, in colour where that is asked for; what
-/// was found goes to `out`.
+/// was found goes to `out`. Changes of the clocks after `now` are warned of.
 ///
 /// # Errors
 /// Where `out` or `err` cannot be written. Problems of the configuration are an outcome, not an error.
@@ -34,10 +35,11 @@ pub fn run(
     config_dir: &Path,
     overrides: &SettingsOverrides,
     colour: bool,
+    now: Timestamp,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<CheckOutcome> {
-    let Checked { config, problems } = look_at(args.path.as_deref().unwrap_or(config_dir), overrides);
+    let Checked { config, problems } = look_at(args.path.as_deref().unwrap_or(config_dir), overrides, now);
     if !problems.is_empty() {
         writeln!(err, "{}", problems.report(colour))?;
     }
@@ -51,11 +53,11 @@ pub fn run(
 }
 
 /// The settings alone mean little: their name stands for the whole configuration.
-fn look_at(path: &Path, overrides: &SettingsOverrides) -> Checked {
+fn look_at(path: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
     match (path.is_file(), path.ends_with("tekcron.toml")) {
-        (true, true) => config::check(&beside(path), overrides),
-        (true, false) => config::check_app(path, overrides),
-        (false, _) => config::check(path, overrides),
+        (true, true) => config::check(&beside(path), overrides, now),
+        (true, false) => config::check_app(path, overrides, now),
+        (false, _) => config::check(path, overrides, now),
     }
 }
 

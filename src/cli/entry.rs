@@ -37,7 +37,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
     let session = Session::new(cli.globals);
     match cli.verb {
         Verb::Serve(args) => serve::run(&args, session)?,
-        Verb::Check(args) => return offline::check(&args, &session.globals),
+        Verb::Check(args) => return offline::check(&args, &session),
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next::run(&args, &*session.clock, &mut io::stdout().lock())?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,

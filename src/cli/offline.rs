@@ -12,11 +12,10 @@ use super::output::say;
 use super::render::{self, RenderArgs};
 use super::session::Session;
 use crate::api::client::Listing;
-use crate::api::resources::{AppResource, JobResource, ScheduleResource};
-use crate::app::{App, Timeout};
+use crate::api::resources::{AppResource, JobResource};
+use crate::app::App;
 use crate::config::{self, Config};
-use crate::job::{Job, JobRef};
-use crate::schedule::Schedule;
+use crate::nearest::nearest;
 
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {
@@ -24,11 +23,12 @@ pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliErro
 }
 
 /// `tekcron check`. Problems have been said when this returns.
-pub(super) fn check(args: &CheckArgs, globals: &Globals) -> Result<u8, CliError> {
+pub(super) fn check(args: &CheckArgs, session: &Session) -> Result<u8, CliError> {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let globals = &session.globals;
     let overrides = globals.overrides()?;
-    let outcome = check::run(args, globals.config(), &overrides, colour, &mut out, &mut err);
+    let outcome = check::run(args, globals.config(), &overrides, colour, session.now(), &mut out, &mut err);
     match outcome.map_err(CliError::Output)? {
         CheckOutcome::Sound => Ok(exit_code::SUCCESS),
         CheckOutcome::Problems(_) => Ok(exit_code::USAGE),
@@ -60,7 +60,7 @@ pub(super) fn jobs(
         return Err(no_app(&config, name));
     }
     let wanted = config.jobs().filter(|(owner, _)| app.is_none_or(|name| owner.name.as_str() == name));
-    Ok(first(wanted.map(|(owner, job)| job_resource(owner, job, session.now())), limit))
+    Ok(first(wanted.map(|(owner, job)| JobResource::new(owner, job, None, session.now())), limit))
 }
 
 fn load(globals: &Globals) -> Result<Config, CliError> {
@@ -81,54 +81,11 @@ fn first<T>(items: impl Iterator<Item = T>, limit: usize) -> Listing<T> {
 }
 
 fn no_app(config: &Config, name: &str) -> CliError {
-    let rated = config.apps.keys().map(|app| (strsim::jaro_winkler(app.as_str(), name), app));
-    let near = rated.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-    CliError::NoApp { app: name.to_owned(), nearest: near.map(|(_, app)| app.to_string()) }
+    let nearest = nearest(name, config.apps.keys().map(ToString::to_string));
+    CliError::NoApp { app: name.to_owned(), nearest }
 }
 
 fn app_resource(app: &App, now: Timestamp) -> AppResource {
-    AppResource {
-        name: app.name.to_string(),
-        image: app.image.clone(),
-        path: app.path.as_ref().map(|path| path.display().to_string()),
-        command: app.command.as_ref().map(ToString::to_string),
-        cpu: app.resources.cpu.map(|cpu| cpu.to_string()),
-        memory: app.resources.memory.map(|memory| memory.to_string()),
-        disk: app.resources.disk.map(|disk| disk.to_string()),
-        timeout_seconds: match app.timeout {
-            Timeout::None => None,
-            Timeout::After(limit) => Some(limit.as_secs()),
-        },
-        env: app.env.keys().cloned().collect(),
-        services: app.services.iter().map(ToString::to_string).collect(),
-        keep: app.retention.keep,
-        state: app.state,
-        jobs: app.jobs.values().map(|job| job_resource(app, job, now)).collect(),
-        last_task: None,
-        caveats: Vec::new(),
-    }
-}
-
-fn job_resource(app: &App, job: &Job, now: Timestamp) -> JobResource {
-    let schedules: Vec<_> = job.schedules.iter().map(|schedule| schedule_resource(schedule, now)).collect();
-    JobResource {
-        name: JobRef::new(app.name.clone(), job.name.clone()).to_string(),
-        app: app.name.to_string(),
-        command: job.command.as_ref().or(app.command.as_ref()).map(ToString::to_string),
-        next: schedules.iter().filter_map(|schedule| schedule.next).min(),
-        schedules,
-        overlap: job.overlap.to_string(),
-        last_task: None,
-    }
-}
-
-fn schedule_resource(schedule: &Schedule, now: Timestamp) -> ScheduleResource {
-    ScheduleResource {
-        key: schedule.key.to_string(),
-        cron: schedule.recurrence.expression().to_string(),
-        timezone: schedule.recurrence.timezone().to_string(),
-        dst: schedule.recurrence.dst().to_string(),
-        catch_up: schedule.catch_up.to_string(),
-        next: schedule.recurrence.next_after(now),
-    }
+    let jobs = app.jobs.values().map(|job| JobResource::new(app, job, None, now)).collect();
+    AppResource::new(app, jobs, None, &[])
 }

@@ -9,6 +9,7 @@ use crate::app::AppName;
 use crate::config::Config;
 use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
 use crate::job::{JobName, JobRef};
+use crate::nearest::nearest;
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Arguments of `render`.
@@ -96,9 +97,7 @@ fn find(config: &Config, target: &str) -> Result<(AppName, Option<JobName>), Ren
     let named = |job: &&JobRef| job.to_string() == target || job.job.as_str() == target;
     match jobs.iter().filter(named).collect::<Vec<_>>().as_slice() {
         [job] => Ok((job.app.clone(), Some(job.job.clone()))),
-        [] => {
-            Err(RenderError::Unknown { target: target.to_owned(), nearest: nearest(config, &jobs, target) })
-        }
+        [] => Err(RenderError::Unknown { target: target.to_owned(), nearest: meant(config, &jobs, target) }),
         several => Err(RenderError::Ambiguous {
             target: target.to_owned(),
             found: several.iter().map(ToString::to_string).collect(),
@@ -106,11 +105,9 @@ fn find(config: &Config, target: &str) -> Result<(AppName, Option<JobName>), Ren
     }
 }
 
-fn nearest(config: &Config, jobs: &[JobRef], target: &str) -> Option<String> {
-    let names = config.apps.keys().map(ToString::to_string).chain(jobs.iter().map(ToString::to_string));
-    let rated = names.map(|name| (strsim::jaro_winkler(&name, target), name));
-    let near = rated.filter(|(likeness, _)| *likeness > 0.8);
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+fn meant(config: &Config, jobs: &[JobRef], target: &str) -> Option<String> {
+    let apps = config.apps.keys().map(ToString::to_string);
+    nearest(target, apps.chain(jobs.iter().map(ToString::to_string)))
 }
 
 fn placeholder(config: &Config, app: AppName, job: Option<JobName>) -> Task {

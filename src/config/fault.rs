@@ -30,14 +30,6 @@ impl Fault {
     }
 }
 
-/// The word of `words` that `found` was probably meant to be.
-pub(super) fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let found = found.to_lowercase();
-    let rated = words.into_iter().map(|word| (strsim::jaro_winkler(&word.to_lowercase(), &found), word));
-    let near = rated.filter(|(likeness, _)| *likeness > 0.84);
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, word)| word)
-}
-
 /// As in "`keep`, `delete`".
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
@@ -52,20 +44,5 @@ mod tests {
         let fault = Fault::of(&"expected a, found b\nhint: try c");
         assert_eq!(fault, Fault::new("expected a, found b").hint("try c"));
         assert_eq!(Fault::of(&"no"), Fault::new("no"));
-    }
-
-    #[test]
-    fn the_nearest_word_is_near() {
-        let words = ["schedule", "schedules", "timezone", "timeout", "catch_up"];
-        for (found, expected) in [
-            ("shedule", Some("schedule")),
-            ("schedul", Some("schedule")),
-            ("time_zone", Some("timezone")),
-            ("Timeout", Some("timeout")),
-            ("catchup", Some("catch_up")),
-            ("colour", None),
-        ] {
-            assert_eq!(nearest(found, words), expected, "{found}");
-        }
     }
 }

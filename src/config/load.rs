@@ -3,6 +3,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Config;
 use super::fault::Fault;
 use super::files::{APPS, File, Files, ReadError, SETTINGS};
@@ -33,12 +35,17 @@ impl Checked {
 /// # Errors
 /// [`Problems`]: all of them.
 pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problems> {
-    let Checked { config, problems } = check(dir, overrides);
+    let Checked { config, problems } = look(dir, overrides, None);
     config.ok_or(problems)
 }
 
-/// Reads the configuration in `dir`, and says all that is wrong with it.
-pub fn check(dir: &Path, overrides: &SettingsOverrides) -> Checked {
+/// Reads the configuration in `dir`, and says all that is wrong with it, and which schedules meet a change of
+/// the clocks after `now`.
+pub fn check(dir: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
+    look(dir, overrides, Some(now))
+}
+
+fn look(dir: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> Checked {
     let files = match Files::read(dir) {
         Ok(files) => files,
         Err(error) => return Checked::of(unreadable(dir, &error)),
@@ -47,25 +54,25 @@ pub fn check(dir: &Path, overrides: &SettingsOverrides) -> Checked {
         return Checked::of(empty(dir, &files));
     }
     match absolute(dir) {
-        Ok(place) => assemble(Directory { shown: dir, place: &place, loose: false }, files, overrides),
+        Ok(place) => assemble(Directory { shown: dir, place: &place, loose: false, now }, files, overrides),
         Err(source) => Checked::of(unreadable(dir, &ReadError { path: dir.to_owned(), source })),
     }
 }
 
 /// Checks one App file, against the settings of the configuration in whose `apps` it lies. An App file
 /// elsewhere may bind services that nobody knows.
-pub fn check_app(path: &Path, overrides: &SettingsOverrides) -> Checked {
-    app_alone(path, overrides)
+pub fn check_app(path: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
+    app_alone(path, overrides, Some(now))
         .unwrap_or_else(|source| Checked::of(unreadable(path, &ReadError { path: path.to_owned(), source })))
 }
 
-fn app_alone(path: &Path, overrides: &SettingsOverrides) -> io::Result<Checked> {
+fn app_alone(path: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> io::Result<Checked> {
     let bytes = std::fs::read(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (shown, place) = (parent(path), parent(&absolute(path)?));
     if place.file_name().is_none_or(|name| name != APPS) {
         let files = Files { settings: None, apps: vec![File { name, bytes }], strays: Vec::new() };
-        return Ok(assemble(Directory { shown: &shown, place: &place, loose: true }, files, overrides));
+        return Ok(assemble(Directory { shown: &shown, place: &place, loose: true, now }, files, overrides));
     }
     let place = parent(&place);
     let settings = match std::fs::read(place.join(SETTINGS)) {
@@ -77,7 +84,7 @@ fn app_alone(path: &Path, overrides: &SettingsOverrides) -> io::Result<Checked> 
     let files = Files { settings, apps: vec![app], strays: Vec::new() };
     // Shown as its author would name it: `apps/etl.toml` is in the working directory, `etl.toml` in `apps`.
     let shown = if shown.ends_with(APPS) { parent(&shown) } else { shown.join("..") };
-    Ok(assemble(Directory { shown: &shown, place: &place, loose: false }, files, overrides))
+    Ok(assemble(Directory { shown: &shown, place: &place, loose: false, now }, files, overrides))
 }
 
 fn parent(path: &Path) -> PathBuf {
@@ -115,7 +122,7 @@ impl Config {
         };
         let dir = Path::new("config");
         let place = absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let dir = Directory { shown: dir, place: &place, loose: false };
+        let dir = Directory { shown: dir, place: &place, loose: false, now: None };
         let Checked { config, problems } = assemble(dir, files, &SettingsOverrides::default());
         config.ok_or(problems)
     }
@@ -128,6 +135,7 @@ struct Directory<'a> {
     place: &'a Path,
     /// Whether it is no configuration: its Apps may bind services that nobody knows.
     loose: bool,
+    now: Option<Timestamp>,
 }
 
 fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> Checked {
@@ -139,6 +147,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
         services: read.service_names.filter(|_| !dir.loose),
+        now: dir.now,
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
     let problems = Problems::new(problems);
@@ -261,6 +270,7 @@ fn empty(dir: &Path, files: &Files) -> Problem {
         format!("expected `{SETTINGS}` or `{looked_for}` in the config directory, found neither"),
     );
     match files.strays.first() {
+        _ if dir.ends_with(APPS) => problem.hint("name the directory that holds this one"),
         Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
         None => problem.hint(format!(
             "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",
@@ -272,7 +282,7 @@ fn empty(dir: &Path, files: &Files) -> Problem {
 fn strays<'a>(dir: &'a Path, files: &'a Files) -> impl Iterator<Item = Problem> + 'a {
     files.strays.iter().map(move |stray| {
         let name = dir.join(stray).display().to_string();
-        Problem::of_file(name, "this file is not read").as_warning().hint(format!(
+        Problem::of_file(name, "this file is not read").only_a_warning().hint(format!(
             "Apps belong in `{}`, settings in `{}`",
             dir.join(APPS).display(),
             dir.join(SETTINGS).display()

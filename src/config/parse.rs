@@ -9,8 +9,9 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
-use super::fault::{Fault, listed, nearest};
+use super::fault::{Fault, listed};
 use crate::app::{NameError, dns_label, suggest_name};
+use crate::nearest::nearest;
 
 /// The longest name that Kubernetes takes as a label value.
 const LABEL: usize = 63;

@@ -79,9 +79,8 @@ impl Problem {
         self
     }
 
-    pub(super) fn as_warning(mut self) -> Self {
-        self.severity = Severity::Warning;
-        self
+    pub(super) fn only_a_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     fn group(&self) -> Group<'_> {

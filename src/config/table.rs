@@ -2,10 +2,11 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::fault::{Fault, listed, nearest};
+use super::fault::{Fault, listed};
 use super::problem::Severity;
 use super::source::{Found, Source};
 use super::value::Value;
+use crate::nearest::nearest;
 
 /// A table that is being read. It remembers which keys were asked for; what is left over at the end is
 /// unknown.

@@ -42,7 +42,15 @@ impl<'s> Value<'s> {
 
     /// Reports that the value is wrong.
     pub(super) fn refuse(&self, fault: Fault) {
-        let severity = Severity::Error;
+        self.report(Severity::Error, fault);
+    }
+
+    /// Reports that the value looks wrong.
+    pub(super) fn warn(&self, fault: Fault) {
+        self.report(Severity::Warning, fault);
+    }
+
+    fn report(&self, severity: Severity, fault: Fault) {
         let span = fault.span.as_ref().and_then(|within| self.within(within)).unwrap_or(self.span());
         let Fault { message, hint, .. } = fault;
         self.source.report(Found { severity, span, path: self.path.clone(), message, hint });

@@ -7,8 +7,6 @@
 //! anew after every sleep.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -41,8 +39,6 @@ pub struct Wake {
 #[derive(Debug)]
 pub struct Wheel {
     commands: Option<mpsc::UnboundedSender<Command>>,
-    /// Milliseconds since the epoch; [`i64::MAX`] for never.
-    next: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -60,13 +56,11 @@ impl Wheel {
     pub fn start(clock: SharedClock) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Wake>)> {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (wakes, outbox) = mpsc::unbounded_channel();
-        let next = Arc::new(AtomicI64::new(i64::MAX));
-        let shown = Arc::clone(&next);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("wheel".to_owned())
-            .spawn(move || runtime.block_on(turn(&clock, inbox, &wakes, &shown)))?;
-        Ok((Self { commands: Some(commands), next, thread: Some(thread) }, outbox))
+            .spawn(move || runtime.block_on(turn(&clock, inbox, &wakes)))?;
+        Ok((Self { commands: Some(commands), thread: Some(thread) }, outbox))
     }
 
     /// Sets when each timer is due, in place of what was set before. A time that has passed is due
@@ -78,11 +72,6 @@ impl Wheel {
     /// Forgets timers.
     pub fn disarm(&self, timers: Vec<TimerId>) {
         self.send(Command::Disarm(timers));
-    }
-
-    /// When the next timer is due.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        Timestamp::from_millisecond(self.next.load(Ordering::Relaxed)).ok()
     }
 
     fn send(&self, command: Command) {
@@ -105,14 +94,12 @@ async fn turn(
     clock: &SharedClock,
     mut commands: mpsc::UnboundedReceiver<Command>,
     wakes: &mpsc::UnboundedSender<Wake>,
-    shown: &AtomicI64,
 ) {
     let mut buckets = Buckets::default();
     let mut wall = clock.now();
     let mut monotonic = clock.monotonic();
     loop {
         let next = buckets.next();
-        shown.store(next.map_or(i64::MAX, Timestamp::as_millisecond), Ordering::Relaxed);
         let until_next = next.map_or(LONGEST_SLEEP, |next| positive(next.duration_since(clock.now())));
         tokio::select! {
             command = commands.recv() => match command {
@@ -183,6 +170,8 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::clock::{Clock, ManualClock};
 

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use tekcron::cli::check::{self, CheckArgs, CheckOutcome};
 use tekcron::config::{self, Checked, Config, SettingsOverrides};
 use tempfile::TempDir;
@@ -45,7 +46,7 @@ impl Place {
     }
 
     pub(crate) fn look(&self) -> Checked {
-        config::check(&self.config(), &SettingsOverrides::default())
+        config::check(&self.config(), &SettingsOverrides::default(), now())
     }
 
     /// The configuration, which must be without fault.
@@ -62,7 +63,8 @@ impl Place {
         let args = CheckArgs { path: path.map(|path| self.path().join(path)) };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let overrides = SettingsOverrides::default();
-        let outcome = check::run(&args, &self.config(), &overrides, false, &mut out, &mut err).unwrap();
+        let outcome =
+            check::run(&args, &self.config(), &overrides, false, now(), &mut out, &mut err).unwrap();
         let screen = String::from_utf8([err, out].concat()).unwrap();
         (outcome, self.without_dir(&screen))
     }
@@ -79,6 +81,11 @@ impl Place {
         let dir = self.path().display().to_string();
         text.replace(&format!("{dir}/"), "").replace(&dir, "PLACE")
     }
+}
+
+/// When these tests take place.
+fn now() -> Timestamp {
+    "2026-12-01T00:00:00Z".parse().unwrap()
 }
 
 /// An App without a fault.

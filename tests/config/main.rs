@@ -1,5 +1,8 @@
 //! The configuration, as its author meets it: what is accepted, and what is said about the rest.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod docs;
 mod harness;
 mod precedence;
 mod problems;

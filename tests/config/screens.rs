@@ -73,6 +73,27 @@ fn warnings_do_not_fail_a_check() {
 }
 
 #[test]
+fn schedules_that_meet_a_change_of_the_clocks_are_warned_of() {
+    let jobs = r#"
+[[jobs]]
+name = "skipped"
+schedule = "30 2 * * *"
+timezone = "Europe/Berlin"
+
+[[jobs]]
+name = "repeated"
+schedules = [{ cron = "15 1 1-7 NOV SUN", timezone = "America/New_York", dst = "literal" }]
+
+[[jobs]]
+name = "untouched"
+schedules = [{ cron = "0 12 * * *", timezone = "Europe/Berlin" }, { cron = "*/5 * * * *" }]
+"#;
+    let (outcome, screen) = Place::with_app(&format!("{PLAIN}{jobs}")).screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
 fn a_missing_config_directory_is_named() {
     assert_snapshot!(Place::with(&[]).report());
 }
@@ -87,6 +108,20 @@ fn an_empty_config_directory_says_how_to_begin() {
 #[test]
 fn an_app_in_the_wrong_place_is_seen() {
     assert_snapshot!(Place::with(&[("etl.toml", PLAIN)]).report());
+}
+
+#[test]
+fn the_directory_of_the_apps_is_not_the_configuration() {
+    let (outcome, screen) = Place::with_app(PLAIN).screen(Some("config/apps"));
+    assert_eq!(outcome, CheckOutcome::Problems(1));
+    assert!(screen.contains("hint: name the directory that holds this one"), "{screen}");
+}
+
+#[test]
+fn colour_is_only_where_it_is_asked_for() {
+    let problems = Place::with_app("[app]").look().problems;
+    assert!(problems.report(true).contains('\u{1b}'));
+    assert!(!problems.to_string().contains('\u{1b}'));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The real binary as its users meet it: a daemon, and the command line beside it.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
 mod harness;
 mod kill;
 mod life;

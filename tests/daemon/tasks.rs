@@ -136,7 +136,7 @@ fn a_terminated_task_ends_and_a_second_wish_says_that_it_has() {
         .as_array()
         .unwrap()
         .iter()
-        .find(|t| t["id"].to_string() == id)
+        .find(|other| other["id"] == task["id"])
         .unwrap()
         .clone();
     assert_eq!(task["phase"], "cancelled");

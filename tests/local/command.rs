@@ -1,7 +1,10 @@
 //! What the command is, and what it sees.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
 use tekcron::app::{Command, Secrets};
 use tekcron::task::Phase;
 
@@ -66,6 +69,13 @@ async fn it_reads_nothing_and_has_no_terminal() {
 }
 
 #[tokio::test]
+async fn a_broken_pipe_ends_a_program_as_usual() {
+    let mut world = World::new();
+    let (_, outcome) = world.run("kill -PIPE $$; echo survived").await;
+    assert_eq!(outcome.message, "it was killed by SIGPIPE");
+}
+
+#[tokio::test]
 async fn a_program_that_is_not_there_is_said_to_be_so() {
     let mut world = World::new();
     let (_, outcome) = world.run_to_end(exec(["no-such-program", "x"])).await;
@@ -90,54 +100,52 @@ async fn credentials_reach_the_task_and_no_file() {
     let mut submission = shell("test -n \"$DATABASE_URL\" && echo ${#DATABASE_URL}; read -r _ < \"$GO\"");
     let fifo = world.scratch().join("go");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let variable = |name: &str, value: Option<&str>| EnvVar {
+        name: name.into(),
+        value: value.map(Into::into),
+        value_from: None,
+    };
+    let selector = SecretKeySelector { name: "bindings".into(), key: "url".into(), optional: None };
+    let source = EnvVarSource { secret_key_ref: Some(selector), ..EnvVarSource::default() };
+    let url = EnvVar { value_from: Some(source), ..variable("DATABASE_URL", None) };
     let step = &mut submission.run.spec.pipeline_spec.tasks[0].task_spec.steps[0];
-    let mut reference = step.env[0].clone();
-    reference.name = "DATABASE_URL".into();
-    reference.value = None;
-    reference.value_from = Some(k8s_openapi::api::core::v1::EnvVarSource {
-        secret_key_ref: Some(k8s_openapi::api::core::v1::SecretKeySelector {
-            name: "tekcron-env-demo".into(),
-            key: "DATABASE_URL".into(),
-            optional: None,
-        }),
-        ..Default::default()
-    });
-    let mut go = reference.clone();
-    go.name = "GO".into();
-    go.value = Some(fifo.to_str().unwrap().into());
-    go.value_from = None;
-    step.env.extend([reference, go]);
+    step.env.extend([url, variable("GO", fifo.to_str())]);
     submission.secrets = Secrets::default();
-    submission.secrets.insert("tekcron-env-demo", "DATABASE_URL", secret.to_owned().into());
+    submission.secrets.insert("bindings", "url", secret.to_owned().into());
     let name = world.submit(submission).await;
     world.logged(&name, &format!("{}\n", secret.len())).await;
     let command = world.pid(&name);
     let shim = world.shim(&name);
     for process in [shim, command] {
-        let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap();
+        let line = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap();
         assert!(!line.contains(secret), "{line}");
     }
-    assert_eq!(std::fs::read(format!("/proc/{shim}/environ")).unwrap(), b"");
+    assert_eq!(fs::read(format!("/proc/{shim}/environ")).unwrap(), b"");
     assert_nowhere(&world.data(), secret);
-    std::fs::write(&fifo, "\n").unwrap();
+    fs::write(&fifo, "\n").unwrap();
     assert_eq!(world.outcome(&name).await.exit_code, Some(0));
     assert_nowhere(&world.data(), secret);
 }
 
-fn assert_nowhere(dir: &std::path::Path, secret: &str) {
-    let mut files = 0;
-    for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+fn assert_nowhere(dir: &Path, secret: &str) {
+    let files = files(dir);
+    assert!(files.iter().any(|file| file.ends_with("run.json")));
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{}", file.display());
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
-            assert_nowhere(&entry.path(), secret);
+            files.extend(self::files(&entry.path()));
         } else if kind.is_file() {
-            files += 1;
-            let bytes = std::fs::read(entry.path()).unwrap();
-            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            assert!(!found, "{}", entry.path().display());
+            files.push(entry.path());
         }
     }
-    assert!(
-        files > 0 || dir.ends_with("work") || std::fs::read_dir(dir).unwrap().count() == 0 || dir.is_dir()
-    );
+    files
 }

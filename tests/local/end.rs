@@ -1,11 +1,13 @@
 //! How tasks end.
 
+use std::fs;
+
 use jiff::SignedDuration;
 use tekcron::app::{Command, Timeout};
 use tekcron::executor::{Observed, Submission};
-use tekcron::task::Phase;
+use tekcron::task::{Phase, TaskName};
 
-use crate::world::{World, eventually, shell, stat, with};
+use crate::world::{World, shell, stat, with};
 
 fn with_timeout(line: &str, timeout: SignedDuration, grace: SignedDuration) -> Submission {
     let submission = with(Command::shell(line).unwrap(), |app| app.timeout = Timeout::After(timeout));
@@ -108,7 +110,7 @@ async fn what_a_command_leaves_running_ends_with_it() {
     for pid in pids {
         assert!(stat(pid).is_none(), "{pid}");
     }
-    assert!(processes_with("CF_INSTANCE_GUID", &world, &name).is_empty());
+    assert!(marked(&world, &name).is_empty());
 }
 
 #[tokio::test]
@@ -137,32 +139,32 @@ async fn a_task_within_its_memory_is_left_alone() {
 #[tokio::test]
 async fn a_killed_supervisor_loses_the_task_and_takes_its_processes_along() {
     let mut world = World::new();
-    let name = world.submit(shell("setsid sleep 1000 & sleep 1000 & echo ready; wait")).await;
-    world.logged(&name, "ready").await;
+    let line = "setsid sh -c 'echo away; sleep 1000' & sleep 1000 & echo here; wait";
+    let name = world.submit(shell(line)).await;
+    world.logged(&name, "away").await;
+    world.logged(&name, "here").await;
     let shim = rustix::process::Pid::from_raw(world.shim(&name)).unwrap();
-    eventually("three processes", || processes_with("CF_INSTANCE_GUID", &world, &name).len() == 3).await;
+    assert!(marked(&world, &name).len() >= 3);
     rustix::process::kill_process(shim, rustix::process::Signal::KILL).unwrap();
     let outcome = world.outcome(&name).await;
     assert_eq!((outcome.phase, outcome.exit_code), (Phase::Lost, None));
     assert!(outcome.message.contains("last seen at"), "{outcome:?}");
     assert!(outcome.started.is_some());
-    assert_eq!(processes_with("CF_INSTANCE_GUID", &world, &name), [] as [i32; 0]);
+    assert_eq!(marked(&world, &name), [0; 0]);
     assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(outcome));
     assert!(!world.task_dir(&name).join("work").exists());
 }
 
 /// The processes whose environment holds the mark that `started` tells.
-fn processes_with(variable: &str, world: &World, name: &tekcron::task::TaskName) -> Vec<i32> {
-    let started = std::fs::read_to_string(world.task_dir(name).join("started")).unwrap();
-    let started: serde_json::Value = serde_json::from_str(&started).unwrap();
+fn marked(world: &World, name: &TaskName) -> Vec<i32> {
+    let started = fs::read(world.task_dir(name).join("started")).unwrap();
+    let started: serde_json::Value = serde_json::from_slice(&started).unwrap();
     let mark = started["mark"].as_str().unwrap();
-    assert!(mark.starts_with(variable));
-    let all = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    all.filter(|pid: &i32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    assert!(mark.starts_with("CF_INSTANCE_GUID="));
+    let is_marked = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|line| line == mark.as_bytes())
-    })
-    .collect()
+    };
+    let all = fs::read_dir("/proc").unwrap();
+    all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).filter(is_marked).collect()
 }

@@ -8,7 +8,7 @@ use rustix::process::{Flock, FlockType, Signal, fcntl_getlk, kill_process};
 use tekcron::executor::{Observed, Submitted};
 use tekcron::task::Phase;
 
-use crate::world::{World, eventually, name_of, shell, stat, within};
+use crate::world::{World, name_of, shell, stat, within};
 
 #[tokio::test]
 async fn a_task_outlives_the_daemon_and_its_end_is_observed() {
@@ -18,6 +18,10 @@ async fn a_task_outlives_the_daemon_and_its_end_is_observed() {
     let submission = shell(&format!("echo before; read -r line < {}; echo $line; exit 7", fifo.display()));
     let name = world.submit(submission.clone()).await;
     world.logged(&name, "before").await;
+    // Signals to the daemon's group and terminal reach neither.
+    let (shim, command) = (world.shim(&name), world.pid(&name));
+    let session_of = |pid| -> i32 { stat(pid).unwrap()[3].parse().unwrap() };
+    assert_eq!([session_of(shim), session_of(command)], [shim, shim]);
     let mut world = world.restart();
     assert!(matches!(world.executor.observe(&name).await.unwrap(), Observed::Running { .. }));
     // Submitted again, as a claim that was not confirmed is.
@@ -34,9 +38,7 @@ async fn an_end_while_nobody_watched_is_found() {
     let world = World::new();
     let submission = shell("echo done; exit 9");
     let name = world.submit(submission.clone()).await;
-    let exit = world.task_dir(&name).join("exit");
-    let world = world.restart();
-    eventually("the task has ended", || exit.exists()).await;
+    let world = world.restart_when_ended(&name).await;
     let Observed::Finished(outcome) = world.executor.observe(&name).await.unwrap() else {
         panic!("it has ended");
     };
@@ -102,7 +104,9 @@ async fn a_daemon_that_goes_while_it_submits_starts_nothing_twice() {
         world = world.restart();
         let answer = world.executor.submit(submission).await;
         assert!(matches!(answer, Ok(Submitted::Created | Submitted::Adopted { .. })), "{polls}: {answer:?}");
-        eventually("it has ended", || world.task_dir(&name).join("exit").exists()).await;
+        if !matches!(world.executor.observe(&name).await.unwrap(), Observed::Finished(_)) {
+            world.outcome(&name).await;
+        }
         assert_eq!(fs::read_to_string(runs).unwrap(), "x\n", "{polls}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{FlockOperation, fcntl_lock};
 use tekcron::app::{App, ByteSize, Command, LogsOnTerminate, Resources, Retention, Timeout};
 use tekcron::clock::SystemClock;
 use tekcron::config::{Config, LogFormat, Settings};
@@ -44,6 +45,19 @@ impl World {
     pub(crate) fn restart(self) -> Self {
         let Self { executor, dir, .. } = self;
         drop(executor);
+        let executor = open(dir.path(), 64);
+        let observations = executor.observations().unwrap();
+        Self { executor, observations, seen: Vec::new(), dir }
+    }
+
+    /// The daemon goes, the task ends, and a new daemon comes.
+    pub(crate) async fn restart_when_ended(self, name: &TaskName) -> Self {
+        let Self { executor, dir, .. } = self;
+        drop(executor);
+        let lock = fs::File::open(dir.path().join("data/tasks").join(name.as_str()).join("lock")).unwrap();
+        // Waits for the supervisor to let go of it.
+        let locked = tokio::task::spawn_blocking(move || fcntl_lock(&lock, FlockOperation::LockShared));
+        within(locked).await.unwrap().unwrap();
         let executor = open(dir.path(), 64);
         let observations = executor.observations().unwrap();
         Self { executor, observations, seen: Vec::new(), dir }
@@ -152,16 +166,6 @@ fn open(dir: &Path, max_children: usize) -> Arc<dyn Executor> {
 /// Waits, but not for ever.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it happens in time")
-}
-
-/// Waits until `done`, looking again and again.
-pub(crate) async fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let looks = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, looks).await.is_ok(), "{what}: not in time");
 }
 
 /// Fields of `/proc/PID/stat` from the state on; `None` once the process is gone or a zombie.

@@ -6,11 +6,12 @@ use super::env::env;
 use super::job::jobs;
 use super::place::Surroundings;
 use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
-use crate::config::fault::{Fault, nearest};
+use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::nearest::nearest;
 
 /// The App of one file, and where its name stands. None where it has no usable name.
 pub(in crate::config) fn app<'s>(
@@ -22,7 +23,7 @@ pub(in crate::config) fn app<'s>(
     let app = root.require("app", "a file holds one App: `[app]` with at least `name = \"…\"`");
     let table = app.and_then(|value| value.table());
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
-    let jobs = jobs(&mut root, may_run);
+    let jobs = jobs(&mut root, may_run, around);
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");

@@ -2,43 +2,44 @@ use std::collections::BTreeMap;
 
 use super::app::{command, name, resources, timeout};
 use super::env::env;
+use super::place::Surroundings;
 use super::schedule::schedules;
 use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
+use crate::config::value::Value;
 use crate::job::{Job, JobName, Retries};
-use crate::schedule::Overlap;
 
 /// The jobs of a file. `app_runs` says whether a job may leave out its command.
-pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool) -> BTreeMap<JobName, Job> {
+pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) -> BTreeMap<JobName, Job> {
     let Some(value) = root.get("jobs") else { return BTreeMap::new() };
     if value.is_table() {
         value.refuse(Fault::new("expected an array of tables, found a table").hint("write `[[jobs]]`"));
         return BTreeMap::new();
     }
     let mut jobs = BTreeMap::new();
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    let mut places: BTreeMap<JobName, Value<'_>> = BTreeMap::new();
     for item in value.array().unwrap_or_default() {
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
-        let job = job(table, app_runs);
+        let job = job(table, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
-        if let Some(first) = places.get(name.as_str()) {
+        if let Some(first) = places.get(&name) {
             name_at.refuse(
                 Fault::new(format!("expected a name of its own, found a second job `{name}`"))
-                    .hint(format!("the first is at {first}")),
+                    .hint(format!("the first is at {}", first.address())),
             );
             continue;
         }
-        places.insert(name.to_string(), name_at.address());
+        places.insert(name.clone(), name_at);
         jobs.insert(name.clone(), Job { name, ..job });
     }
     jobs
 }
 
 /// The job but for its name.
-fn job(mut table: Table<'_>, app_runs: bool) -> Job {
+fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
     if !app_runs && !table.has("command") {
         table.refuse(
             Fault::new("expected a `command` here or in `[app]`, found neither")
@@ -51,8 +52,8 @@ fn job(mut table: Table<'_>, app_runs: bool) -> Job {
         env: env(&mut table),
         resources: resources(&mut table),
         timeout: timeout(&mut table),
-        schedules: schedules(&mut table),
-        overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or(Overlap::default()),
+        schedules: schedules(&mut table, around.now),
+        overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
     };
     table.finish();

@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::config::fault::Fault;
 
 /// What an App is checked against.
@@ -11,6 +13,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) data_dir: PathBuf,
     /// The services that there are; unknown where the settings could not be read.
     pub(in crate::config) services: Option<BTreeSet<String>>,
+    /// From when on changes of the clocks are worth a warning; never where unset.
+    pub(in crate::config) now: Option<Timestamp>,
 }
 
 impl Surroundings {
@@ -90,7 +94,8 @@ mod tests {
             ("work", "work", Some("one that holds")),
             ("work", "other/../work", Some("one that holds")),
         ] {
-            let surroundings = Surroundings { base: base.clone(), data_dir: base.join(data), services: None };
+            let surroundings =
+                Surroundings { base: base.clone(), data_dir: base.join(data), services: None, now: None };
             let checked = surroundings.directory(Path::new(path));
             match words {
                 None => assert_eq!(checked, Ok(base.join(path)), "{data} {path}"),

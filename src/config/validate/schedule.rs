@@ -1,4 +1,4 @@
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::fault::Fault;
 use crate::config::parse;
@@ -14,8 +14,8 @@ const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 const MAX_CATCH_UP: u32 = 100;
 
 /// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
-/// does not say otherwise.
-pub(super) fn schedules(job: &mut Table<'_>) -> Vec<Schedule> {
+/// does not say otherwise. Where `now` is known, changes of the clocks ahead are warned of.
+pub(super) fn schedules(job: &mut Table<'_>, now: Option<Timestamp>) -> Vec<Schedule> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
     if let (Some(_), Some(several)) = (&one, &several) {
@@ -31,7 +31,20 @@ pub(super) fn schedules(job: &mut Table<'_>) -> Vec<Schedule> {
     for value in several.and_then(|value| value.array()).unwrap_or_default() {
         read.extend(listed(&value, &common).map(|schedule| (schedule, value)));
     }
+    if let Some(now) = now {
+        read.iter().for_each(|(schedule, value)| warn_of_clocks(schedule, value, now));
+    }
     distinct(read)
+}
+
+fn warn_of_clocks(schedule: &Schedule, value: &Value<'_>, now: Timestamp) {
+    if let Some(change) = schedule.recurrence.next_clock_change(now) {
+        let zone = schedule.recurrence.timezone();
+        value.warn(
+            Fault::new(format!("in {zone}, {change}"))
+                .hint("`dst` says what happens on such days; in `UTC` there are none"),
+        );
+    }
 }
 
 /// What of a schedule may stand in its job as well.

@@ -37,3 +37,15 @@ fn bytes(quantity: &str) -> Result<u64, String> {
         Err(_) => quantity.parse::<ByteSize>().map(ByteSize::bytes).map_err(|error| error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_reads_with_and_without_a_unit() {
+        assert_eq!(bytes("64Mi"), Ok(64 << 20));
+        assert_eq!(bytes("67108865"), Ok((64 << 20) + 1));
+        assert!(bytes("lots").is_err());
+    }
+}

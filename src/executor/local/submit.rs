@@ -37,7 +37,7 @@ pub(super) async fn submit(
         return Ok(found);
     }
     let room = executor.watch.room().await;
-    let (child, socket) = spawn(executor, &meta.name).map_err(|error| SubmitError::Unavailable {
+    let (mut child, socket) = spawn(executor, &meta.name).map_err(|error| SubmitError::Unavailable {
         message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
     })?;
     let mut socket = BufReader::new(socket);
@@ -52,15 +52,27 @@ pub(super) async fn submit(
             Ok(Submitted::Created)
         }
         Ok(Report::Exists) => {
-            let gone =
-                || SubmitError::Unavailable { message: "its name was taken, and is free again".to_owned() };
-            found(executor, &meta, &request.run).await?.ok_or_else(gone)
+            found_after(executor, &meta, &request.run, "its name was taken, and is free again").await
         }
         Ok(Report::Failed(message)) => Err(SubmitError::Unavailable { message }),
         Err(error) => {
-            Err(SubmitError::Unknown { message: format!("its supervisor did not answer: {error}") })
+            // It has closed its socket without an answer, so it is gone, and what it left does not change.
+            let _ = child.wait().await;
+            let message = format!("its supervisor ended without an answer: {error}");
+            found_after(executor, &meta, &request.run, &message).await
         }
     }
+}
+
+/// What stands under the task's name after all; else the executor is unavailable because of `otherwise`.
+async fn found_after(
+    executor: &LocalExecutor,
+    meta: &TaskMeta,
+    ours: &PipelineRun,
+    otherwise: &str,
+) -> Result<Submitted, SubmitError> {
+    let unavailable = || SubmitError::Unavailable { message: otherwise.to_owned() };
+    found(executor, meta, ours).await?.ok_or_else(unavailable)
 }
 
 /// What stands under the task's name already, if it is the same run.

@@ -159,7 +159,6 @@ impl Dispatcher {
             self.cancel_if_wanted(&key);
             self.look(&key);
         }
-        self.count_active();
     }
 
     /// Looks at a task now; the answer arrives as an event.

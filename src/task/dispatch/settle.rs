@@ -158,19 +158,6 @@ impl Dispatcher {
         })
     }
 
-    pub(super) fn count_active(&self) {
-        let mut counts = [0u32; Phase::ALL.len()];
-        for (_, live) in self.live.iter() {
-            counts[live.task.phase as usize] += 1;
-        }
-        for (phase, count) in Phase::ALL.into_iter().zip(counts).filter(|(phase, _)| !phase.is_terminal()) {
-            metrics::gauge!("tekcron_tasks_active", "phase" => phase.as_str()).set(count);
-        }
-        if let Some(next) = self.wheel.next_due() {
-            metrics::gauge!("tekcron_next_fire_timestamp_seconds").set(next.as_second() as f64);
-        }
-    }
-
     /// The nominal time of the job's last successful run.
     pub(super) fn previous_success(&mut self, job: &JobRef) -> Option<Timestamp> {
         if let Some(known) = self.previous_success.get(job) {

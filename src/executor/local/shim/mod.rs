@@ -1,9 +1,9 @@
 //! The shim: the process that owns one task, from taking its name to writing down its end.
 //!
 //! It is this program in the role `tekcron shim`, started by the daemon and independent of it: a session
-//! of its own, no terminal, no descriptor in common but the socket that its [`request`](super) comes
-//! over. It is single-threaded and never forks: the command is spawned as a [`gate`], which waits until
-//! `started` is durable and then becomes the command. Being a child subreaper, it is the ancestor of all
+//! of its own, no terminal, no descriptor in common but the socket that its request comes over. It is
+//! single-threaded and never forks: the command is spawned as a gate, which waits until `started` is
+//! durable and then becomes the command. Being a child subreaper, it is the ancestor of all
 //! that the command starts, also of what leaves the process group; it ends only when all of that has.
 //!
 //! Killed at any instruction, it leaves either nothing, or a directory without `started` and nothing that

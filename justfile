@@ -1,0 +1,28 @@
+# What people do here. `just ci` is what CI runs.
+
+default: test
+
+# Start the service on the shipped configuration
+serve *ARGS:
+    cargo run --release -- serve {{ARGS}}
+
+# All tests
+test *ARGS:
+    cargo test {{ARGS}}
+
+# Formatting, lints and documentation
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+
+# Licences, bans, sources and advisories of dependencies
+audit:
+    ./.ci/audit
+
+# Look at changed snapshots one by one
+review:
+    cargo insta review
+
+ci:
+    ./.ci/run

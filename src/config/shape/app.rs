@@ -1,0 +1,154 @@
+use schemars::JsonSchema;
+
+use super::value::{
+    ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, LogsOnTerminate, Name, Overlap,
+};
+
+/// An App with its jobs.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AppFile {
+    /// Named configuration for runs
+    pub app: App,
+    /// Named commands on the App, with zero or more schedules each
+    pub jobs: Option<Vec<Job>>,
+}
+
+/// Named configuration for runs.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct App {
+    /// The name, unlike that of any other App
+    pub name: Name,
+    /// Container image, used by the Tekton executor
+    pub image: Option<String>,
+    /// Directory that the embedded executor copies for each task; relative to the config directory's parent
+    pub path: Option<String>,
+    /// The command of a run that names none
+    pub command: Option<Command>,
+    /// Environment of every task
+    pub env: Option<Env>,
+    /// CPU of a task, as in `500m` or `2`
+    pub cpu: Option<Cpu>,
+    /// Memory of a task, as in `256Mi` or `1G`
+    pub memory: Option<ByteSize>,
+    /// Disk of a task, as in `1Gi`
+    pub disk: Option<ByteSize>,
+    /// How long a task may run; `0` for no limit
+    #[schemars(extend("default" = "1h"))]
+    pub timeout: Option<Duration>,
+    /// The newest tasks kept
+    #[schemars(extend("default" = 500), range(min = 1, max = 1_000_000))]
+    pub keep: Option<u32>,
+    /// Finished tasks older than this go as well, as in `30d`
+    pub keep_for: Option<Duration>,
+    /// Per job, the newest tasks that no other job's noise pushes out
+    #[schemars(extend("default" = 1), range(min = 0, max = 1_000_000))]
+    pub keep_per_job: Option<u32>,
+    /// Names of bound services, declared in `tekcron.toml`
+    pub services: Option<Vec<Name>>,
+    /// Kubernetes service account
+    pub service_account: Option<String>,
+    /// Names of security groups
+    pub security_groups: Option<Vec<String>>,
+    /// What becomes of the log of a terminated task
+    #[schemars(extend("default" = "keep"))]
+    pub logs_on_terminate: Option<LogsOnTerminate>,
+    /// Whether the App has one lasting directory, `$TEKCRON_STATE_DIR`
+    #[schemars(extend("default" = false))]
+    pub state: Option<bool>,
+    /// Whether a task's working directory stays after the task
+    #[schemars(extend("default" = false))]
+    pub keep_workdir: Option<bool>,
+}
+
+/// A named command on an App.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Job {
+    /// The name, unlike that of any other job of the App
+    pub name: Name,
+    /// When it runs: short for `schedules = [{ cron = "…" }]`
+    pub schedule: Option<Cron>,
+    /// When it runs; without any it is run by hand
+    pub schedules: Option<Vec<Schedule>>,
+    /// The time zone of schedules that name none
+    #[schemars(extend("default" = "UTC"))]
+    pub timezone: Option<String>,
+    /// How schedules that do not say so meet daylight saving
+    #[schemars(extend("default" = "vixie"))]
+    pub dst: Option<Dst>,
+    /// What is done about slots missed by schedules that do not say so
+    #[schemars(extend("default" = "latest"))]
+    pub catch_up: Option<CatchUp>,
+    /// Older slots are not caught up; none for `latest`, `24h` for `all` unless set
+    pub catch_up_window: Option<Duration>,
+    /// The most slots caught up at once
+    #[schemars(extend("default" = 100), range(min = 1, max = 1_000_000))]
+    pub max_catch_up: Option<u32>,
+    /// How late a slot may still start
+    pub start_deadline: Option<Duration>,
+    /// Starts are spread over this long after the slot, repeatably
+    pub jitter: Option<Duration>,
+    /// The command; the App's where unset
+    pub command: Option<Command>,
+    /// Environment beside, and over, the App's
+    pub env: Option<Env>,
+    /// CPU over the App's
+    pub cpu: Option<Cpu>,
+    /// Memory over the App's
+    pub memory: Option<ByteSize>,
+    /// Disk over the App's
+    pub disk: Option<ByteSize>,
+    /// Time-out over the App's
+    pub timeout: Option<Duration>,
+    /// What happens to a slot that is due while a run of this job is active
+    #[schemars(extend("default" = "allow"))]
+    pub overlap: Option<Overlap>,
+    /// Whether and how a failed run is tried again
+    pub retries: Option<Retries>,
+}
+
+/// One schedule of a job.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Schedule {
+    /// When it is due
+    pub cron: Cron,
+    /// Its identity, where expression, time zone and dst mode are not to be it
+    #[schemars(regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"))]
+    pub id: Option<String>,
+    /// Its time zone
+    pub timezone: Option<String>,
+    /// How it meets daylight saving
+    pub dst: Option<Dst>,
+    /// What is done about missed slots
+    pub catch_up: Option<CatchUp>,
+    /// Older slots are not caught up
+    pub catch_up_window: Option<Duration>,
+    /// The most slots caught up at once
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_catch_up: Option<u32>,
+    /// How late a slot may still start
+    pub start_deadline: Option<Duration>,
+    /// Starts are spread over this long after the slot, repeatably
+    pub jitter: Option<Duration>,
+}
+
+/// Whether and how a failed run is tried again.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Retries {
+    /// How many more attempts follow the first
+    #[schemars(range(min = 0, max = 1000))]
+    pub attempts: u32,
+    /// The wait before the first retry; doubled for each further one
+    #[schemars(extend("default" = "10s"))]
+    pub backoff: Option<Duration>,
+    /// The longest wait
+    #[schemars(extend("default" = "10m"))]
+    pub max_backoff: Option<Duration>,
+    /// Whether a lost run is retried too
+    #[schemars(extend("default" = false))]
+    pub on_lost: Option<bool>,
+}

@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use super::value::{ByteSize, Duration, Env, LogFormat, Name};
+
+/// Settings of the service. Each is also an environment variable: `TEKCRON_` and its name in capitals.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SettingsFile {
+    /// Names this tekcron among others on one cluster
+    #[schemars(extend("default" = "tekcron"))]
+    pub instance: Option<Name>,
+    /// Kubernetes namespace of the PipelineRuns
+    #[schemars(extend("default" = "default"))]
+    pub namespace: Option<Name>,
+    /// The data directory; `data` beside the config directory unless set
+    pub data_dir: Option<String>,
+    /// Where the API listens
+    #[schemars(extend("default" = "127.0.0.1:7070"))]
+    pub listen: Option<String>,
+    /// Certificate and key, for HTTPS
+    pub tls: Option<Tls>,
+    /// Whether listening beyond loopback without TLS is accepted
+    #[schemars(extend("default" = false))]
+    pub insecure: Option<bool>,
+    /// The most tasks that the embedded executor runs at once
+    #[schemars(extend("default" = 64), range(min = 1, max = 10_000))]
+    pub max_children: Option<u32>,
+    /// Between SIGTERM and SIGKILL of a task
+    #[schemars(extend("default" = "10s"))]
+    pub grace: Option<Duration>,
+    /// How long a stopping daemon waits for requests and writes in flight
+    #[schemars(extend("default" = "10s"))]
+    pub drain: Option<Duration>,
+    /// How long claims are held while the executor is unreachable
+    #[schemars(extend("default" = "5m"))]
+    pub hold: Option<Duration>,
+    /// The most bytes of log kept of one task
+    #[schemars(extend("default" = "10Mi"))]
+    pub max_log: Option<ByteSize>,
+    /// The most bytes of log kept of all finished tasks
+    #[schemars(extend("default" = "2Gi"))]
+    pub log_budget: Option<ByteSize>,
+    /// How tekcron's own log is written
+    #[schemars(extend("default" = "text"))]
+    pub log_format: Option<LogFormat>,
+    /// What tekcron's own log holds, as in `info,tekcron::store=debug`
+    #[schemars(extend("default" = "info"))]
+    pub log: Option<String>,
+    /// Environment of every task
+    pub env: Option<Env>,
+    /// Services that Apps bind to, by name
+    pub services: Option<BTreeMap<String, Service>>,
+}
+
+/// Files of a TLS server, PEM.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate chain
+    pub certificate: Option<String>,
+    /// Private key
+    pub key: Option<String>,
+}
+
+/// A service that Apps bind to.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Service {
+    /// `label` in `VCAP_SERVICES`
+    #[schemars(extend("default" = "user-provided"))]
+    pub label: Option<String>,
+    /// `tags` in `VCAP_SERVICES`
+    pub tags: Option<Vec<String>>,
+    /// Where the credentials come from; never the credentials themselves
+    pub credentials: Credentials,
+}
+
+/// Where credentials come from.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Credentials {
+    /// An environment variable of the daemon that holds a JSON object, or a URI
+    Env(String),
+    /// A file of mode 0600 that holds a JSON object, or a URI; relative to the config directory's parent
+    File(String),
+}
