@@ -64,7 +64,8 @@ version() {
 }
 
 sum_of() {
-    sha256sum <"$1" | cut -d ' ' -f 1
+    sum=$(sha256sum <"$1")
+    echo "${sum%% *}"
 }
 
 # Splits $file into $number and $name.
@@ -112,7 +113,8 @@ apply() {
     went=$?
     set -e
     [ "$went" -eq 0 ] || fail "migration $number ($name) failed; the database stays $(version)"
-    printf '%s\t%s\t%s\t%s\n' "$number" "$name" "$(sum_of "$file")" "${TEKCRON_TASK_ID:-by hand}" >>"$db/.applied"
+    sum=$(sum_of "$file")
+    printf '%s\t%s\t%s\t%s\n' "$number" "$name" "$sum" "${TEKCRON_TASK_ID:-by hand}" >>"$db/.applied"
     mv "$db" "$versions/$number"
     from=$versions/$number
     echo "applied $number $name"

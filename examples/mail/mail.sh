@@ -20,13 +20,13 @@ fail() {
 url=${SMTP_URL:-${DATABASE_URL:-}}
 from=${MAIL_FROM:?expected a sender in MAIL_FROM}
 to=${MAIL_TO:?expected receivers in MAIL_TO}
-subject=${MAIL_SUBJECT:-Report of $(uname -n)}
 [ -n "$url" ] || fail "expected the server's URL in SMTP_URL, found none"
+command -v curl >/dev/null || fail "expected curl on this machine, found none"
+subject=${MAIL_SUBJECT:-Report of $(uname -n)}
 case $url$from$subject in
 *'
 '*) fail "expected one line each in SMTP_URL, MAIL_FROM and MAIL_SUBJECT, found more" ;;
 esac
-command -v curl >/dev/null || fail "expected curl on this machine, found none"
 
 # Headers are ASCII.
 case $subject in
@@ -70,6 +70,11 @@ quoted() { printf '%s = "%s"\n' "$1" "$(printf %s "$2" | sed 's/[\\"]/\\&/g')"; 
     quoted mail-from "$from"
     for receiver in $to; do quoted mail-rcpt "$receiver"; done
 } >"$scratch/curl"
-curl --silent --show-error --globoff --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
-    --upload-file "$scratch/message"
+curl --silent --show-error --verbose --globoff --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
+    --upload-file "$scratch/message" 2>"$scratch/talk" || {
+    code=$?
+    # Only what the server answered: what was said to it holds the password.
+    sed -n -e 's/^< \([45][0-9][0-9].*\)/mail: the server said: \1/p' -e '/^curl: /p' "$scratch/talk" | tr -d '\r' >&2
+    exit "$code"
+}
 echo "sent $(($(wc -c <"$scratch/message"))) bytes to $joined"
