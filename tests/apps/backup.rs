@@ -61,7 +61,8 @@ fn oddities() -> TempDir {
     let at = |name: &str| source.path().join(name);
     fs::create_dir_all(at("empty/within empty")).unwrap();
     fs::create_dir(at("-directory")).unwrap();
-    for name in ["two words", "-rf", " at both ends ", "naïve – 日本語", "$HOME", "back\\slash", "'\"*?[", ".hidden"]
+    for name in
+        ["two words", "-rf", " at both ends ", "naïve – 日本語", "$HOME", "back\\slash", "'\"*?[", ".hidden"]
     {
         fs::write(at(name), format!("this is {name}\n")).unwrap();
     }
@@ -130,7 +131,11 @@ fn the_same_slot_twice_is_one_archive_of_what_is_there_now() {
 #[test]
 fn what_cannot_be_done_is_refused_before_anything_is_written() {
     let cases = [
-        ("BACKUP_SOURCE", "/nowhere/at all", "expected a directory at BACKUP_SOURCE, found none at /nowhere/at all"),
+        (
+            "BACKUP_SOURCE",
+            "/nowhere/at all",
+            "expected a directory at BACKUP_SOURCE, found none at /nowhere/at all",
+        ),
         ("BACKUP_SOURCE", "backup/backup.sh", "found none at backup/backup.sh"),
         ("BACKUP_KEEP", "0", "expected BACKUP_KEEP to be a number from 1, found 0"),
         ("BACKUP_KEEP", "00", "found 00"),

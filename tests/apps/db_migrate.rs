@@ -142,11 +142,13 @@ fn what_an_unfinished_migration_left_is_cleared_by_the_next_run_and_not_by_a_loo
 #[test]
 fn numbers_only_grow_and_are_there_once() {
     let sandbox = sandbox();
-    fs::rename(sandbox.work().join("migrations/0002-create-orders.sh"), sandbox.work().join("later")).unwrap();
+    fs::rename(sandbox.work().join("migrations/0002-create-orders.sh"), sandbox.work().join("later"))
+        .unwrap();
     fs::remove_file(sandbox.work().join("migrations/0003-add-currency-to-orders.sh")).unwrap();
     migration(&sandbox, "0008-eighth", "create_table eighth id\n");
     sandbox.ok(UP);
-    fs::rename(sandbox.work().join("later"), sandbox.work().join("migrations/0002-create-orders.sh")).unwrap();
+    fs::rename(sandbox.work().join("later"), sandbox.work().join("migrations/0002-create-orders.sh"))
+        .unwrap();
     sandbox.run(UP).failed(1, "migration 0002 (create-orders) comes before 0008, which has been applied");
     fs::remove_file(sandbox.work().join("migrations/0002-create-orders.sh")).unwrap();
 

@@ -102,7 +102,8 @@ fn the_hour_that_is_skipped_is_skipped_in_the_report() {
     ] {
         let sandbox = at(slot);
         sandbox.ok("sh etl.sh --country FR");
-        let counted = ["at work", "awake", "asleep", "weekend"].map(|state| i32::from(local.ends_with(state)));
+        let counted =
+            ["at work", "awake", "asleep", "weekend"].map(|state| i32::from(local.ends_with(state)));
         let [work, awake, asleep, weekend] = counted;
         let expected = format!(
             "# Who is at work at {slot}\n\n\

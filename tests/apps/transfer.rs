@@ -43,7 +43,7 @@ impl Server {
         server
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -52,14 +52,14 @@ impl Server {
     }
 
     /// Holds `bytes` with the checksum of `summed`.
-    fn hold_summed(&self, path: &str, bytes: &[u8], summed: &[u8]) {
+    pub(crate) fn hold_summed(&self, path: &str, bytes: &[u8], summed: &[u8]) {
         self.hold(path, Answer::Whole(bytes.to_vec()));
         // As `sha256sum` writes it.
         let sum = format!("{}  {path}\n", sum(summed));
         self.hold(&format!("{path}.sha256"), Answer::Whole(sum.into_bytes()));
     }
 
-    fn held(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn held(&self, path: &str) -> Vec<u8> {
         match self.files.lock().unwrap().get(path) {
             Some(Answer::Whole(bytes)) => bytes.clone(),
             _ => panic!("nothing was put at {path}"),
@@ -86,7 +86,8 @@ fn serve(
         }
     }
     let header = |name: &str| {
-        let value = |line: &String| line.to_lowercase().strip_prefix(name).map(|value| value.trim().to_owned());
+        let value =
+            |line: &String| line.to_lowercase().strip_prefix(name).map(|value| value.trim().to_owned());
         head.iter().find_map(value)
     };
     let (method, path) = head[0].split_once(' ')?;
@@ -109,7 +110,9 @@ fn serve(
             answer.write_all(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n").ok()?;
         } else {
             files.insert(path.clone(), Answer::Whole(body));
-            answer.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
+            answer
+                .write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .ok()?;
         }
     } else {
         let (status, body, promised) = match files.get(&path) {
@@ -189,7 +192,8 @@ fn a_download_that_goes_wrong_leaves_the_file_as_it_was() {
     server.hold("/cut", Answer::Cut(b"good, all of".to_vec()));
     server.hold("/page", Answer::Whole(b"good".to_vec()));
     server.hold("/page.sha256", Answer::Whole(b"<html>who are you?</html>".to_vec()));
-    let mismatch = format!("transfer: expected sha256 {}, found {}; old is left as it was", sum(b"good"), sum(b"evil"));
+    let mismatch =
+        format!("transfer: expected sha256 {}, found {}; old is left as it was", sum(b"good"), sum(b"evil"));
     for (path, code, words) in [
         ("/tampered", 1, mismatch.as_str()),
         ("/bare", 22, "404"),
