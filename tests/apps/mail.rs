@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One conversation, as the server saw it.
 #[derive(Default)]
-struct Letter {
+pub(crate) struct Letter {
     /// What was said, without the message.
     commands: Vec<String>,
     /// The message as it was on the wire, with its doubled dots, without the lone one at its end.
@@ -43,7 +43,7 @@ impl Letter {
         value
     }
 
-    fn envelope(&self) -> Vec<&str> {
+    pub(crate) fn envelope(&self) -> Vec<&str> {
         let commands = self.commands.iter().map(String::as_str);
         commands.filter(|line| line.starts_with("MAIL") || line.starts_with("RCPT")).collect()
     }
@@ -51,13 +51,13 @@ impl Letter {
 
 /// An SMTP server on loopback for one conversation, which answers commands that begin with `refused` with
 /// a refusal.
-struct Server {
+pub(crate) struct Server {
     address: String,
     letter: Receiver<Letter>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::refusing("nothing", "")
     }
 
@@ -74,11 +74,11 @@ impl Server {
         Self { address, letter }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
-    fn letter(self) -> Letter {
+    pub(crate) fn letter(self) -> Letter {
         self.letter.recv_timeout(PATIENCE).unwrap()
     }
 }

@@ -43,7 +43,7 @@ impl Server {
         server
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -52,14 +52,14 @@ impl Server {
     }
 
     /// Holds `bytes` with the checksum of `summed`.
-    fn hold_summed(&self, path: &str, bytes: &[u8], summed: &[u8]) {
+    pub(crate) fn hold_summed(&self, path: &str, bytes: &[u8], summed: &[u8]) {
         self.hold(path, Answer::Whole(bytes.to_vec()));
         // As `sha256sum` writes it.
         let sum = format!("{}  {path}\n", sum(summed));
         self.hold(&format!("{path}.sha256"), Answer::Whole(sum.into_bytes()));
     }
 
-    fn held(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn held(&self, path: &str) -> Vec<u8> {
         match self.files.lock().unwrap().get(path) {
             Some(Answer::Whole(bytes)) => bytes.clone(),
             _ => panic!("nothing was put at {path}"),
