@@ -36,6 +36,6 @@ mod wait;
 
 pub use self::error::ApiError;
 pub use self::router::{Access, router, routes};
-pub use self::server::{Server, check_listen, publish_address, withdraw_address};
+pub use self::server::{Server, Tls, check_listen, publish_address, withdraw_address};
 pub use self::service::Service;
 pub use self::token::Token;

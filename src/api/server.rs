@@ -21,6 +21,19 @@ use crate::config::Settings;
 /// The file that says where the running server is.
 const ADDRESS: &str = "address";
 
+/// Certificate and key, read and fitting together.
+pub struct Tls(tokio_rustls::TlsAcceptor);
+
+impl Tls {
+    /// What `settings` name; none where they name none.
+    ///
+    /// # Errors
+    /// [`ApiError`] where certificate or key cannot be used.
+    pub fn load(settings: &Settings) -> Result<Option<Self>, ApiError> {
+        settings.tls.as_ref().map(|files| tls::acceptor(files).map(Self)).transpose()
+    }
+}
+
 /// Serves the API until told to stop.
 pub struct Server {
     listener: TcpListener,
@@ -30,14 +43,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on `listener`, over TLS where `settings` say so.
+    /// A server on `listener`, over TLS where there is some.
     ///
     /// # Errors
-    /// [`ApiError`] where certificate or key cannot be used.
-    pub fn new(listener: TcpListener, service: Service, settings: &Settings) -> Result<Self, ApiError> {
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+    /// [`ApiError`] where the listener has no address.
+    pub fn new(listener: TcpListener, service: Service, tls: Option<Tls>) -> Result<Self, ApiError> {
         let address = listener.local_addr()?;
-        Ok(Self { listener, tls, address, service })
+        Ok(Self { listener, tls: tls.map(|tls| tls.0), address, service })
     }
 
     /// Where it is found from this machine.

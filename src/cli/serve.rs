@@ -19,6 +19,9 @@ use crate::daemon::{self, Banner, Options, Signals};
 /// How long threads that still write may take when all else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(10);
 
+/// Ignored by every Rust program, and set right by the library when it starts another.
+const SIGPIPE: i32 = 13;
+
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -59,11 +62,25 @@ fn announce(banner: &Banner) {
 fn listen_to_signals() -> io::Result<Signals> {
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
+    hear_what_was_ignored()?;
     let stop = CancellationToken::new();
     let (wanted, reload) = mpsc::channel(1);
     tokio::spawn(stop_when_told(terminate, interrupt, stop.clone()));
     tokio::spawn(reload_when_told(hangup, wanted));
     Ok(Signals { stop, reload })
+}
+
+/// Signals that our starter has ignored would be ignored by every task too, and one of them, SIGCHLD,
+/// hides how a task ended. A handler of ours is not handed on: a new program begins with the default.
+fn hear_what_was_ignored() -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    for number in (1..32).filter(|number| mask >> (number - 1) & 1 == 1 && *number != SIGPIPE) {
+        // Those that nobody may handle cannot be ignored either.
+        drop(signal(SignalKind::from_raw(number))?);
+    }
+    Ok(())
 }
 
 async fn stop_when_told(mut terminate: Signal, mut interrupt: Signal, stop: CancellationToken) {

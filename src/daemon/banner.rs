@@ -72,11 +72,11 @@ impl fmt::Display for Banner {
         writeln!(f, "tekcron {}", env!("CARGO_PKG_VERSION"))?;
         writeln!(
             f,
-            "  config   {} ({} Apps, {} jobs, {} schedules)",
+            "  config   {} ({}, {}, {})",
             self.config.display(),
-            self.apps,
-            self.jobs,
-            self.schedules
+            count(self.apps, "App"),
+            count(self.jobs, "job"),
+            count(self.schedules, "schedule"),
         )?;
         writeln!(f, "  data     {}", self.data.display())?;
         writeln!(f, "  api      {}", self.url)?;
@@ -103,4 +103,9 @@ fn in_words(seconds: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }

@@ -64,14 +64,15 @@ pub async fn serve(
     telemetry::log_to_stderr(&settings)?;
     let metrics = telemetry::record_metrics()?;
     api::check_listen(&settings)?;
+    // What may be refused comes first: a start that fails leaves nothing behind.
+    let tls = api::Tls::load(&settings)?;
+    Store::check_free(&settings.data_dir)?;
+    let bind = |source| DaemonError::Bind { listen: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
 
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
     let token = api::Token::load_or_create(&settings.data_dir)?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
-    let address =
-        listener.local_addr().map_err(|source| DaemonError::Bind { listen: settings.listen, source })?;
     let local = LocalSettings {
         data_dir: settings.data_dir.clone(),
         max_children: settings.max_children,
@@ -125,7 +126,7 @@ pub async fn serve(
         metrics,
         token: token.clone(),
     };
-    let server = api::Server::new(listener, service, &settings)?;
+    let server = api::Server::new(listener, service, tls)?;
     api::publish_address(&settings.data_dir, &server.url())?;
     let stopping = stop.clone();
     let drain = settings.drain;

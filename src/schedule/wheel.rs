@@ -21,6 +21,9 @@ pub const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// Wall time that runs ahead of monotonic time by more than this was a step or a suspend.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 
+/// No busy machine delays a wake by more than this.
+const STALL: Duration = LONGEST_SLEEP.saturating_add(Duration::from_secs(2));
+
 /// Names a timer; what it stands for is its owner's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u64);
@@ -33,6 +36,9 @@ pub struct Wake {
     /// How far the wall clock has moved without time having passed: positive after a forward step
     /// or a suspend.
     pub stepped: Option<SignedDuration>,
+    /// How long nobody looked, where that is longer than the wheel ever sleeps: the process or the
+    /// machine stood still, with both clocks going on.
+    pub stalled: Option<Duration>,
 }
 
 /// The sending end of the wheel. The wheel stops when it is dropped.
@@ -114,8 +120,10 @@ async fn turn(
         let stepped = now.duration_since(wall) - SignedDuration::try_from(passed).unwrap_or_default();
         (wall, monotonic) = (now, clock.monotonic());
         let stepped = (stepped.abs() > STEP).then_some(stepped);
+        let stalled = (passed > STALL).then_some(passed);
         let due = buckets.take_due(now);
-        if (!due.is_empty() || stepped.is_some()) && wakes.send(Wake { due, stepped }).is_err() {
+        let told = !due.is_empty() || stepped.is_some() || stalled.is_some();
+        if told && wakes.send(Wake { due, stepped, stalled }).is_err() {
             return;
         }
     }
@@ -228,6 +236,6 @@ mod tests {
         clock.step(SignedDuration::from_hours(1));
         clock.advance(LONGEST_SLEEP);
         let wake = wakes.blocking_recv().unwrap();
-        assert_eq!(wake, Wake { due: vec![], stepped: Some(SignedDuration::from_hours(1)) });
+        assert_eq!(wake, Wake { due: vec![], stepped: Some(SignedDuration::from_hours(1)), stalled: None });
     }
 }

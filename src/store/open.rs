@@ -17,6 +17,9 @@ use crate::clock::SharedClock;
 
 const FORMAT: u32 = 1;
 
+/// Whoever has this file locked owns the store.
+const LOCK: &str = "lock";
+
 /// Tells a store from one whose first start was cut off.
 const FORMAT_FILE: &str = "format";
 
@@ -66,6 +69,19 @@ impl Store {
         let writer = Writer::spawn(tree.clone(), file, clock, observer)
             .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
         Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
+    }
+
+    /// Whether the store below `data_dir` could be opened as far as other processes go. Makes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`].
+    pub fn check_free(data_dir: &Path) -> Result<(), StoreError> {
+        let dir = data_dir.join("store");
+        match File::open(dir.join(LOCK)) {
+            Ok(file) => take_lock(&file, &dir),
+            // Whatever else is wrong with it, opening will tell.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Writes `commit`; when this returns, it and everything written before it is on disk.
@@ -127,12 +143,17 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let failed =
         |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(dir.join("lock"));
-    let lock = lock.map_err(failed)?;
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(dir.join(LOCK)).map_err(failed)?;
+    take_lock(&file, dir)?;
+    Ok(file)
+}
+
+fn take_lock(file: &File, dir: &Path) -> Result<(), StoreError> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
         Err(Errno::WOULDBLOCK) => Err(StoreError::InUse { path: dir.to_owned() }),
-        Err(error) => Err(failed(error.into())),
+        Err(error) => Err(StoreError::Directory { path: dir.to_owned(), message: error.to_string() }),
     }
 }
 
@@ -168,7 +189,11 @@ fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
             .open()
     };
     // sled panics on some damaged files; the message is ours to give.
-    match catch_unwind(AssertUnwindSafe(open)) {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let opened = catch_unwind(AssertUnwindSafe(open));
+    std::panic::set_hook(hook);
+    match opened {
         Ok(Ok(tree)) => Ok(tree),
         Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
             Err(StoreError::InUse { path: dir.to_owned() })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
-use tekcron::api::{ApiError, Server, check_listen, publish_address, withdraw_address};
+use tekcron::api::{ApiError, Server, Tls, check_listen, publish_address, withdraw_address};
 use tekcron::config::{Settings, TlsFiles};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -32,7 +32,7 @@ struct Running {
 async fn start(world: &World, settings: &Settings) -> Result<Running, ApiError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(listener, world.service.clone(), settings)?;
+    let server = Server::new(listener, world.service.clone(), Tls::load(settings)?)?;
     let url = server.url();
     Ok(Running { address, url, served: tokio::spawn(server.run(world.stop.clone(), DRAIN)) })
 }

@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+const SERVE: &[&str] = &["--config", "config", "serve", "--listen", "127.0.0.1:0"];
+
 /// Long enough for any machine; only a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -78,12 +80,27 @@ impl Place {
         daemon
     }
 
+    /// Starts a daemon, as a shell does that ignores `signals`.
+    pub(crate) fn serve_ignoring(&self, signals: &[&str]) -> Daemon {
+        let program = self.command(SERVE).get_program().to_owned();
+        let line = format!("trap '' {}; exec \"$0\" \"$@\"", signals.join(" "));
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &line]).arg(program).args(SERVE).current_dir(self.path()).stdin(Stdio::null());
+        let daemon = self.start(shell);
+        assert!(daemon.line().is_some(), "it did not start\n{}", self.log());
+        daemon
+    }
+
     /// Starts a daemon that may not get far.
     pub(crate) fn spawn(&self, env: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(SERVE);
+        command.envs(env.iter().copied());
+        self.start(command)
+    }
+
+    fn start(&self, mut command: Command) -> Daemon {
         let log = fs::File::options().append(true).create(true).open(self.path().join("log")).unwrap();
-        let mut command = self.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
-        command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::from(log));
-        let mut child = command.spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::from(log)).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));

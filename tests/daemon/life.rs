@@ -20,14 +20,9 @@ fn the_start_says_what_was_loaded_where_it_is_and_what_comes_next() {
         screen += &daemon.line().unwrap();
         screen.push('\n');
     }
-    for part in [
-        "config",
-        "1 Apps, 1 jobs, 1 schedules",
-        "data",
-        "api      http://127.0.0.1:",
-        "zones",
-        "etl.nightly",
-    ] {
+    for part in
+        ["config", "1 App, 1 job, 1 schedule", "data", "api      http://127.0.0.1:", "zones", "etl.nightly"]
+    {
         assert!(screen.contains(part), "{part}: {screen}");
     }
     let token = fs::metadata(place.path().join("data/token")).unwrap();
@@ -54,6 +49,21 @@ fn a_port_in_use_is_named() {
     assert!(!output.status.success());
     let words = text(&output.stderr);
     assert!(words.contains(&address) && words.contains("hint:"), "{words}");
+    assert!(!place.path().join("data").exists(), "nothing is made");
+}
+
+#[test]
+fn a_starter_that_ignores_signals_does_not_hand_that_on_to_tasks() {
+    let place = Place::with(&[("etl", APP)]);
+    let daemon = place.serve_ignoring(&["CHLD", "QUIT", "USR1"]);
+    let output = place.run(&["run-task", "etl", "--wait", "-c", "exit 4"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let ignored = place.ok(&["run-task", "etl", "--follow", "-c", "grep SigIgn /proc/self/status"]);
+    let mask = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    // Bits of QUIT, USR1 and CHLD.
+    let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
+    assert_eq!(mask & (1 << 2 | 1 << 9 | 1 << 16), 0, "{mask:x}");
+    assert!(daemon.terminate().success());
 }
 
 #[test]

@@ -13,6 +13,35 @@ use crate::schedule::{OverlapDecision, decide_overlap};
 use crate::store::{Commit, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash};
 
+/// Why a task is to end before it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Terminated,
+    Replaced,
+}
+
+impl Why {
+    fn under_way(self) -> &'static str {
+        match self {
+            Self::Terminated => "it is being terminated",
+            Self::Replaced => "it is being replaced by a newer run",
+        }
+    }
+
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Terminated => "it was terminated",
+            Self::Replaced => "it was replaced by a newer run",
+        }
+    }
+
+    /// Why `task` was to end, as far as its record says so.
+    pub(super) fn of(task: &Task) -> Option<Self> {
+        let message = task.message.as_deref()?;
+        [Self::Terminated, Self::Replaced].into_iter().find(|why| why.under_way() == message)
+    }
+}
+
 /// A run asked for by hand.
 #[derive(Debug, Clone)]
 pub struct RunRequest {
@@ -206,7 +235,7 @@ impl Dispatcher {
             let _ = reply.send(answer);
             return Ok(());
         }
-        let Some(ending) = self.end(&key, "it was terminated", now) else { return Ok(()) };
+        let Some(ending) = self.end(&key, Why::Terminated, now) else { return Ok(()) };
         // The end or the intent is on its way already; an empty commit is durable when that is.
         self.store.commit_then(Commit::new(), move |durable| {
             // Nobody may wait any more.
@@ -219,21 +248,21 @@ impl Dispatcher {
     pub(super) fn replace(&mut self, job: &JobRef, runs: &[TaskId], now: Timestamp) {
         for id in runs {
             let key = TaskKey { app: job.app.clone(), id: *id };
-            self.end(&key, "replaced by a newer run", now);
+            self.end(&key, Why::Replaced, now);
         }
     }
 
     /// Ends a task at once where it has not reached the executor; else writes the intent down, and
     /// tells the executor when that is on disk. None where it had ended.
-    fn end(&mut self, key: &TaskKey, why: &str, now: Timestamp) -> Option<Terminated> {
+    fn end(&mut self, key: &TaskKey, why: Why, now: Timestamp) -> Option<Terminated> {
         let stage = self.live.get(key)?.stage;
         if matches!(stage, Stage::Claiming | Stage::Waiting | Stage::Ready) {
-            let outcome = never_started(&format!("{why} before it started"), now);
+            let outcome = never_started(&format!("{} before it started", why.done()), now);
             return self.finish(key, outcome, Retry::Never, now).map(Terminated::Ended);
         }
         let task = self.live.task_mut(key)?;
         task.terminating.get_or_insert(now);
-        task.message = Some(why.to_owned());
+        task.message = Some(why.under_way().to_owned());
         let task = task.clone();
         let mut commit = Commit::new();
         commit.update_task(&task);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::live::{Stage, TaskKey};
+use super::run::Why;
 use super::submit::never_started;
 use super::{Dispatcher, Event};
 use crate::executor::Observed;
@@ -87,7 +88,12 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Option<Task> {
         let mut task = self.live.remove(key)?;
+        let why = Why::of(&task).filter(|_| outcome.phase == Phase::Cancelled);
         task.finish(outcome);
+        if let Some(why) = why {
+            // The executor knows that it was to end it, and not why.
+            task.message = Some(why.done().to_owned());
+        }
         tracing::info!(
             app = %task.app, task = %task.id, name = %task.name, phase = %task.phase,
             exit_code = task.exit_code, reason = task.reason, "a task has ended"

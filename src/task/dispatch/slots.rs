@@ -25,9 +25,17 @@ impl Dispatcher {
     pub(super) fn woken(&mut self, wake: &Wake, now: Timestamp) -> Result<(), StoreError> {
         if let Some(step) = wake.stepped {
             tracing::warn!(by = %step, "the wall clock was stepped, or the machine slept");
-            if step.is_positive() {
-                self.downtime_until = now;
-            }
+        }
+        if let Some(stalled) = wake.stalled {
+            tracing::warn!(
+                seconds = stalled.as_secs(),
+                "nobody looked at the schedules: the service stood still"
+            );
+        }
+        if wake.stalled.is_some() || wake.stepped.is_some_and(|step| step.is_positive()) {
+            self.downtime_until = now;
+        }
+        if wake.stalled.is_some() || wake.stepped.is_some() {
             let places = self.table.places();
             self.look_at_schedules(&places, now)?;
         }

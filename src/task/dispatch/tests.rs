@@ -548,3 +548,21 @@ async fn a_burst_larger_than_one_commit_is_claimed_whole() {
     assert_eq!(world.executor.submitted().len(), 64, "the executor's room is respected");
     life.end().await;
 }
+
+#[tokio::test]
+async fn a_service_that_stood_still_catches_up_instead_of_running_every_slot() {
+    let world = World::new("2026-01-01T00:00:00Z", &job("schedule = \"* * * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a first task", || !life.tasks().is_empty()).await;
+    let before = life.tasks().len();
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.advance(Duration::from_secs(65));
+    world
+        .pass_until(&life, "the catch-up", || life.tasks().iter().any(|t| t.trigger == Trigger::CatchUp))
+        .await;
+    let of_stall = life.tasks().len() - before;
+    assert!(of_stall <= 3, "{of_stall} tasks after 65 seconds that nobody watched");
+    let missed: Vec<_> = life.rows().into_iter().filter(|row| row.outcome == SlotOutcome::Missed).collect();
+    assert_eq!(missed.len(), 1, "one range: {missed:?}");
+    life.end().await;
+}
