@@ -8,7 +8,7 @@
 #
 # A user name and password come from the service that is bound to the App, as `uri` of its credentials
 # (smtps://user:password@mail.example): then DATABASE_URL holds it, and SMTP_URL is not needed.
-set -eu
+set -euf
 
 fail() {
     echo "mail: $*" >&2
@@ -40,10 +40,15 @@ else
     } >"$report"
 fi
 
+receivers=
+for receiver in $to; do receivers=$receivers${receivers:+, }$receiver; done
+# A line of its own would be a header of its own.
+subject=$(printf %s "${MAIL_SUBJECT:-Report of $(uname -n)}" | tr '\r\n' '  ')
+
 {
     printf 'From: %s\r\n' "$from"
-    printf 'To: %s\r\n' "$(printf %s "$to" | sed 's/  */, /g')"
-    printf 'Subject: %s\r\n' "${MAIL_SUBJECT:-Report of $(uname -n)}"
+    printf 'To: %s\r\n' "$receivers"
+    printf 'Subject: %s\r\n' "$subject"
     printf 'Date: %s\r\n' "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')"
     printf 'Message-ID: <%s@tekcron>\r\n' "${TEKCRON_TASK_NAME:-by-hand-$$}"
     printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n'

@@ -143,7 +143,7 @@ fn send(sandbox: &Sandbox) -> Ran {
 pub(crate) fn round(sandbox: Sandbox) {
     let server = Server::start();
     let sandbox =
-        sandbox.with("MAIL_TO", "ada@example.org  grace@example.org").with("SMTP_URL", &server.url());
+        sandbox.with("MAIL_TO", " ada@example.org\n  grace@example.org\n").with("SMTP_URL", &server.url());
     let ran = send(&sandbox);
     let letter = server.letter();
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -192,6 +192,20 @@ fn a_report_of_ones_own_arrives_letter_for_letter() {
     let expected = report.replace("\r\n", "\n").replace('\n', "\r\n") + "\r\n";
     assert_eq!(letter.parts().1, expected);
     assert!(letter.wire.contains("\r\n..\r\n...two dots\r\n..hidden\r\n"), "{}", letter.wire);
+}
+
+#[test]
+fn a_subject_of_two_lines_is_no_header_of_its_own() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    let sandbox =
+        sandbox().with("SMTP_URL", &server.url()).with("MAIL_SUBJECT", "Hello\r\nBcc: eve@example.org");
+    let ran = send(&sandbox);
+    let letter = server.letter();
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert_eq!(letter.field("Subject"), "Hello  Bcc: eve@example.org");
 }
 
 #[test]
