@@ -22,12 +22,13 @@ from=${MAIL_FROM:?expected a sender in MAIL_FROM}
 to=${MAIL_TO:?expected receivers in MAIL_TO}
 [ -n "$url" ] || fail "expected the server's URL in SMTP_URL, found none"
 command -v curl >/dev/null || fail "expected curl on this machine, found none"
-subject=${MAIL_SUBJECT:-Report of $(uname -n)}
-case $url$from$subject in
+case $url$from in
 *'
-'*) fail "expected one line each in SMTP_URL, MAIL_FROM and MAIL_SUBJECT, found more" ;;
+'*) fail "expected one line each in SMTP_URL and MAIL_FROM, found more" ;;
 esac
 
+# A line of its own would be a header of its own.
+subject=$(printf %s "${MAIL_SUBJECT:-Report of $(uname -n)}" | tr '\r\n' '  ')
 # Headers are ASCII.
 case $subject in
 *[!\ -~]*) subject="=?utf-8?B?$(printf %s "$subject" | base64 | tr -d '\n')?=" ;;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::sandbox::{Sandbox, repository};
+use crate::sandbox::{Sandbox, repository, skipped};
 
 const ETL: &str = "sh etl.sh";
 /// A minute before summer begins in the European Union, and that very instant.
@@ -15,7 +15,7 @@ const AFTER: &str = "2026-03-29T01:00:00Z";
 pub(crate) fn has_zones() -> bool {
     let found = Path::new("/usr/share/zoneinfo/Europe/Paris").exists();
     if !found {
-        println!("SKIPPED: no time zones in /usr/share/zoneinfo, and what needs them was not tested");
+        skipped("/usr/share/zoneinfo has no time zones");
     }
     found
 }

@@ -1,5 +1,7 @@
 //! The Apps that are shipped do what they say: each one is run for real, and what it leaves is looked at.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
 mod backup;
 mod db_migrate;
 mod etl;

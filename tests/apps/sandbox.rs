@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -202,11 +202,17 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Says, even where the test goes well, that a part of it was left out.
+pub(crate) fn skipped(why: &str) {
+    let line = format!("SKIPPED: {why}, and what needs it was not tested\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 /// Whether `tool` is installed; else a test says loudly that it did not look.
 pub(crate) fn has(tool: &str) -> bool {
     let found = SYSTEM.split(':').any(|directory| Path::new(directory).join(tool).exists());
     if !found {
-        println!("SKIPPED: `{tool}` is not installed, and what needs it was not tested");
+        skipped(&format!("`{tool}` is not installed"));
     }
     found
 }
