@@ -1,12 +1,17 @@
 #!/bin/sh
 # Archives a directory, proves that the archive can be restored, and keeps the newest few.
 #
+#   sh backup.sh [--verify]
+#
 #   BACKUP_SOURCE  what to archive; the App's own directory unless set
 #   BACKUP_KEEP    how many archives stay (default 7)
 #
 # The archives are in the App's lasting directory, each beside its checksum. An archive has its name
-# only once it has been restored and compared: whatever is there is good.
+# only once it has been restored and compared: whatever is there was good when it was made. --verify says
+# whether it still is.
 set -eu
+LC_ALL=C
+export LC_ALL
 
 source=${BACKUP_SOURCE:-.}
 keep=${BACKUP_KEEP:-7}
@@ -18,39 +23,73 @@ fail() {
     exit 1
 }
 
-# What a directory holds, a line each, links as links.
-contents() (
+# Kind, mode and content of all that is in directory $1, sorted, to file $2. Sockets cannot be archived.
+describe() (
     cd "$1"
     {
-        find . -type d
+        find . ! -type l ! -type s -exec stat -c '%a %F %n' {} +
+        # shellcheck disable=SC2016 # the inner shell expands them
+        find . -type l -exec sh -c 'for link; do printf "%s -> %s\n" "$link" "$(readlink "$link")"; done' - {} +
         find . -type f -exec sha256sum {} +
-        find . -type l -exec sh -c 'for link; do echo "$link -> $(readlink "$link")"; done' sh {} +
-    } | sort
+    } >"$2"
+    sort -o "$2" "$2"
 )
+
+# What was restored may be read-only.
+remove() {
+    chmod -R u+rwX "$@" && rm -rf "$@"
+}
+
+verify() {
+    bad=0 good=0
+    for archive in "$target"/backup-*.tar.gz; do
+        [ -e "$archive" ] || fail "expected archives in $target, found none"
+        if (cd "$target" && sha256sum -c "${archive##*/}.sha256") >/dev/null 2>&1 && gzip -t "$archive"; then
+            good=$((good + 1))
+        else
+            bad=$((bad + 1))
+            echo "damaged: $archive" >&2
+        fi
+    done
+    [ "$bad" -eq 0 ] || fail "$bad of $((good + bad)) archives are damaged"
+    echo "verified $good archives"
+}
+
+case ${1:-} in
+'') ;;
+--verify) verify; exit ;;
+*) echo "backup: expected --verify or nothing, found $1" >&2; exit 64 ;;
+esac
 
 [ -d "$source" ] || fail "expected a directory at BACKUP_SOURCE, found none at $source"
 case $keep in
 '' | *[!0-9]* | 0*) fail "expected BACKUP_KEEP to be a number from 1, found $keep" ;;
 esac
+target=$(cd "$target" && pwd -P)
+case $target/ in
+"$(cd "$source" && pwd -P | sed 's:/$::')"/*) fail "expected a source that does not hold the archives, found $source" ;;
+esac
+
+# Leftovers of runs that were killed.
+find "$target" -maxdepth 1 -name '.unfinished.*' -mtime +0 | while read -r left; do remove "$left"; done
 
 # Colons are no friends of tar: it would take what stands before one for a host.
 name=backup-$(printf %s "$taken" | tr -d ':-').tar.gz
-# Leftovers of a run that was killed.
-find "$target" -maxdepth 1 -name '.unfinished.*' -mtime +0 -exec rm -rf {} +
 scratch=$(mktemp -d "$target/.unfinished.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+trap 'remove "$scratch"' EXIT
 trap 'exit 143' TERM INT
 
+describe "$source" "$scratch/before"
 tar -C "$source" -cf "$scratch/archive.tar" .
 gzip -c "$scratch/archive.tar" >"$scratch/$name"
+rm "$scratch/archive.tar"
 (cd "$scratch" && sha256sum "$name" >"$name.sha256")
 
 mkdir "$scratch/restored"
-(cd "$scratch" && sha256sum -c "$name.sha256" >/dev/null) || fail "the checksum does not hold"
-gzip -dc "$scratch/$name" | tar -C "$scratch/restored" -xf -
-contents "$source" >"$scratch/expected"
-contents "$scratch/restored" >"$scratch/found"
-diff "$scratch/expected" "$scratch/found" >&2 ||
+gzip -dc "$scratch/$name" >"$scratch/archive.tar"
+tar -C "$scratch/restored" -p -xf "$scratch/archive.tar"
+describe "$scratch/restored" "$scratch/after"
+diff "$scratch/before" "$scratch/after" >&2 ||
     fail "what was restored differs from $source; was it changed meanwhile?"
 
 mv "$scratch/$name.sha256" "$target/"
@@ -60,8 +99,10 @@ bytes=$(wc -c <"$target/$name")
 echo "archived $source: $((files)) files, $((bytes)) bytes compressed, restored and compared"
 
 # Names sort by time.
-find "$target" -maxdepth 1 -name 'backup-*.tar.gz' | sort -r | tail -n +"$((keep + 1))" | while read -r old; do
-    rm -f "$old" "$old.sha256"
-    echo "removed ${old##*/}, of which there are $keep newer ones"
+set -- "$target"/backup-*.tar.gz
+while [ $# -gt "$keep" ]; do
+    rm -f "$1" "$1.sha256"
+    echo "removed ${1##*/}, of which there are $keep newer ones"
+    shift
 done
 echo "latest: $target/$name"

@@ -11,13 +11,15 @@
 # The instant is the slot's (TEKCRON_SCHEDULED_TIME), so that a run for a missed slot reports what the
 # slot would have. The report lands in the App's lasting directory, and its first lines on stdout.
 set -eu
-export LC_ALL=C # names of days, and the order of rows
+LC_ALL=C
+export LC_ALL
+tab='	'
 
 country="" format=md full=""
 while [ $# -gt 0 ]; do
     case $1 in
-    --country) country=${2:?expected a country after --country}; shift ;;
-    --format) format=${2:?expected md or csv after --format}; shift ;;
+    --country) country=${2:?expected a country after --country} && shift ;;
+    --format) format=${2:?expected md or csv after --format} && shift ;;
     --full) full=yes ;;
     *) echo "etl: expected --country CODE, --format md|csv or --full, found $1" >&2; exit 64 ;;
     esac
@@ -27,6 +29,7 @@ case $format in md | csv) ;; *) echo "etl: expected md or csv, found $format" >&
 
 instant=${TEKCRON_SCHEDULED_TIME:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}
 target=${TEKCRON_STATE_DIR:-.}
+zones=${TZDIR:-/usr/share/zoneinfo}
 
 # Seconds since the epoch: both GNU's and busybox's date take @SECONDS.
 epoch=$(awk -v instant="$instant" 'BEGIN {
@@ -49,19 +52,20 @@ extract() {
                 if (wanted == "" && full == "" && seen[codes[i]]++) continue
                 printf "%s\t%s\t%s\t%s\n", codes[i], name[codes[i]], $3, $4
             }
-        }' data/iso3166.tab data/zone1970.tab | sort -t '	' -k 2,2 -k 3,3
+        }' data/iso3166.tab data/zone1970.tab
 }
 
-# Transform: local time and offset …
-at_local_time() {
-    while IFS='	' read -r code name zone remark; do
-        local=$(TZ=$zone date -d "@$epoch" '+%a %H:%M %z')
-        printf '%s\t%s\t%s\t%s\t%s\n' "$code" "$name" "$zone" "$local" "$remark"
+# The same with local time and offset. `date` takes a zone that it does not know for UTC.
+tell_time() {
+    while IFS=$tab read -r code name zone remark; do
+        [ -e "$zones/$zone" ] || { echo "etl: left out $zone, which this machine does not know" >&2; continue; }
+        time=$(TZ=$zone date -d "@$epoch" '+%a %H:%M %z')
+        printf '%s\t%s\t%s\t%s\t%s\n' "$code" "$name" "$zone" "$time" "$remark"
     done
 }
 
-# … and what people do at that hour.
-with_state() {
+# Transform: what people do at that hour.
+transform() {
     awk -F '\t' -v OFS='\t' '{
         split($4, part, " "); hour = substr(part[2], 1, 2) + 0
         weekend = part[1] == "Sat" || part[1] == "Sun"
@@ -80,7 +84,7 @@ as_csv() {
     }'
 }
 
-as_markdown() {
+as_md() {
     awk -F '\t' -v instant="$instant" '
         { rows[NR] = "| " $2 " | " $3 " | " $4 " | " $5 " | " $6 " |"; states[$6]++ }
         END {
@@ -91,17 +95,19 @@ as_markdown() {
         }'
 }
 
-# A step at a time: a shell does not see what fails within a pipeline.
-places=$(extract)
-[ -n "$places" ] || { echo "etl: expected an ISO 3166 country code, found $country" >&2; exit 65; }
-rows=$(printf '%s\n' "$places" | at_local_time)
-rows=$(printf '%s\n' "$rows" | with_state)
+# File by file, not by a pipe: a stage that fails ends the run, and the last report stays.
+scratch=$(mktemp -d "$target/.unfinished.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 143' TERM INT
+extract >"$scratch/unsorted"
+[ -s "$scratch/unsorted" ] || { echo "etl: expected an ISO 3166 country code, found $country" >&2; exit 65; }
+[ -d "$zones" ] || { echo "etl: expected the time zone database (package tzdata) at $zones, found none" >&2; exit 69; }
+sort -t "$tab" -k 2,2 -k 3,3 "$scratch/unsorted" >"$scratch/places"
+tell_time <"$scratch/places" >"$scratch/timed"
+[ -s "$scratch/timed" ] || { echo "etl: expected time zones in $zones, found none" >&2; exit 69; }
+transform <"$scratch/timed" >"$scratch/rows"
+"as_$format" <"$scratch/rows" >"$scratch/report"
 report=$target/report${country:+-$country}.$format
-unfinished=$report.unfinished
-case $format in
-csv) printf '%s\n' "$rows" | as_csv >"$unfinished" ;;
-md) printf '%s\n' "$rows" | as_markdown >"$unfinished" ;;
-esac
-mv "$unfinished" "$report"
+mv "$scratch/report" "$report"
 head -n 12 "$report"
 echo "report: $report"

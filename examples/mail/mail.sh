@@ -10,6 +10,8 @@
 # A user name and password come from the service that is bound to the App, as `uri` of its credentials
 # (smtps://user:password@mail.example): then DATABASE_URL holds it, and SMTP_URL is not needed.
 set -euf
+LC_ALL=C
+export LC_ALL
 
 fail() {
     echo "mail: $*" >&2
@@ -21,6 +23,16 @@ from=${MAIL_FROM:?expected a sender in MAIL_FROM}
 to=${MAIL_TO:?expected receivers in MAIL_TO}
 [ -n "$url" ] || fail "expected the server's URL in SMTP_URL, found none"
 command -v curl >/dev/null || fail "expected curl on this machine, found none"
+subject=${MAIL_SUBJECT:-Report of $(uname -n)}
+case $url$from$subject in
+*'
+'*) fail "expected one line each in SMTP_URL, MAIL_FROM and MAIL_SUBJECT, found more" ;;
+esac
+
+# Headers are ASCII.
+case $subject in
+*[!\ -~]*) subject="=?utf-8?B?$(printf %s "$subject" | base64 | tr -d '\n')?=" ;;
+esac
 
 umask 077
 scratch=$(mktemp -d)
@@ -42,34 +54,29 @@ else
     } >"$report"
 fi
 
-receivers=
-for receiver in $to; do receivers=$receivers${receivers:+, }$receiver; done
-# A line of its own would be a header of its own.
-subject=$(printf %s "${MAIL_SUBJECT:-Report of $(uname -n)}" | tr '\r\n' '  ')
-
+joined=""
+for receiver in $to; do joined=$joined${joined:+, }$receiver; done
 {
-    printf 'From: %s\r\n' "$from"
-    printf 'To: %s\r\n' "$receivers"
-    printf 'Subject: %s\r\n' "$subject"
-    printf 'Date: %s\r\n' "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')"
+    printf 'From: %s\r\nTo: %s\r\nSubject: %s\r\n' "$from" "$joined" "$subject"
+    printf 'Date: %s\r\n' "$(date '+%a, %d %b %Y %H:%M:%S %z')"
     printf 'Message-ID: <%s@tekcron>\r\n' "${TEKCRON_TASK_NAME:-by-hand-$$}"
-    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n'
-    printf 'Content-Transfer-Encoding: 8bit\r\n\r\n'
+    printf 'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
     # SMTP's lines end in CR LF.
     awk '{ sub(/\r$/, ""); printf "%s\r\n", $0 }' "$report"
 } >"$scratch/message"
 
 # The URL may hold a password: it goes through a file that only we can read, not through arguments.
+quoted() { printf '%s = "%s"\n' "$1" "$(printf %s "$2" | sed 's/[\\"]/\\&/g')"; }
 {
-    printf 'url = "%s"\n' "$url"
-    printf 'mail-from = "%s"\n' "$from"
-    for receiver in $to; do printf 'mail-rcpt = "%s"\n' "$receiver"; done
+    quoted url "$url"
+    quoted mail-from "$from"
+    for receiver in $to; do quoted mail-rcpt "$receiver"; done
 } >"$scratch/curl"
-curl --silent --show-error --verbose --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
+curl --silent --show-error --verbose --globoff --max-time "${MAIL_TIMEOUT:-60}" --config "$scratch/curl" \
     --upload-file "$scratch/message" 2>"$scratch/talk" || {
     code=$?
     # Only what the server answered: what was said to it holds the password.
     sed -n -e 's/^< \([45][0-9][0-9].*\)/mail: the server said: \1/p' -e '/^curl: /p' "$scratch/talk" | tr -d '\r' >&2
     exit "$code"
 }
-echo "sent $(($(wc -c <"$scratch/message"))) bytes to $to"
+echo "sent $(($(wc -c <"$scratch/message"))) bytes to $joined"

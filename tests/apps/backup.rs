@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -200,4 +200,58 @@ fn what_a_killed_backup_left_goes_after_a_day() {
     assert!(touch.unwrap().success());
     sandbox.ok(BACKUP);
     assert!(!old.exists() && new.join("archive.tar").exists());
+}
+
+#[test]
+fn a_source_that_holds_the_archives_is_refused() {
+    let sandbox = Sandbox::of("backup");
+    for source in [sandbox.state(), sandbox.state().parent().unwrap().to_owned(), "/".into()] {
+        let sandbox = Sandbox::of("backup")
+            .with("TEKCRON_STATE_DIR", sandbox.state().to_str().unwrap())
+            .with("BACKUP_SOURCE", source.to_str().unwrap());
+        sandbox.run(BACKUP).failed(1, "expected a source that does not hold the archives");
+    }
+    assert!(sandbox.listing().is_empty());
+}
+
+#[test]
+fn modes_come_back_too_and_a_read_only_directory_leaves_nothing_behind() {
+    let source = TempDir::new().unwrap();
+    let read_only = source.path().join("read-only");
+    fs::create_dir(&read_only).unwrap();
+    fs::write(read_only.join("program"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(read_only.join("program"), fs::Permissions::from_mode(0o751)).unwrap();
+    fs::set_permissions(&read_only, fs::Permissions::from_mode(0o555)).unwrap();
+    let sandbox = Sandbox::of("backup").with("BACKUP_SOURCE", source.path().to_str().unwrap());
+    sandbox.ok(&format!("umask 077; {BACKUP}"));
+    assert_eq!(sandbox.listing(), [ARCHIVE.to_owned(), format!("{ARCHIVE}.sha256")]);
+    let listed = Command::new("tar").arg("-tvzf").arg(sandbox.state().join(ARCHIVE)).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("dr-xr-xr-x") && listed.contains("-rwxr-x--x"), "{listed}");
+
+    sandbox.shim("tar", "/bin/tar \"$@\" && case $* in *-xf*) chmod 700 \"$2/read-only/program\" ;; esac");
+    sandbox.run(BACKUP).failed(1, "what was restored differs");
+    fs::set_permissions(&read_only, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn an_archive_that_is_no_longer_what_it_was_is_found() {
+    let verify = format!("{BACKUP} --verify");
+    let mut sandbox = Sandbox::of("backup");
+    sandbox.run(&verify).failed(1, "found none");
+    for day in 1..=2 {
+        sandbox = sandbox.with("TEKCRON_SCHEDULED_TIME", &format!("2026-03-0{day}T03:00:00Z"));
+        sandbox.ok(BACKUP);
+    }
+    assert_eq!(sandbox.ok(&verify), "verified 2 archives\n");
+    let damaged = sandbox.state().join("backup-20260301T030000Z.tar.gz");
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let ran = sandbox.run(&verify);
+    ran.failed(1, "1 of 2 archives are damaged");
+    assert!(ran.err.contains(&format!("damaged: {}", damaged.display())), "{ran}");
+    fs::remove_file(sandbox.state().join("backup-20260302T030000Z.tar.gz.sha256")).unwrap();
+    sandbox.run(&verify).failed(1, "2 of 2 archives are damaged");
+    sandbox.run(&format!("{BACKUP} --restore")).failed(64, "expected --verify or nothing, found --restore");
 }

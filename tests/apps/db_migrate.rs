@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, listing};
+use crate::sandbox::{Sandbox, has, listing};
 
 const UP: &str = "sh migrate.sh";
 const STATUS: &str = "sh migrate.sh --status";
@@ -170,4 +170,55 @@ fn bad_arguments_and_missing_migrations_are_refused() {
     assert_eq!(sandbox.run(UP).code, Some(1));
     let sandbox = Sandbox::of("db-migrate").with("TEKCRON_STATE_DIR", "");
     assert!(sandbox.run(UP).err.contains("expected the directory of the database"));
+}
+
+#[test]
+fn runs_at_once_take_turns() {
+    if !has("flock") {
+        return;
+    }
+    let sandbox = sandbox();
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| sandbox.run(UP))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for ran in &runs {
+        assert_eq!(ran.code, Some(0), "{ran}");
+    }
+    let applied: usize = runs.iter().map(|ran| ran.out.matches("applied ").count()).sum();
+    assert_eq!(applied, 3);
+    assert_eq!(table(&sandbox, "0003", "customers").lines().count(), 4);
+}
+
+#[test]
+fn a_file_that_is_no_migration_is_refused_before_any_is_applied() {
+    for name in ["4-short.sh", "00004-long.sh", "0004-.sh", "0004.sh", "0004-note.txt", "README"] {
+        let sandbox = sandbox();
+        fs::write(sandbox.work().join("migrations").join(name), "create_table late id\n").unwrap();
+        sandbox.run(UP).failed(1, &format!("expected migrations/NNNN-NAME.sh, found migrations/{name}"));
+        assert!(versions(&sandbox).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_value_cannot_break_its_row() {
+    for (value, fits) in [
+        ("'a\tb'", false),
+        ("'a\nb'", false),
+        ("'  two  words '", true),
+        ("'$HOME * \\t'", true),
+        ("''", true),
+    ] {
+        let sandbox = sandbox();
+        sandbox.ok(UP);
+        migration(&sandbox, "0004-value", &format!("insert customers 4 {value} DE\n"));
+        let ran = sandbox.run(UP);
+        if fits {
+            let row = format!("\n4\t{}\tDE\n", value.trim_matches('\''));
+            assert!(ran.code == Some(0) && table(&sandbox, "0004", "customers").ends_with(&row), "{ran}");
+        } else {
+            ran.failed(1, "table customers: expected values without tabs and line ends");
+            assert_eq!(sandbox.run(STATUS).out.lines().next(), Some("pending 0004 value"));
+        }
+    }
 }

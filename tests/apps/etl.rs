@@ -203,3 +203,29 @@ fn a_report_that_fails_midway_leaves_the_old_one() {
         assert_eq!(report(&sandbox, "report-FR.md"), before, "{tool}");
     }
 }
+
+#[test]
+fn without_the_zones_there_is_no_report_rather_than_a_wrong_one() {
+    let empty = tempfile::TempDir::new().unwrap();
+    for (zones, words) in [
+        (empty.path().join("nowhere"), "expected the time zone database (package tzdata)"),
+        (empty.path().to_owned(), "expected time zones in"),
+    ] {
+        let sandbox = at(BEFORE).with("TZDIR", zones.to_str().unwrap());
+        sandbox.run("sh etl.sh --country JP").failed(69, words);
+        assert!(sandbox.listing().is_empty());
+    }
+}
+
+#[test]
+fn a_zone_that_the_machine_does_not_know_is_left_out_and_named() {
+    if !has_zones() {
+        return;
+    }
+    let sandbox = at(BEFORE);
+    let data = "FR\t+4852+00220\tEurope/Paris\t\nFR\t+0000+00000\tEurope/Atlantis\t\n";
+    fs::write(sandbox.work().join("data/zone1970.tab"), data).unwrap();
+    let ran = sandbox.run("sh etl.sh --full --format csv");
+    assert!(ran.err.contains("left out Europe/Atlantis"), "{ran}");
+    assert_eq!(cells(&report(&sandbox, "report.csv")).len(), 2);
+}

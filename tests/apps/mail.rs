@@ -94,20 +94,6 @@ fn a_report_of_ones_own_arrives_letter_for_letter() {
 }
 
 #[test]
-fn a_subject_of_two_lines_is_no_header_of_its_own() {
-    if !has("curl") {
-        return;
-    }
-    let server = Server::start();
-    let sandbox =
-        sandbox().with("SMTP_URL", &server.url()).with("MAIL_SUBJECT", "Hello\r\nBcc: eve@example.org");
-    let ran = send(&sandbox);
-    let letter = server.letter();
-    assert_eq!(ran.code, Some(0), "{ran}");
-    assert_eq!(letter.field("Subject"), "Hello  Bcc: eve@example.org");
-}
-
-#[test]
 fn a_server_that_refuses_fails_the_task_with_its_code() {
     if !has("curl") {
         return;
@@ -208,4 +194,36 @@ fn a_terminated_report_leaves_nothing_behind() {
     let ran = sandbox.end_within(&format!("exec {MAIL}"), "curl");
     assert_eq!(ran.code, Some(143), "{ran}");
     assert!(listing(&sandbox.temporary()).is_empty());
+}
+
+#[test]
+fn a_subject_beyond_ascii_is_encoded() {
+    if !has("curl") {
+        return;
+    }
+    let subject = "Résumé of the night – 日本語";
+    let server = Server::start();
+    send(&sandbox().with("SMTP_URL", &server.url()).with("MAIL_SUBJECT", subject));
+    let found = server.letter().field("Subject");
+    let encoded = found.strip_prefix("=?utf-8?B?").and_then(|rest| rest.strip_suffix("?=")).unwrap();
+    assert_eq!(BASE64.decode(encoded.as_bytes()).unwrap(), subject.as_bytes());
+}
+
+#[test]
+fn nothing_that_was_given_becomes_a_header_an_option_or_a_file_name() {
+    if !has("curl") {
+        return;
+    }
+    let url = "smtp://127.0.0.1:1";
+    for (name, value) in [
+        ("MAIL_SUBJECT", "Report\r\nBcc: eve@example.org"),
+        ("MAIL_FROM", "a@example.org\nBcc: eve@example.org"),
+        ("SMTP_URL", "smtp://127.0.0.1:1\noutput = stolen"),
+    ] {
+        let sandbox = sandbox().with("SMTP_URL", url).with(name, value);
+        send(&sandbox).failed(1, "mail: expected one line each in SMTP_URL, MAIL_FROM and MAIL_SUBJECT");
+    }
+    let server = Server::start();
+    send(&sandbox().with("SMTP_URL", &server.url()).with("MAIL_TO", "*@example.org m*"));
+    assert_eq!(server.letter().envelope()[1..], ["RCPT TO:<*@example.org>", "RCPT TO:<m*>"]);
 }

@@ -154,3 +154,20 @@ fn a_machine_without_curl_is_told_so() {
     let ran = sandbox.run("/bin/sh transfer.sh download http://127.0.0.1:1/a a");
     ran.failed(1, "transfer: expected curl on this machine, found none");
 }
+
+#[test]
+fn a_checksum_from_elsewhere_takes_the_place_of_the_servers() {
+    if !has("curl") {
+        return;
+    }
+    let server = Server::start();
+    server.hold("/data", Answer::Whole(b"good".to_vec()));
+    let sandbox = |summed: &[u8]| Sandbox::of("transfer").with("TRANSFER_SHA256", &sum(summed));
+    let (good, ran) = download(sandbox(b"good"), &server.url("/data"), "in/new directory/file");
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert_eq!(fs::read(good.state().join("in/new directory/file")).unwrap(), b"good");
+    let (other, ran) = download(sandbox(b"other"), &server.url("/data"), "file");
+    ran.failed(1, "transfer: expected sha256");
+    assert!(other.listing().is_empty());
+    assert_eq!(*server.requests.lock().unwrap(), ["GET /data", "GET /data"]);
+}
