@@ -1,10 +1,11 @@
 #!/bin/sh
 # Sends a report by SMTP, with curl.
 #
-#   SMTP_URL    the server, as in smtp://127.0.0.1:2525 or smtps://mail.example:465
-#   MAIL_FROM   sender
-#   MAIL_TO     receivers, separated by spaces
-#   MAIL_FILE   the report; unless set, one about this machine's disks and memory is made
+#   SMTP_URL      the server, as in smtp://127.0.0.1:2525 or smtps://mail.example:465
+#   MAIL_FROM     sender
+#   MAIL_TO       receivers, separated by spaces
+#   MAIL_SUBJECT  "Report of" and the machine's name unless set
+#   MAIL_FILE     the report; unless set, one about this machine's disks and memory is made
 #
 # A user name and password come from the service that is bound to the App, as `uri` of its credentials
 # (smtps://user:password@mail.example): then DATABASE_URL holds it, and SMTP_URL is not needed.
@@ -46,7 +47,8 @@ else
     report=$scratch/report
     {
         echo "Disks:"
-        df -h
+        # It fails where one file system of many cannot be looked at.
+        df -h || echo "(not all of them)"
         echo
         echo "Memory:"
         awk '/^(MemTotal|MemAvailable|SwapFree)/ { printf "%-14s %8.1f GiB\n", $1, $2 / 1048576 }' /proc/meminfo

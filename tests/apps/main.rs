@@ -5,9 +5,11 @@
 mod backup;
 mod db_migrate;
 mod etl;
+mod http;
 mod mail;
 mod papers;
 mod sandbox;
 mod shells;
 mod shipped;
+mod smtp;
 mod transfer;

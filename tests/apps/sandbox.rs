@@ -210,9 +210,14 @@ pub(crate) fn skipped(why: &str) {
 
 /// Whether `tool` is installed; else a test says loudly that it did not look.
 pub(crate) fn has(tool: &str) -> bool {
-    let found = SYSTEM.split(':').any(|directory| Path::new(directory).join(tool).exists());
+    let found = find(tool).is_some();
     if !found {
         skipped(&format!("`{tool}` is not installed"));
     }
     found
+}
+
+/// Where `tool` is installed.
+pub(crate) fn find(tool: &str) -> Option<PathBuf> {
+    SYSTEM.split(':').map(|directory| Path::new(directory).join(tool)).find(|path| path.exists())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::sandbox::{Sandbox, has, listing, repository};
+use crate::sandbox::{Sandbox, find, has, listing, repository};
 use crate::{backup, db_migrate, etl, mail, transfer};
 
 /// Every shell script of the examples.
@@ -42,13 +42,6 @@ fn rounds(directory: &Path) {
     }
 }
 
-fn link(tool: &str, directory: &Path) {
-    if has(tool) {
-        let found = ["/usr/local/bin", "/usr/bin", "/bin"].map(|place| Path::new(place).join(tool));
-        symlink(found.iter().find(|path| path.exists()).unwrap(), directory.join(tool)).unwrap();
-    }
-}
-
 #[test]
 fn every_script_is_a_sound_one() {
     for script in scripts() {
@@ -79,7 +72,9 @@ fn the_apps_run_on_busybox() {
     let tools = TempDir::new().unwrap();
     let installed = Command::new("busybox").args(["--install", "-s"]).arg(tools.path()).status();
     assert!(installed.unwrap().success());
-    link("curl", tools.path());
+    if has("curl") {
+        symlink(find("curl").unwrap(), tools.path().join("curl")).unwrap();
+    }
     rounds(tools.path());
 }
 
@@ -98,7 +93,7 @@ fn the_apps_run_on_dash_and_on_bash() {
         }
         let sh = tools.path().join("sh");
         std::fs::remove_file(&sh).unwrap();
-        symlink(Path::new("/bin").join(shell), sh).unwrap();
+        symlink(find(shell).unwrap(), sh).unwrap();
         rounds(tools.path());
     }
 }

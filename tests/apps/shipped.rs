@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::etl::has_zones;
 use crate::sandbox::{copy, has, listing, repository};
-use crate::{mail, transfer};
+use crate::{http, smtp};
 
 /// A copy of `config` and `examples`, with a daemon in it.
 struct Place {
@@ -142,12 +142,12 @@ fn mail_and_transfer_get_their_servers_from_the_command_line() {
         return;
     }
     let place = Place::start(by_hand);
-    let server = mail::Server::start();
+    let server = smtp::Server::start();
     let url = format!("SMTP_URL={}", server.url());
     place.ok(&["run-job", "mail.report", "--wait", "--env", &url, "--env", "MAIL_TO=me@example.org"]);
     assert_eq!(server.letter().envelope(), ["MAIL FROM:<tekcron@localhost>", "RCPT TO:<me@example.org>"]);
 
-    let server = transfer::Server::start();
+    let server = http::Server::start();
     server.hold_summed("/data.csv", b"a,b\n", b"a,b\n");
     let url = format!("URL={}", server.url("/data.csv"));
     place.ok(&["run-job", "transfer.download", "--wait", "--env", &url, "--env", "FILE=data.csv"]);
