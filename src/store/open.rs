@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::key;
 use super::writer::{Observer, Writer};
 use crate::clock::SharedClock;
+use crate::fault::point;
 
 const FORMAT: u32 = 1;
 
@@ -51,18 +52,22 @@ impl Store {
     fn open_observed(data_dir: &Path, clock: SharedClock, observer: Observer) -> Result<Self, StoreError> {
         let dir = data_dir.join("store");
         make_private(&dir)?;
+        point("store-directory");
         let lock = lock(&dir)?;
         remove_unfinished_snapshots(&dir)?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
         let tree = open_tree(&dir, is_new)?;
+        point("store-opened");
         check_format(&tree, &dir, is_new)?;
+        point("store-format");
         let directory =
             |error: std::io::Error| StoreError::Directory { path: dir.clone(), message: error.to_string() };
         let file = data_file(&dir).map_err(directory)?;
         if is_new {
             note_format(&dir).map_err(directory)?;
         }
+        point("store-ready");
         let writer = Writer::spawn(tree.clone(), file, clock, observer)
             .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
         Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
@@ -201,6 +206,7 @@ fn note_format(dir: &Path) -> std::io::Result<()> {
     let mut file = File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;
     file.sync_all()?;
+    point("store-rename");
     fs::rename(unfinished, dir.join(FORMAT_FILE))?;
     File::open(dir)?.sync_all()
 }

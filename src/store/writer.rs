@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use super::commit::Commit;
 use super::error::StoreError;
 use crate::clock::SharedClock;
+use crate::fault::point;
 
 /// Called once when a commit is durable, or will never be.
 pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -119,7 +120,9 @@ impl Loop {
             return Err(error.clone());
         }
         let began = self.clock.monotonic();
+        point("commit");
         let result = self.apply(group).and_then(|()| self.sync());
+        point("commit-durable");
         if let Err(error) = &result {
             tracing::error!(%error, "the store failed; nothing more is acknowledged");
             let _ = self.failed.set(error.clone());
@@ -141,6 +144,7 @@ impl Loop {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        point("commit-applied");
         self.tree.flush().map_err(|error| StoreError::Write { message: error.to_string() })?;
         // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
         self.file.sync_data().map_err(|error| StoreError::Write { message: error.to_string() })

@@ -8,6 +8,7 @@ use super::live::{Stage, TaskKey};
 use super::submit::never_started;
 use super::{Dispatcher, Event};
 use crate::executor::Observed;
+use crate::fault::point;
 use crate::job::{JobRef, Retries};
 use crate::store::Commit;
 use crate::task::{LogSize, Outcome, Phase, RunIdentity, Task, TaskName, Trigger};
@@ -103,6 +104,7 @@ impl Dispatcher {
                 self.live.insert(next, Stage::Claiming)
             })
             .collect();
+        point("finish");
         let (ended, finished, app) = (Arc::clone(&self.ended), self.finished.clone(), task.app.clone());
         self.commit_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);
