@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::account::settle;
+use crate::harness::Place;
 use crate::world;
 
 /// A sequence that differs from run to run and is printed, so that a failure can be repeated.
@@ -28,12 +29,18 @@ fn killed_a_thousand_times_at_random_moments_it_loses_and_doubles_nothing() {
     let seed = number("FAULTS_SEED", u64::from(std::process::id()));
     println!("seed {seed}");
     let mut random = Random(seed);
-    let place = world::place(burst);
+    // Few are kept, so that retention has much to do.
+    let app = world::app(burst, 120);
+    let place = Place::with(&[("tick", &app)]);
     let mut by_hand = Vec::new();
     for round in 0..kills {
         let daemon = place.spawn(&[]);
-        // One in four goes before it is ready.
-        let most = if random.below(4) == 0 { 150 } else { 1200 };
+        // One in four goes before it is ready, one in eight sees the sweep of what has ended.
+        let most = match random.below(8) {
+            0 | 1 => 150,
+            2 => 4000,
+            _ => 900,
+        };
         let moment = Duration::from_millis(random.below(most));
         if random.below(8) == 0 {
             daemon.line();
@@ -54,6 +61,6 @@ fn killed_a_thousand_times_at_random_moments_it_loses_and_doubles_nothing() {
         }
     }
     let daemon = place.serve();
-    let account = settle(&place, daemon, &world::app(burst), &by_hand);
+    let account = settle(&place, daemon, &app, &by_hand);
     println!("{kills} kills, {burst} due at once, seed {seed}: {account:#?}");
 }

@@ -9,14 +9,14 @@ use crate::account::settle;
 use crate::harness::Place;
 use crate::world;
 
+/// Few are kept, so that retention has something to do.
+const KEEP: usize = 12;
+
 /// Runs until it is killed the `pass`th time that it comes by `point`, starts again, and accounts.
 fn killed_at(point: &str, pass: u32, stir: impl Fn(&Place)) {
-    let place = world::place(0);
-    let app = world::app(0);
-    let daemon = place.spawn(&[("TEKCRON_FAULT", &format!("{point}:{pass}"))]);
-    stir(&place);
-    let ended = daemon.ended();
-    assert_eq!(ended.signal(), Some(Signal::KILL.as_raw()), "{point}: {ended}\n{}", place.log());
+    let app = world::app(0, KEEP);
+    let place = Place::with(&[("tick", &app)]);
+    stir_until_killed(&place, point, pass, stir);
     let daemon = place.serve();
     let log = place.path().join("data/state/tick/runs");
     let lines = || fs::read_to_string(&log).unwrap_or_default().lines().count();
@@ -25,15 +25,22 @@ fn killed_at(point: &str, pass: u32, stir: impl Fn(&Place)) {
     println!("{point}:{pass}: {:?}", settle(&place, daemon, &app, &[]));
 }
 
+fn stir_until_killed(place: &Place, point: &str, pass: u32, stir: impl Fn(&Place)) {
+    let daemon = place.spawn(&[("TEKCRON_FAULT", &format!("{point}:{pass}"))]);
+    stir(place);
+    let ended = daemon.ended();
+    assert_eq!(ended.signal(), Some(Signal::KILL.as_raw()), "{point}: {ended}\n{}", place.log());
+}
+
 fn nothing(_: &Place) {}
 
 /// The configuration changes as soon as there is a store.
 fn edit(place: &Place) {
     let store = place.path().join("data/address");
     place.until("a daemon", || store.exists().then_some(()));
-    place.write_app("tick", &world::app(1));
+    place.write_app("tick", &world::app(1, KEEP));
     place.until("its end", || (!place.run(&["reload"]).status.success()).then_some(()));
-    place.write_app("tick", &world::app(0));
+    place.write_app("tick", &world::app(0, KEEP));
 }
 
 macro_rules! points {
@@ -64,4 +71,17 @@ points! {
     in_a_reload: "reload" at 1 with edit;
     after_a_reload_was_sent: "reload-sent" at 1 with edit;
     after_a_reload: "reloaded" at 1 with edit;
+    after_a_sweep_removed_a_directory: "sweep-deleted" at 1, 5 with nothing;
+    before_a_sweep_removes_records: "sweep-records" at 1, 2 with nothing;
+}
+
+#[test]
+fn in_a_recovery_from_an_earlier_kill() {
+    for point in ["recover", "recovered", "store-opened", "store-ready"] {
+        let app = world::app(0, KEEP);
+        let place = Place::with(&[("tick", &app)]);
+        stir_until_killed(&place, "claimed", 3, nothing);
+        stir_until_killed(&place, point, 1, nothing);
+        println!("{point}: {:?}", settle(&place, place.serve(), &app, &[]));
+    }
 }

@@ -2,11 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::harness::Place;
-
-/// How many tasks of the App are kept.
-pub(crate) const KEEP: usize = 120;
-
 const HEAD: &str = r#"
 [app]
 name = "tick"
@@ -15,7 +10,7 @@ keep = KEEP
 command = 'echo "$TEKCRON_JOB $TEKCRON_SCHEDULED_TIME $TEKCRON_ATTEMPT" >> "$TEKCRON_STATE_DIR/runs"'
 "#;
 
-/// Jobs with their schedule lines, and how many attempts each run takes.
+/// Jobs of every kind; a run leaves a line for each attempt.
 const JOBS: &str = r#"
 [[jobs]]
 name = "all"
@@ -54,9 +49,9 @@ overlap = "skip"
 command = 'echo "$TEKCRON_JOB $TEKCRON_SCHEDULED_TIME 1" >> "$TEKCRON_STATE_DIR/runs"; sleep 1'
 "#;
 
-/// The App, with `burst` jobs that are all due at once twice a minute.
-pub(crate) fn app(burst: usize) -> String {
-    let mut app = HEAD.replace("KEEP", &KEEP.to_string()) + JOBS + ALONE;
+/// The App, with `burst` jobs that are all due at once twice a minute. `keep` tasks of it are kept.
+pub(crate) fn app(burst: usize, keep: usize) -> String {
+    let mut app = HEAD.replace("KEEP", &keep.to_string()) + JOBS + ALONE;
     for number in 0..burst {
         write!(app, "\n[[jobs]]\nname = \"burst-{number}\"\nschedule = \"*/30 * * * * *\"\n").unwrap();
     }
@@ -71,7 +66,3 @@ pub(crate) fn quiet(app: &str) -> String {
         .collect()
 }
 
-/// A place with this App, where as many tasks may run at once as there are.
-pub(crate) fn place(burst: usize) -> Place {
-    Place::with(&[("tick", &app(burst))])
-}
