@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod executor;
+mod fault;
 pub mod job;
 pub mod maintenance;
 mod nearest;

@@ -5,6 +5,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use crate::config::{self, Config, Problems, SettingsOverrides};
+use crate::fault::point;
 use crate::store::StoreError;
 use crate::task::DispatchHandle;
 
@@ -88,6 +89,7 @@ impl Reloader {
         }
         warn_of_restart(&before, &config);
         self.dispatch.reload(Arc::clone(&config)).await?;
+        point("reloaded");
         self.current.store(config);
         count("applied");
         Ok(true)

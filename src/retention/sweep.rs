@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::policy::{LoggedTask, TaskSummary, plan, plan_logs};
 use crate::app::{AppName, ByteSize, Retention};
 use crate::executor::{Executor, ExecutorError};
+use crate::fault::point;
 use crate::job::JobName;
 use crate::task::{TaskId, TaskName};
 
@@ -139,6 +140,7 @@ impl<R: Records> Sweep<R> {
         for task in tasks {
             match self.executor.delete(&task.name).await {
                 Ok(()) => {
+                    point("sweep-deleted");
                     ids.push(task.id);
                     names.push(task.name.clone());
                 }
@@ -148,6 +150,7 @@ impl<R: Records> Sweep<R> {
         if ids.is_empty() {
             return;
         }
+        point("sweep-records");
         match self.records.remove(app, &ids).await {
             Ok(()) => report.removed.extend(names),
             Err(source) => report.records_failed(format!("App `{app}`"), source),

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::key;
@@ -11,8 +13,8 @@ use crate::task::{Task, TaskId};
 /// Writes that become durable together or not at all.
 #[derive(Debug, Default, Clone)]
 pub struct Commit {
-    pub(super) batch: sled::Batch,
-    pub(super) writes: usize,
+    /// By key: the value, or none where it is deleted.
+    pub(super) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
 impl Commit {
@@ -23,12 +25,12 @@ impl Commit {
 
     /// How many writes it holds.
     pub fn len(&self) -> usize {
-        self.writes
+        self.writes.len()
     }
 
     /// Whether it holds no write.
     pub fn is_empty(&self) -> bool {
-        self.writes == 0
+        self.writes.is_empty()
     }
 
     /// A task that did not exist before, and with it its App's counter.
@@ -91,14 +93,12 @@ impl Commit {
     }
 
     pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> &mut Self {
-        self.batch.insert(key, value);
-        self.writes += 1;
+        self.writes.insert(key, Some(value));
         self
     }
 
     pub(super) fn delete(&mut self, key: Vec<u8>) -> &mut Self {
-        self.batch.remove(key);
-        self.writes += 1;
+        self.writes.insert(key, None);
         self
     }
 }

@@ -16,6 +16,14 @@ const SLOT: u8 = b's';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
+/// The records that there are many of.
+pub(super) const MANY: [u8; 3] = [NAME, SLOT, TASK];
+
+/// Where the format's number stands.
+pub(super) const FORMAT: &str = "format";
+/// Where the tally stands.
+pub(super) const TALLY: &str = "tally";
+
 /// Ends a text within a key. Names cannot hold it.
 const END: u8 = 0;
 
@@ -96,6 +104,11 @@ pub(super) fn all_idempotency() -> Vec<u8> {
 
 pub(super) fn meta(what: &str) -> Vec<u8> {
     text_key(META, &[what])
+}
+
+/// Whether the store itself needs this row, which is no record.
+pub(super) fn is_meta(key: &[u8]) -> bool {
+    key.first() == Some(&META)
 }
 
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {

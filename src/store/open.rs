@@ -12,8 +12,11 @@ use rustix::io::Errno;
 use super::commit::Commit;
 use super::error::StoreError;
 use super::key;
-use super::writer::{Observer, Writer};
+use super::mark::{self, Mark, Marked};
+use super::tally::Tally;
+use super::writer::{Disk, Observer, Writer};
 use crate::clock::SharedClock;
+use crate::fault::point;
 
 const FORMAT: u32 = 1;
 
@@ -54,19 +57,25 @@ impl Store {
     fn open_observed(data_dir: &Path, clock: SharedClock, observer: Observer) -> Result<Self, StoreError> {
         let dir = data_dir.join("store");
         make_private(&dir)?;
+        point("store-directory");
         let lock = lock(&dir)?;
         remove_unfinished_snapshots(&dir)?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
         let tree = open_tree(&dir, is_new)?;
+        point("store-opened");
         check_format(&tree, &dir, is_new)?;
+        point("store-format");
         let directory =
             |error: std::io::Error| StoreError::Directory { path: dir.clone(), message: error.to_string() };
         let file = data_file(&dir).map_err(directory)?;
+        let tally = check_tally(&tree, &dir)?;
+        let mark = Mark::open(&dir, tally.groups).map_err(directory)?;
         if is_new {
             note_format(&dir).map_err(directory)?;
         }
-        let writer = Writer::spawn(tree.clone(), file, clock, observer)
+        point("store-ready");
+        let writer = Writer::spawn(Disk { tree: tree.clone(), file, tally, mark }, clock, observer)
             .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
         Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
     }
@@ -205,11 +214,11 @@ fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
 
 fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreError> {
     let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
-    let format = tree.get(key::meta("format")).map_err(|error| unreadable(error.to_string()))?;
+    let format = tree.get(key::meta(key::FORMAT)).map_err(|error| unreadable(error.to_string()))?;
     match format {
         None if is_new => {
             let write =
-                tree.insert(key::meta("format"), &FORMAT.to_be_bytes()[..]).and_then(|_| tree.flush());
+                tree.insert(key::meta(key::FORMAT), &FORMAT.to_be_bytes()[..]).and_then(|_| tree.flush());
             write.map(drop).map_err(|error| unreadable(error.to_string()))
         }
         None => Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
@@ -221,11 +230,39 @@ fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreEr
     }
 }
 
+/// Refuses a store from which something is missing.
+fn check_tally(tree: &sled::Db, dir: &Path) -> Result<Tally, StoreError> {
+    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let failed = |error: StoreError| unreadable(format!("its file `db` is damaged: {error}"));
+    let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
+    let stored = Tally::stored(tree).map_err(failed)?;
+    let found = Tally::of(tree).map_err(failed)?;
+    let groups = stored.map_or(0, |stored| stored.groups);
+    match marked {
+        Marked::Damaged => Err(unreadable("its file `mark` is damaged".to_owned())),
+        Marked::Missing if groups > 0 => Err(unreadable("its file `mark` is missing".to_owned())),
+        Marked::Groups(marked) if groups < marked => Err(unreadable(format!(
+            "the end of its file `db` is damaged or cut off: of {marked} groups of commits that were acknowledged, {} are missing",
+            marked - groups
+        ))),
+        Marked::Missing | Marked::Groups(_) => match stored {
+            Some(stored) if !stored.agrees_with(&found) => Err(unreadable(format!(
+                "its file `db` is damaged: of {} records, {} are there, and they are not those that were written",
+                stored.records, found.records
+            ))),
+            Some(stored) => Ok(stored),
+            // Written before there were tallies, or never.
+            None => Ok(found),
+        },
+    }
+}
+
 fn note_format(dir: &Path) -> std::io::Result<()> {
     let unfinished = dir.join("format.new");
     let mut file = File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;
     file.sync_all()?;
+    point("store-rename");
     fs::rename(unfinished, dir.join(FORMAT_FILE))?;
     File::open(dir)?.sync_all()
 }

@@ -202,11 +202,11 @@ impl Store {
             if row.created < horizon {
                 commit.delete(at.to_vec());
             }
-            if commit.writes == 1000 {
+            if commit.len() == 1000 {
                 break;
             }
         }
-        let expired = commit.writes;
+        let expired = commit.len();
         self.commit_later(commit);
         Ok(expired)
     }

@@ -1,13 +1,20 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
 
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use super::commit::Commit;
 use super::error::StoreError;
+use super::key;
+use super::mark::Mark;
+use super::record;
+use super::tally::Tally;
 use crate::clock::SharedClock;
+use crate::fault::point;
 
 /// Called once when a commit is durable, or will never be.
 pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -43,14 +50,13 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn spawn(
-        tree: sled::Db,
-        file: File,
+        disk: Disk,
         clock: SharedClock,
         observer: Observer,
     ) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
-        let state = Loop { tree, file, clock, observer, failed: Arc::clone(&failed) };
+        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed) };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
@@ -85,23 +91,22 @@ impl Drop for Writer {
 }
 
 struct Loop {
-    tree: sled::Db,
-    file: File,
+    disk: Disk,
     clock: SharedClock,
     observer: Observer,
     failed: Arc<OnceLock<StoreError>>,
 }
 
 impl Loop {
-    fn run(self, writes: &Receiver<Write>) {
+    fn run(mut self, writes: &Receiver<Write>) {
         while let Ok(first) = writes.recv() {
             let mut group = vec![first];
-            let mut size = 0;
+            let mut size = group[0].commit.len();
             while group.len() < GROUP
                 && size < BATCH
                 && let Ok(next) = writes.try_recv()
             {
-                size += next.commit.writes;
+                size += next.commit.len();
                 group.push(next);
             }
             let result = self.write(&mut group);
@@ -114,12 +119,17 @@ impl Loop {
     }
 
     /// A failed write or sync leaves the file in an unknown state: no later success may hide it.
-    fn write(&self, group: &mut [Write]) -> Result<(), StoreError> {
+    fn write(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
         if let Some(error) = self.failed.get() {
             return Err(error.clone());
         }
         let began = self.clock.monotonic();
-        let result = self.apply(group).and_then(|()| self.sync());
+        point("commit");
+        // sled panics on some errors; whoever waits must hear of those too.
+        let written = catch_unwind(AssertUnwindSafe(|| self.disk.write(group)));
+        let panicked = |_| Err(StoreError::Write { message: "sled panicked".to_owned() });
+        let result = written.unwrap_or_else(panicked);
+        point("commit-durable");
         if let Err(error) = &result {
             tracing::error!(%error, "the store failed; nothing more is acknowledged");
             let _ = self.failed.set(error.clone());
@@ -127,22 +137,71 @@ impl Loop {
         (self.observer)(WriteStats { commits: group.len(), took: self.clock.monotonic() - began });
         result
     }
+}
 
-    fn apply(&self, group: &mut [Write]) -> Result<(), StoreError> {
-        let failed = |error: sled::Error| StoreError::Write { message: error.to_string() };
-        for write in group.iter_mut() {
-            let Commit { batch, writes } = std::mem::take(&mut write.commit);
-            debug_assert!(writes <= BATCH, "a commit of {writes} writes holds everybody up");
-            if writes > 0 {
-                self.tree.apply_batch(batch).map_err(failed)?;
+/// What a group of commits is written to.
+pub(super) struct Disk {
+    pub(super) tree: sled::Db,
+    /// The file that `tree` keeps its pages in.
+    pub(super) file: File,
+    pub(super) tally: Tally,
+    pub(super) mark: Mark,
+}
+
+impl Disk {
+    fn write(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
+        self.apply(group)?;
+        self.sync()?;
+        self.mark.write(self.tally.groups).map_err(write_error)
+    }
+
+    /// Writes the group as one batch, the tally with it.
+    fn apply(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
+        let mut writes = BTreeMap::new();
+        for write in group {
+            let mut commit = std::mem::take(&mut write.commit);
+            debug_assert!(commit.len() <= BATCH, "a commit of {} writes holds everybody up", commit.len());
+            writes.append(&mut commit.writes);
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut tally = self.tally;
+        tally.groups += 1;
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            if let Some(before) = self.tree.get(&key).map_err(write_error)? {
+                tally.remove(&key, &before);
+            }
+            match value {
+                Some(value) => {
+                    tally.add(&key, &value);
+                    batch.insert(key, value);
+                }
+                None => batch.remove(key),
             }
         }
+        batch.insert(key::meta(key::TALLY), record::encode(&tally));
+        self.tree.apply_batch(batch).map_err(write_error)?;
+        self.tally = tally;
         Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.tree.flush().map_err(|error| StoreError::Write { message: error.to_string() })?;
+        point("commit-applied");
+        self.tree.flush().map_err(write_error)?;
         // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
-        self.file.sync_data().map_err(|error| StoreError::Write { message: error.to_string() })
+        self.file.sync_data().map_err(write_error)
     }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Where it fails the mark is a little behind after a power cut.
+        let _ = self.mark.sync();
+    }
+}
+
+fn write_error(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Write { message: error.to_string() }
 }

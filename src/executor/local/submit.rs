@@ -20,6 +20,7 @@ use super::watch::blocking;
 use crate::app::env::STATE_DIR;
 use crate::executor::pipeline_run::{PipelineRun, TaskMeta, resolve_command, resolve_env, same_run};
 use crate::executor::{Submission, SubmitError, Submitted};
+use crate::fault::point;
 use crate::task::TaskName;
 
 /// Where programs are found, unless the App says otherwise.
@@ -40,9 +41,11 @@ pub(super) async fn submit(
     let (mut child, socket) = spawn(executor, &meta.name).map_err(|error| SubmitError::Unavailable {
         message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
     })?;
+    point("shim-spawned");
     let mut socket = BufReader::new(socket);
     match hand_over(&mut socket, &request).await {
         Ok(Report::Created) => {
+            point("shim-created");
             let started = async move {
                 // What the other end says does not matter, only when it closes.
                 let _ = socket.read_to_end(&mut Vec::new()).await;

@@ -10,6 +10,7 @@ use super::live::{Live, Stage, TaskKey};
 use super::table::{Entry, timer_of};
 use super::{Dispatcher, Event};
 use crate::config::Config;
+use crate::fault::point;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 use crate::store::{Commit, StoreError, Watermark};
@@ -28,6 +29,7 @@ impl Dispatcher {
     pub(super) fn recover_tasks(&mut self) -> Result<(), StoreError> {
         let tasks = self.store.active_tasks()?;
         if !tasks.is_empty() {
+            point("recover");
             tracing::info!(tasks = tasks.len(), "taking up the tasks that were in flight");
         }
         for task in tasks {
@@ -77,6 +79,7 @@ impl Dispatcher {
             }
         }
         self.store.commit_later(commit);
+        point("recovered");
         let places = self.table.places();
         self.look_at_schedules(&places, now)
     }
@@ -108,11 +111,13 @@ impl Dispatcher {
         for place in &gone {
             self.table.remove(*place);
         }
+        point("reload");
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
         self.enter_schedules(&config, &known, &mut commit, now);
         self.config = config;
         // Nobody may wait for the answer any more.
         self.store.commit_then(commit, move |durable| drop(reply.send(durable)));
+        point("reload-sent");
         let places = self.table.places();
         self.look_at_schedules(&places, now)
     }

@@ -9,6 +9,7 @@ use super::run::Why;
 use super::submit::never_started;
 use super::{Dispatcher, Event};
 use crate::executor::Observed;
+use crate::fault::point;
 use crate::job::{JobRef, Retries};
 use crate::store::Commit;
 use crate::task::{LogSize, Outcome, Phase, RunIdentity, Task, TaskName, Trigger};
@@ -109,6 +110,7 @@ impl Dispatcher {
                 self.live.insert(next, Stage::Claiming)
             })
             .collect();
+        point("finish");
         let (ended, finished, app) = (Arc::clone(&self.ended), self.finished.clone(), task.app.clone());
         self.commit_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);

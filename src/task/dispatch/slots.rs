@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::live::{Stage, TaskKey};
 use super::table::{Entry, place_of, timer_of};
 use super::{Dispatcher, Event};
+use crate::fault::point;
 use crate::schedule::wheel::Wake;
 use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
 use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError, Watermark};
@@ -236,6 +237,7 @@ impl Dispatcher {
         if commit.is_empty() {
             return;
         }
+        point("claim");
         self.commit_then(commit, move |internal| {
             // The loop may have ended already.
             let _ = internal.send(Event::Claimed(tasks, None));

@@ -9,6 +9,7 @@ use super::settle::Retry;
 use super::{Dispatcher, Event};
 use crate::executor::pipeline_run;
 use crate::executor::{SubmitError, Submitted};
+use crate::fault::point;
 use crate::job::JobRef;
 use crate::store::Commit;
 use crate::task::{LogSize, Outcome, Phase};
@@ -20,6 +21,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 impl Dispatcher {
     /// The claims of these tasks are on disk: only now may the executor hear of them.
     pub(super) fn claimed(&mut self, keys: &[TaskKey], now: Timestamp) {
+        point("claimed");
         for key in keys {
             let Some(live) = self.live.get(key) else { continue };
             if live.stage != Stage::Claiming {
@@ -128,6 +130,7 @@ impl Dispatcher {
         result: Result<Submitted, SubmitError>,
         now: Timestamp,
     ) {
+        point("submitted");
         let Some(live) = self.live.get(key) else { return };
         let (app, task) = (live.task.app.clone(), live.task.name.clone());
         match result {
@@ -159,6 +162,7 @@ impl Dispatcher {
         let mut commit = Commit::new();
         commit.update_task(task);
         self.store.commit_later(commit);
+        point("confirmed");
         if terminating {
             self.cancel_at_executor(key);
         }

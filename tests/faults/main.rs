@@ -1,0 +1,17 @@
+//! The real binary, hurt in every way that a machine can think of: it may stop, and it may refuse to
+//! start, but what it acknowledged is there, and every slot has one row and at most one run.
+//!
+//! `cargo test --features fault-points --test faults` has it killed at named places too;
+//! `-- --ignored --nocapture` takes the long way, a thousand kills, with their summary.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+#[expect(dead_code, reason = "not every test needs all of it")]
+#[path = "../daemon/harness.rs"]
+mod harness;
+
+mod account;
+mod kills;
+#[cfg(feature = "fault-points")]
+mod points;
+mod world;
