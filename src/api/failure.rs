@@ -112,7 +112,9 @@ impl From<RunError> for Failure {
             RunError::NoApp(_) | RunError::NoJob { .. } => Self::not_found(error),
             RunError::NoCommand(_) => Self::new(Code::NoCommand, error),
             RunError::Overlap { .. } => Self::new(Code::Overlap, error),
-            RunError::IdempotencyMismatch => Self::new(Code::IdempotencyMismatch, error),
+            RunError::Forgotten { .. } | RunError::IdempotencyMismatch => {
+                Self::new(Code::IdempotencyMismatch, error)
+            }
             RunError::Store(error) => error.into(),
             RunError::Stopping => Self::stopping(),
         }

@@ -18,27 +18,15 @@ use crate::clock::SharedClock;
 /// A step of the wall clock is noticed within this time.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// Wall time that runs ahead of monotonic time by more than this was a step or a suspend.
-const STEP: SignedDuration = SignedDuration::from_secs(2);
-
-/// No busy machine delays a wake by more than this.
-const STALL: Duration = LONGEST_SLEEP.saturating_add(Duration::from_secs(2));
-
 /// Names a timer; what it stands for is its owner's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u64);
 
-/// Look again.
+/// Look again: timers are due, or [`LONGEST_SLEEP`] is over, and the wall clock may have been stepped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
     /// The timers that are due, each no longer armed.
     pub due: Vec<TimerId>,
-    /// How far the wall clock has moved without time having passed: positive after a forward step
-    /// or a suspend.
-    pub stepped: Option<SignedDuration>,
-    /// How long nobody looked, where that is longer than the wheel ever sleeps: the process or the
-    /// machine stood still, with both clocks going on.
-    pub stalled: Option<Duration>,
 }
 
 /// The sending end of the wheel. The wheel stops when it is dropped.
@@ -102,28 +90,25 @@ async fn turn(
     wakes: &mpsc::UnboundedSender<Wake>,
 ) {
     let mut buckets = Buckets::default();
-    let mut wall = clock.now();
-    let mut monotonic = clock.monotonic();
     loop {
         let next = buckets.next();
         let until_next = next.map_or(LONGEST_SLEEP, |next| positive(next.duration_since(clock.now())));
-        tokio::select! {
+        let slept = tokio::select! {
             command = commands.recv() => match command {
-                Some(Command::Arm(timers)) => buckets.arm(timers),
-                Some(Command::Disarm(timers)) => buckets.disarm(&timers),
+                Some(Command::Arm(timers)) => {
+                    buckets.arm(timers);
+                    false
+                }
+                Some(Command::Disarm(timers)) => {
+                    buckets.disarm(&timers);
+                    false
+                }
                 None => return,
             },
-            () = clock.sleep(until_next.min(LONGEST_SLEEP)) => {}
-        }
-        let now = clock.now();
-        let passed = clock.monotonic() - monotonic;
-        let stepped = now.duration_since(wall) - SignedDuration::try_from(passed).unwrap_or_default();
-        (wall, monotonic) = (now, clock.monotonic());
-        let stepped = (stepped.abs() > STEP).then_some(stepped);
-        let stalled = (passed > STALL).then_some(passed);
-        let due = buckets.take_due(now);
-        let told = !due.is_empty() || stepped.is_some() || stalled.is_some();
-        if told && wakes.send(Wake { due, stepped, stalled }).is_err() {
+            () = clock.sleep(until_next.min(LONGEST_SLEEP)) => true,
+        };
+        let due = buckets.take_due(clock.now());
+        if (slept || !due.is_empty()) && wakes.send(Wake { due }).is_err() {
             return;
         }
     }
@@ -222,20 +207,18 @@ mod tests {
         while wake.is_none() {
             until_asleep(&clock);
             clock.advance(Duration::from_secs(1));
-            wake = wakes.try_recv().ok();
+            wake = wakes.try_recv().ok().filter(|wake| !wake.due.is_empty());
         }
         assert!(clock.now() >= at(3));
         assert_eq!(wake.map(|wake| wake.due), Some(vec![TimerId(7)]));
     }
 
     #[test]
-    fn a_clock_stepped_forward_is_noticed_within_the_longest_sleep() {
+    fn it_wakes_now_and_then_with_nothing_due() {
         let clock = Arc::new(ManualClock::new(at(0)));
         let (_wheel, mut wakes) = Wheel::start(clock.clone()).unwrap();
         until_asleep(&clock);
-        clock.step(SignedDuration::from_hours(1));
         clock.advance(LONGEST_SLEEP);
-        let wake = wakes.blocking_recv().unwrap();
-        assert_eq!(wake, Wake { due: vec![], stepped: Some(SignedDuration::from_hours(1)), stalled: None });
+        assert_eq!(wakes.blocking_recv(), Some(Wake { due: vec![] }));
     }
 }

@@ -36,8 +36,13 @@ impl Commit {
     /// A task that did not exist before, and with it its App's counter.
     pub fn create_task(&mut self, task: &Task) -> &mut Self {
         self.put(key::name(&task.name), key::task(&task.app, task.id));
-        self.put(key::counter(&task.app), task.id.0.to_be_bytes().to_vec());
+        self.put_counter(&task.app, task.id);
         self.update_task(task)
+    }
+
+    /// The highest id that an App has given away.
+    pub fn put_counter(&mut self, app: &AppName, id: TaskId) -> &mut Self {
+        self.put(key::counter(app), id.0.to_be_bytes().to_vec())
     }
 
     /// A task as it is now.

@@ -35,6 +35,16 @@ pub enum RunError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request\nhint: send a new key with each new request")]
     IdempotencyMismatch,
+    /// The same request was answered by a task that retention has removed since.
+    #[error(
+        "this request was answered by task {task} of App `{app}`, which retention has removed since\nhint: send a new key to run it again"
+    )]
+    Forgotten {
+        /// The App.
+        app: AppName,
+        /// The task.
+        task: TaskId,
+    },
     /// It could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -26,11 +26,11 @@ pub(super) enum Stage {
     Claiming,
     /// Claimed; it waits for its due time, or for other runs of its job.
     Waiting,
-    /// Claimed; it waits for room at the executor.
+    /// Claimed, and surely not at the executor; it waits for room there.
     Ready,
     /// The executor has been asked to take it.
     Submitting,
-    /// The executor could not take it, or did not say; it is asked again.
+    /// The executor could not take it, or may have taken it unheard; it is asked, or looked for, again.
     Held,
     /// The executor has it.
     Confirmed,
@@ -49,6 +49,8 @@ pub(super) struct Live {
     /// How often the executor could not take it, and since when.
     pub(super) refusals: u32,
     pub(super) refused_since: Option<Timestamp>,
+    /// The executor may have it, unheard. Cleared when it was looked for, and is not there.
+    pub(super) maybe_created: bool,
 }
 
 /// The tasks that have not ended, by key, name and job.
@@ -68,7 +70,10 @@ impl LiveTasks {
             self.jobs.entry(job).or_default().insert(task.id);
         }
         self.at_executor += usize::from(stage.occupies_executor());
-        self.tasks.insert(key.clone(), Live { task, stage, refusals: 0, refused_since: None });
+        self.tasks.insert(
+            key.clone(),
+            Live { task, stage, refusals: 0, refused_since: None, maybe_created: false },
+        );
         key
     }
 
@@ -85,6 +90,15 @@ impl LiveTasks {
         }
         self.at_executor -= usize::from(stage.occupies_executor());
         Some(task)
+    }
+
+    /// A task that an earlier run of the daemon may have handed over.
+    pub(super) fn insert_unheard(&mut self, task: Task) -> TaskKey {
+        let key = self.insert(task, Stage::Held);
+        if let Some(live) = self.tasks.get_mut(&key) {
+            live.maybe_created = true;
+        }
+        key
     }
 
     pub(super) fn get(&self, key: &TaskKey) -> Option<&Live> {

@@ -9,6 +9,7 @@
 //!
 //! Only the store can stop it: every other failure is one task's.
 
+mod clock_step;
 mod error;
 mod live;
 mod recover;
@@ -118,6 +119,8 @@ pub struct Dispatcher {
     previous_success: HashMap<JobRef, Option<Timestamp>>,
     /// Slots up to here were due while nobody watched.
     downtime_until: Timestamp,
+    /// What the wall clock showed at the event before.
+    seen: Timestamp,
     /// Calls to the executor under way.
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     internal: mpsc::UnboundedSender<Event>,
@@ -168,13 +171,14 @@ impl Dispatcher {
             fresh_keys: HashMap::new(),
             previous_success: HashMap::new(),
             downtime_until: now,
+            seen: now,
             calls: FuturesUnordered::new(),
             internal,
             inbox: Some(inbox),
             ended: Arc::new(ended),
             finished,
         };
-        dispatcher.recover_tasks()?;
+        dispatcher.recover_tasks(now)?;
         dispatcher.recover_schedules(now)?;
         Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
     }
@@ -187,7 +191,8 @@ impl Dispatcher {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let mut inbox = self.inbox.take().expect("it is taken once, here");
         let mut shutdown = std::pin::pin!(shutdown);
-        self.pump(self.clock.now());
+        self.seen = self.clock.now();
+        self.pump(self.seen);
         loop {
             let event = tokio::select! {
                 biased;
@@ -200,17 +205,33 @@ impl Dispatcher {
                 else => break,
             };
             let now = self.clock.now();
+            self.look_at_clock(now)?;
             self.handle(event, now)?;
             self.pump(now);
         }
+        self.finish_calls().await?;
         self.store.commit(crate::store::Commit::new()).await
+    }
+
+    /// Hears the answers to what the executor was asked, as long as `drain` allows: a task that it has
+    /// taken is not looked for at the next start.
+    async fn finish_calls(&mut self) -> Result<(), StoreError> {
+        let drain = std::time::Duration::try_from(self.config.settings.drain).unwrap_or_default();
+        let mut over = self.clock.sleep(drain);
+        while !self.calls.is_empty() {
+            tokio::select! {
+                Some(event) = self.calls.next() => self.handle(event, self.clock.now())?,
+                () = &mut over => break,
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, event: Event, now: Timestamp) -> Result<(), StoreError> {
         match event {
             Event::Wake(wake) => self.woken(&wake, now)?,
             Event::Request(Request::Run(request, reply)) => self.run_by_hand(request, reply, now)?,
-            Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now)?,
+            Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now),
             Event::Request(Request::Reload(config, reply)) => self.reload(config, reply, now)?,
             Event::Request(Request::Relist) => self.relist(),
             Event::Claimed(keys, idempotency_key) => {
@@ -221,9 +242,12 @@ impl Dispatcher {
             }
             Event::TerminateDurable(key) => {
                 self.cancel_at_executor(&key);
-                self.look(&key);
+                // While it is being submitted, what is seen may be older than the answer.
+                if self.live.get(&key).is_some_and(|live| live.stage != live::Stage::Submitting) {
+                    self.look(&key);
+                }
             }
-            Event::SubmitDone(key, result) => self.submitted(&key, result, now),
+            Event::SubmitDone(key, result) => self.submitted(&key, result, now)?,
             Event::CancelDone(key, result) => {
                 if let Err(error) = result {
                     tracing::warn!(app = %key.app, task = %key.id, %error, "cancelling failed, and is tried again");
@@ -232,6 +256,7 @@ impl Dispatcher {
             Event::Looked(key, Ok(observed)) => self.observed(&key, observed, now),
             Event::Looked(key, Err(error)) => {
                 tracing::warn!(app = %key.app, task = %key.id, %error, "nobody could look after a task");
+                self.look_later(&key, now);
             }
             Event::Observed(Observation { name, state }) => {
                 if let Some(key) = self.live.key_of(&name) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+use super::clock_step::clamp;
 use super::live::{Live, Stage, TaskKey};
 use super::table::{Entry, timer_of};
 use super::{Dispatcher, Event};
@@ -16,17 +17,17 @@ use crate::schedule::ScheduleKey;
 use crate::store::{Commit, StoreError, Watermark};
 use crate::task::Phase;
 
-/// A watermark further ahead than this comes from a clock that was wrong.
-const FAR_FUTURE: SignedDuration = SignedDuration::from_hours(25);
-
 const WATERMARKS_PER_COMMIT: usize = 2048;
+
+/// A create that got lost on the way is seen, or surely absent, after this time.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 type Watermarks = BTreeMap<(JobRef, ScheduleKey), Watermark>;
 
 impl Dispatcher {
     /// Every task that had not ended goes on: claimed ones are submitted again under the same name,
     /// confirmed ones are looked at.
-    pub(super) fn recover_tasks(&mut self) -> Result<(), StoreError> {
+    pub(super) fn recover_tasks(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let tasks = self.store.active_tasks()?;
         if !tasks.is_empty() {
             point("recover");
@@ -34,27 +35,20 @@ impl Dispatcher {
         }
         for task in tasks {
             let phase = task.phase;
-            let not_before = task.not_before;
-            let terminating = task.terminating.is_some();
             let key = TaskKey::from(&task);
             match phase {
                 Phase::Queued => {
                     self.live.insert(task, Stage::Waiting);
-                    if let Some(due) = not_before {
-                        self.arm_task(&key, due);
-                    }
+                    self.arm_retry(&key, now);
                 }
-                // Its create may have got through: looked for before its end is declared.
-                Phase::Pending if terminating => {
-                    self.live.insert(task, Stage::Held);
-                    self.look(&key);
-                }
+                // Its create may have got through: it is looked for before anything is decided.
                 Phase::Pending => {
-                    self.live.insert(task, Stage::Ready);
-                    self.ready.push_back(key);
+                    self.live.insert_unheard(task);
+                    self.look(&key);
                 }
                 _ => {
                     self.live.insert(task, Stage::Confirmed);
+                    self.cancel_if_wanted(&key);
                     self.look(&key);
                 }
             }
@@ -72,7 +66,7 @@ impl Dispatcher {
         let known = self.store.watermarks()?;
         let config = Arc::clone(&self.config);
         let mut commit = Commit::new();
-        self.enter_schedules(&config, &known, &mut commit, now);
+        self.enter_schedules(&config, &known, &mut commit, now)?;
         for (job, schedule) in known.keys() {
             if self.table.place(job, schedule).is_none() {
                 commit.remove_watermark(job, schedule);
@@ -113,7 +107,7 @@ impl Dispatcher {
         }
         point("reload");
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
-        self.enter_schedules(&config, &known, &mut commit, now);
+        self.enter_schedules(&config, &known, &mut commit, now)?;
         self.config = config;
         // Nobody may wait for the answer any more.
         self.store.commit_then(commit, move |durable| drop(reply.send(durable)));
@@ -122,7 +116,13 @@ impl Dispatcher {
         self.look_at_schedules(&places, now)
     }
 
-    fn enter_schedules(&mut self, config: &Config, known: &Watermarks, commit: &mut Commit, now: Timestamp) {
+    fn enter_schedules(
+        &mut self,
+        config: &Config,
+        known: &Watermarks,
+        commit: &mut Commit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);
@@ -130,13 +130,6 @@ impl Dispatcher {
                 let identity = (entry.job.clone(), schedule.key.clone());
                 let before = known.get(&identity).filter(|watermark| watermark.fingerprint == fingerprint);
                 match before {
-                    Some(watermark) if watermark.at.duration_since(now) > FAR_FUTURE => {
-                        tracing::warn!(
-                            job = %entry.job, schedule = %schedule.key, watermark = %watermark.at,
-                            "the watermark lies in the far future, so the clock was wrong once; it is set back to now"
-                        );
-                        entry.ledger_until = Some(watermark.at);
-                    }
                     Some(watermark) => entry.watermark = watermark.at,
                     // The first slot of a new or edited schedule lies in the future.
                     None => {
@@ -146,9 +139,23 @@ impl Dispatcher {
                         }
                     }
                 }
+                clamp(&mut entry, now);
+                entry.ledger_until = entry.ledger_until.max(self.ledger_ahead(&entry)?);
                 self.table.insert(entry);
             }
         }
+        Ok(())
+    }
+
+    /// The last slot of the ledger, where it lies ahead of the watermark: the clock was wrong once.
+    fn ledger_ahead(&self, entry: &Entry) -> Result<Option<Timestamp>, StoreError> {
+        let place = self.table.place(&entry.job, &entry.schedule.key);
+        if let Some(before) = place.and_then(|place| self.table.get(place)) {
+            // Rows of its own may still be on their way to the disk.
+            return Ok(before.ledger_until);
+        }
+        let newest = self.store.newest_slot(&entry.job, &entry.schedule.key)?;
+        Ok(newest.map(|row| row.last).filter(|last| *last > entry.watermark))
     }
 
     /// Asks the executor about every task that it has. What it answers is the truth.
@@ -163,6 +170,13 @@ impl Dispatcher {
         for key in keys {
             self.cancel_if_wanted(&key);
             self.look(&key);
+        }
+    }
+
+    /// Looks at a held task again later.
+    pub(super) fn look_later(&mut self, key: &TaskKey, now: Timestamp) {
+        if self.live.get(key).is_some_and(|live| live.stage == Stage::Held) {
+            self.arm_task(key, now + LOOK_AGAIN);
         }
     }
 

@@ -62,7 +62,7 @@ impl RunRequest {
     fn hash(&self) -> String {
         let job = self.job.as_ref().map_or("", JobName::as_str);
         let display_name = self.display_name.as_deref().unwrap_or_default();
-        let overrides = format!("{:?}", self.overrides);
+        let overrides = serde_json::to_string(&self.overrides).expect("they have texts for keys");
         base32_hash(&[self.app.as_str(), job, display_name, &overrides])
     }
 }
@@ -81,8 +81,9 @@ impl Dispatcher {
             && let Some((first, hash)) = self.task_of_key(key)?
         {
             let answer = match self.task(&first)? {
-                Some(task) if hash == request.hash() => Ok(task),
-                _ => Err(RunError::IdempotencyMismatch),
+                _ if hash != request.hash() => Err(RunError::IdempotencyMismatch),
+                Some(task) => Ok(task),
+                None => Err(RunError::Forgotten { app: first.app, task: first.id }),
             };
             // The first request's commit may be under way: this one is durable when that is.
             self.store.commit_then(Commit::new(), |durable| {
@@ -148,7 +149,8 @@ impl Dispatcher {
         queued: bool,
         now: Timestamp,
     ) -> Task {
-        let asked = request.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        // Never the idempotency key: that may be used again when its time is over.
+        let asked = uuid::Uuid::new_v4().to_string();
         let settings = &self.config.settings;
         let job_name = job.map(|job| job.name.clone());
         let identity = RunIdentity::Request(&asked);
@@ -220,28 +222,26 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn terminate(
-        &mut self,
-        key: TaskKey,
-        reply: TerminateReply,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if self.live.get(&key).is_none() {
-            let answer = match self.store.task(&key.app, key.id)? {
-                Some(task) => Ok(Terminated::AlreadyEnded(task)),
-                None => Err(TerminateError::NoTask { app: key.app, id: key.id }),
-            };
-            // Nobody may wait any more.
-            let _ = reply.send(answer);
-            return Ok(());
-        }
-        let Some(ending) = self.end(&key, Why::Terminated, now) else { return Ok(()) };
+    pub(super) fn terminate(&mut self, key: TaskKey, reply: TerminateReply, now: Timestamp) {
+        let Some(ending) = self.end(&key, Why::Terminated, now) else {
+            let store = self.store.clone();
+            // Its end may be on its way to the disk: it is read behind that.
+            self.store.commit_then(Commit::new(), move |durable| {
+                let found = durable.and_then(|()| store.task(&key.app, key.id)).map_err(TerminateError::from);
+                let answer = found.and_then(|task| {
+                    task.map(Terminated::AlreadyEnded)
+                        .ok_or(TerminateError::NoTask { app: key.app.clone(), id: key.id })
+                });
+                // Nobody may wait any more.
+                let _ = reply.send(answer);
+            });
+            return;
+        };
         // The end or the intent is on its way already; an empty commit is durable when that is.
         self.store.commit_then(Commit::new(), move |durable| {
             // Nobody may wait any more.
             let _ = reply.send(durable.map_err(TerminateError::from).map(|()| ending));
         });
-        Ok(())
     }
 
     /// Ends runs of a job in favour of a newer one.

@@ -40,11 +40,24 @@ impl Dispatcher {
                 let retry = if terminating { Retry::Never } else { Retry::ByPolicy };
                 self.finish(key, outcome, retry, now);
             }
-            Observed::Absent if terminating && stage == Stage::Held => {
+            Observed::Absent if stage == Stage::Held => self.absent(key, terminating, now),
+            Observed::Absent => {}
+        }
+    }
+
+    /// A held task is not at the executor: it is submitted; or, should it end, looked for once more, since
+    /// a create of an earlier run may still be on its way.
+    fn absent(&mut self, key: &TaskKey, terminating: bool, now: Timestamp) {
+        let unheard = self.live.get_mut(key).is_some_and(|live| std::mem::take(&mut live.maybe_created));
+        match (terminating, unheard) {
+            (true, true) => self.look_later(key, now),
+            (true, false) => {
                 let outcome = never_started("it was terminated before it started", now);
                 self.finish(key, outcome, Retry::Never, now);
             }
-            Observed::Absent => {}
+            (false, true) => self.make_ready(key),
+            // Its timer will come.
+            (false, false) => {}
         }
     }
 
@@ -119,8 +132,9 @@ impl Dispatcher {
             let _ = internal.send(Event::Claimed(next, None));
         });
         if let Some(job) = task.job_ref() {
-            if task.phase == Phase::Succeeded && self.previous_success.contains_key(&job) {
-                self.previous_success.insert(job.clone(), Some(nominal(&task)));
+            if task.phase == Phase::Succeeded {
+                let latest = self.previous_success.entry(job.clone()).or_default();
+                *latest = (*latest).max(Some(nominal(&task)));
             }
             self.release_waiting(&job);
         }

@@ -24,22 +24,6 @@ struct Claims {
 
 impl Dispatcher {
     pub(super) fn woken(&mut self, wake: &Wake, now: Timestamp) -> Result<(), StoreError> {
-        if let Some(step) = wake.stepped {
-            tracing::warn!(by = %step, "the wall clock was stepped, or the machine slept");
-        }
-        if let Some(stalled) = wake.stalled {
-            tracing::warn!(
-                seconds = stalled.as_secs(),
-                "nobody looked at the schedules: the service stood still"
-            );
-        }
-        if wake.stalled.is_some() || wake.stepped.is_some_and(|step| step.is_positive()) {
-            self.downtime_until = now;
-        }
-        if wake.stalled.is_some() || wake.stepped.is_some() {
-            let places = self.table.places();
-            self.look_at_schedules(&places, now)?;
-        }
         let places: Vec<_> = wake.due.iter().filter_map(|timer| place_of(*timer)).collect();
         self.look_at_schedules(&places, now)?;
         for timer in &wake.due {
@@ -61,7 +45,9 @@ impl Dispatcher {
             }
         }
         self.send_claims(&mut claims);
-        self.wheel.arm(timers);
+        if !timers.is_empty() {
+            self.wheel.arm(timers);
+        }
         Ok(())
     }
 
@@ -122,7 +108,7 @@ impl Dispatcher {
             return Ok(());
         }
         let alone = SlotRange { first: slot, last: slot };
-        let late = now.duration_since(slot);
+        let late = now.duration_since(slot + jitter(&entry.schedule, &entry.job, slot));
         if entry.schedule.start_deadline.is_some_and(|deadline| late > deadline) {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
             return self.write_row(place, alone, outcome, claims);

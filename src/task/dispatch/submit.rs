@@ -11,8 +11,9 @@ use crate::executor::pipeline_run;
 use crate::executor::{SubmitError, Submitted};
 use crate::fault::point;
 use crate::job::JobRef;
-use crate::store::Commit;
-use crate::task::{LogSize, Outcome, Phase};
+use crate::schedule::jitter;
+use crate::store::{Commit, SlotOutcome, SlotRow, StoreError};
+use crate::task::{LogSize, Outcome, Phase, Task, Trigger};
 
 /// The wait before an executor that had no room is asked again; doubled each time.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_millis(500);
@@ -47,7 +48,7 @@ impl Dispatcher {
         let Some(live) = self.live.get(key) else { return };
         match live.stage {
             // Not asked for again: only whether its create got through after all.
-            Stage::Held if live.task.terminating.is_some() => self.look(key),
+            Stage::Held if live.task.terminating.is_some() || live.maybe_created => self.look(key),
             Stage::Waiting | Stage::Held => self.make_ready(key),
             _ => {}
         }
@@ -66,7 +67,7 @@ impl Dispatcher {
         }
     }
 
-    fn make_ready(&mut self, key: &TaskKey) {
+    pub(super) fn make_ready(&mut self, key: &TaskKey) {
         let Some(task) = self.live.task_mut(key) else { return };
         if task.phase == Phase::Queued {
             task.phase = Phase::Pending;
@@ -99,28 +100,33 @@ impl Dispatcher {
         let previous_success = task.job_ref().and_then(|job| self.previous_success(&job));
         self.live.set_stage(key, Stage::Submitting);
         let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
+        // Credentials are read from files, which may be slow to answer.
+        let building =
+            tokio::task::spawn_blocking(move || pipeline_run::submission(&config, &task, previous_success));
         self.calls.push(Box::pin(async move {
-            let result = match pipeline_run::submission(&config, &task, previous_success) {
-                Ok(submission) => executor.submit(submission).await,
-                Err(error) => {
-                    Err(SubmitError::Refused { reason: "InvalidTask".to_owned(), message: error.to_string() })
+            let result = match building.await {
+                Ok(Ok(submission)) => executor.submit(submission).await,
+                Ok(Err(error)) => {
+                    Err(SubmitError::Refused { reason: "InvalidTask".to_owned(), message: in_full(&error) })
                 }
+                Err(broken) => Err(SubmitError::Unavailable { message: broken.to_string() }),
             };
             Event::SubmitDone(key, result)
         }));
     }
 
-    fn is_past_deadline(&self, task: &crate::task::Task, now: Timestamp) -> bool {
+    fn is_past_deadline(&self, task: &Task, now: Timestamp) -> bool {
         let (Some(job), Some(schedule), Some(slot)) = (task.job_ref(), &task.schedule, task.scheduled) else {
             return false;
         };
         if task.attempt > 1 {
             return false;
         }
-        let entry = self.table.place(&job, schedule).and_then(|place| self.table.get(place));
-        entry
-            .and_then(|entry| entry.schedule.start_deadline)
-            .is_some_and(|deadline| now.duration_since(slot) > deadline)
+        let Some(entry) = self.table.place(&job, schedule).and_then(|place| self.table.get(place)) else {
+            return false;
+        };
+        let late = now.duration_since(slot + jitter(&entry.schedule, &job, slot));
+        entry.schedule.start_deadline.is_some_and(|deadline| late > deadline)
     }
 
     /// What the executor said to a submission.
@@ -129,15 +135,15 @@ impl Dispatcher {
         key: &TaskKey,
         result: Result<Submitted, SubmitError>,
         now: Timestamp,
-    ) {
+    ) -> Result<(), StoreError> {
         point("submitted");
-        let Some(live) = self.live.get(key) else { return };
+        let Some(live) = self.live.get(key) else { return Ok(()) };
         let (app, task) = (live.task.app.clone(), live.task.name.clone());
         match result {
             Ok(Submitted::Created) => self.confirm(key),
             Ok(Submitted::Adopted { id }) => {
                 tracing::info!(%app, %task, "the executor had this task already; it is adopted");
-                let key = self.rename(key, id);
+                let key = self.rename(key, id)?;
                 self.confirm(&key);
                 self.look(&key);
             }
@@ -145,9 +151,15 @@ impl Dispatcher {
                 tracing::warn!(%app, %task, reason, message, "the executor refused a task");
                 self.finish(key, refusal(&reason, message, now), Retry::Never, now);
             }
-            Err(SubmitError::Unavailable { message }) => self.hold(key, &message, true, now),
-            Err(SubmitError::Unknown { message }) => self.hold(key, &message, false, now),
+            Err(SubmitError::Unavailable { message }) => self.hold(key, &message, now),
+            Err(SubmitError::Unknown { message }) => {
+                if let Some(live) = self.live.get_mut(key) {
+                    live.maybe_created = true;
+                }
+                self.hold(key, &message, now);
+            }
         }
+        Ok(())
     }
 
     fn confirm(&mut self, key: &TaskKey) {
@@ -168,27 +180,32 @@ impl Dispatcher {
         }
     }
 
-    /// The id on the object wins: the store was older than the executor.
-    fn rename(&mut self, key: &TaskKey, id: crate::task::TaskId) -> TaskKey {
-        let taken = TaskKey { app: key.app.clone(), id };
-        if *key == taken || self.live.get(&taken).is_some() {
-            return key.clone();
+    /// The id on the object wins where it is free: the store was older than the executor.
+    fn rename(&mut self, key: &TaskKey, id: crate::task::TaskId) -> Result<TaskKey, StoreError> {
+        let wanted = TaskKey { app: key.app.clone(), id };
+        if *key == wanted || self.live.get(&wanted).is_some() || self.store.task(&wanted.app, id)?.is_some() {
+            return Ok(key.clone());
         }
-        let Some(mut task) = self.live.remove(key) else { return key.clone() };
+        let Some(mut task) = self.live.remove(key) else { return Ok(key.clone()) };
         let mut commit = Commit::new();
         commit.remove_task(&task);
         task.id = id;
+        commit.create_task(&task);
         let counter = self.counters.entry(task.app.clone()).or_insert(id);
         *counter = (*counter).max(id);
-        commit.create_task(&task);
+        commit.put_counter(&task.app, *counter);
+        if let (Some(job), Some(row)) = (task.job_ref(), slot_row(&task)) {
+            commit.put_slot(&job, &row);
+        }
         self.store.commit_later(commit);
-        self.live.insert(task, Stage::Submitting)
+        Ok(self.live.insert(task, Stage::Submitting))
     }
 
     /// The claim is held, and the executor asked again later, for as long as `hold` allows. A claim
     /// whose create may have got through is never given up.
-    fn hold(&mut self, key: &TaskKey, message: &str, surely_not_created: bool, now: Timestamp) {
+    fn hold(&mut self, key: &TaskKey, message: &str, now: Timestamp) {
         let Some(live) = self.live.get_mut(key) else { return };
+        let surely_not_created = !live.maybe_created;
         live.refusals += 1;
         let (tries, since) = (live.refusals, *live.refused_since.get_or_insert(now));
         if surely_not_created && live.task.terminating.is_some() {
@@ -221,6 +238,23 @@ impl Dispatcher {
             Event::CancelDone(key, result)
         }));
     }
+}
+
+/// An error with its causes.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// The row of the slot that a task was claimed for.
+fn slot_row(task: &Task) -> Option<SlotRow> {
+    let outcome = match task.trigger {
+        Trigger::Schedule => SlotOutcome::Ran { task: task.id },
+        Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
+        _ => return None,
+    };
+    let slot = task.scheduled?;
+    Some(SlotRow { schedule: task.schedule.clone()?, first: slot, last: slot, outcome })
 }
 
 /// The end of a task that was no longer wanted before the executor had it.

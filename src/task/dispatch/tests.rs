@@ -566,3 +566,105 @@ async fn a_service_that_stood_still_catches_up_instead_of_running_every_slot() {
     assert_eq!(missed.len(), 1, "one range: {missed:?}");
     life.end().await;
 }
+
+#[tokio::test]
+async fn an_idempotency_key_used_again_after_its_time_is_another_run() {
+    let world = World::new("2026-01-01T00:00:00Z", &job(""));
+    let life = world.begin();
+    let first = life.run(Some("nightly")).await.unwrap();
+    world.until("submitted", || world.executor.submitted().len() == 1).await;
+    world.executor.end(&first.name, Phase::Succeeded, world.clock.now());
+    world.until("ended", || life.tasks()[0].phase == Phase::Succeeded).await;
+    assert_eq!(life.run(Some("nightly")).await.unwrap().id, first.id, "within its time it is the same task");
+    world.set_clock("2026-01-02T01:00:00Z");
+    life.store.expire_idempotency(world.clock.now(), SignedDuration::from_hours(24)).unwrap();
+    life.store.commit(crate::store::Commit::new()).await.unwrap();
+    let second = life.run(Some("nightly")).await.unwrap();
+    assert_eq!(second.id, TaskId(2));
+    world.until("submitted", || world.executor.submitted().len() == 2).await;
+    assert_eq!(life.tasks()[0].phase, Phase::Succeeded, "the first one's record is left alone");
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_got_through_unheard_is_looked_for_before_its_deadline_is_held_against_it() {
+    let world = World::new(
+        "2026-01-01T00:00:59Z",
+        &job("schedule = \"* * * * *\"\nstart_deadline = \"10s\"\ncatch_up = \"none\""),
+    );
+    world.executor.state.lock().unwrap().unavailable = true;
+    let life = world.begin();
+    world.pass_until(&life, "a claim", || !life.tasks().is_empty()).await;
+    let task = life.tasks()[0].clone();
+    life.end().await;
+    let running = Observed::Running { started: world.clock.now() };
+    world.executor.state.lock().unwrap().states.insert(task.name.clone(), running);
+    world.set_clock("2026-01-01T00:01:50Z");
+    let life = world.begin();
+    world.until("it is found", || life.tasks()[0].phase == Phase::Running).await;
+    assert!(world.executor.submitted().is_empty());
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_wish_to_end_a_task_is_told_again_after_a_restart() {
+    let world = World::new("2026-01-01T00:00:00Z", &job(""));
+    let life = world.begin();
+    let task = life.run(None).await.unwrap();
+    world.until("submitted", || life.tasks()[0].phase == Phase::Submitted).await;
+    life.handle.terminate(task.app.clone(), task.id).await.unwrap();
+    world.until("told", || world.executor.cancelled().len() == 1).await;
+    life.end().await;
+    let life = world.begin();
+    world.until("told again", || world.executor.cancelled().len() == 2).await;
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_month_ahead_is_mended_while_the_service_runs() {
+    let world = World::new("2026-02-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a slot", || life.tasks().len() == 1).await;
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_hours(-31 * 24));
+    world.pass_until(&life, "a slot of the mended clock", || life.tasks().len() == 2).await;
+    let slots: Vec<_> = life.tasks().iter().map(|task| task.scheduled.unwrap().to_string()).collect();
+    assert_eq!(slots, ["2026-02-01T00:01:00Z", "2026-01-01T00:02:00Z"]);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_a_wrong_clock_ran_is_not_run_again_when_its_time_comes() {
+    let world = World::new("2026-01-31T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a slot", || life.tasks().len() == 1).await;
+    life.end().await;
+    for now in ["2026-01-01T00:00:30Z", "2026-01-31T00:00:50Z"] {
+        world.set_clock(now);
+        let life = world.begin();
+        let before = life.tasks().len();
+        world.pass_until(&life, "another slot", || life.tasks().len() > before).await;
+        life.end().await;
+    }
+    let life = world.begin();
+    let slots: Vec<_> = life.tasks().iter().filter_map(|task| task.scheduled).collect();
+    let once: std::collections::BTreeSet<_> = slots.iter().collect();
+    assert_eq!(once.len(), slots.len(), "{slots:?}");
+    life.end().await;
+}
+
+#[tokio::test]
+async fn jitter_is_not_lateness() {
+    let world = World::new(
+        "2026-01-01T00:00:30Z",
+        &job("schedule = \"* * * * *\"\njitter = \"50s\"\nstart_deadline = \"10s\""),
+    );
+    let life = world.begin();
+    world.pass_until(&life, "ten slots", || life.rows().len() >= 10).await;
+    assert!(
+        life.rows().iter().all(|row| matches!(row.outcome, SlotOutcome::Ran { .. })),
+        "{:?}",
+        life.rows()
+    );
+    life.end().await;
+}
