@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::files::{APPS, File, Files, ReadError, SETTINGS};
 use super::overrides::SettingsOverrides;
 use super::problem::{Problem, Problems};
+use super::regular;
 use super::settings::Settings;
 use super::source::Source;
 use super::validate::{FromFile, Surroundings, app, hide_secrets, settings};
@@ -50,7 +51,7 @@ fn look(dir: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> Ch
         Ok(files) => files,
         Err(error) => return Checked::of(unreadable(dir, &error)),
     };
-    if files.settings.is_none() && files.apps.is_empty() {
+    if files.settings.is_none() && files.apps.is_empty() && files.unread.is_empty() {
         return Checked::of(empty(dir, &files));
     }
     match absolute(dir) {
@@ -67,21 +68,21 @@ pub fn check_app(path: &Path, overrides: &SettingsOverrides, now: Timestamp) -> 
 }
 
 fn app_alone(path: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> io::Result<Checked> {
-    let bytes = std::fs::read(path)?;
+    let bytes = regular::read(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (shown, place) = (parent(path), parent(&absolute(path)?));
     if place.file_name().is_none_or(|name| name != APPS) {
-        let files = Files { settings: None, apps: vec![File { name, bytes }], strays: Vec::new() };
+        let files = Files { apps: vec![File { name, bytes }], ..Files::default() };
         return Ok(assemble(Directory { shown: &shown, place: &place, loose: true, now }, files, overrides));
     }
     let place = parent(&place);
-    let settings = match std::fs::read(place.join(SETTINGS)) {
+    let settings = match regular::read(&place.join(SETTINGS)) {
         Ok(bytes) => Some(File { name: SETTINGS.to_owned(), bytes }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
     let app = File { name: format!("{APPS}/{name}"), bytes };
-    let files = Files { settings, apps: vec![app], strays: Vec::new() };
+    let files = Files { settings, apps: vec![app], ..Files::default() };
     // Shown as its author would name it: `apps/etl.toml` is in the working directory, `etl.toml` in `apps`.
     let shown = if shown.ends_with(APPS) { parent(&shown) } else { shown.join("..") };
     Ok(assemble(Directory { shown: &shown, place: &place, loose: false, now }, files, overrides))
@@ -91,10 +92,11 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// What [`Config::generation`] would be, without parsing.
+/// What [`Config::generation`] would be, without parsing. A file that cannot be read counts as one of another
+/// content.
 ///
 /// # Errors
-/// Where a file cannot be read.
+/// Where the directory cannot be read.
 pub fn fingerprint(dir: &Path) -> io::Result<String> {
     match Files::read(dir) {
         Ok(files) => Ok(files.generation()),
@@ -118,7 +120,7 @@ impl Config {
         let files = Files {
             settings: Some(File { name: SETTINGS.to_owned(), bytes: settings.as_bytes().to_vec() }),
             apps: apps.iter().enumerate().map(app).collect(),
-            strays: Vec::new(),
+            ..Files::default()
         };
         let dir = Path::new("config");
         let place = absolute(dir).unwrap_or_else(|_| dir.to_owned());
@@ -142,11 +144,13 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
     let base = dir.place.parent().unwrap_or(dir.place);
     let generation = files.generation();
     let mut problems: Vec<Problem> = strays(dir.shown, &files).collect();
+    problems.extend(files.unread.iter().map(|error| unreadable(dir.shown, error)));
+    let unknown = files.unread.iter().any(|error| error.path == dir.shown.join(SETTINGS));
     let read = read_settings(dir.shown, files.settings, base, overrides, &mut problems);
     let around = Surroundings {
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
-        services: read.service_names.filter(|_| !dir.loose),
+        services: read.service_names.filter(|_| !dir.loose && !unknown),
         now: dir.now,
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);

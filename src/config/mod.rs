@@ -15,6 +15,7 @@ mod load;
 mod overrides;
 mod parse;
 mod problem;
+pub(crate) mod regular;
 mod settings;
 pub mod shape;
 mod source;

@@ -425,6 +425,48 @@ fn a_file_that_is_no_text() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_no_other_mistake() {
+    let place = Place::with_app(&format!("{PLAIN}memory = 3\n"));
+    let apps = place.config().join("apps");
+    std::os::unix::fs::symlink("nowhere", apps.join("dangling.toml")).unwrap();
+    fs::create_dir(apps.join("directory.toml")).unwrap();
+    let report = place.report();
+    for words in [
+        "reading `config/apps/dangling.toml` failed: No such file or directory",
+        "reading `config/apps/directory.toml` failed: expected a regular file, found a directory",
+        "config/apps/etl.toml:4:10",
+        "3 problems",
+    ] {
+        assert!(report.contains(words), "{words}\n{report}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_named_and_waited_for_by_nobody() {
+    let place = Place::with_app(PLAIN);
+    let apps = place.config().join("apps");
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mknodat(rustix::fs::CWD, apps.join("pipe.toml"), rustix::fs::FileType::Fifo, mode, 0)
+        .unwrap();
+    std::os::unix::fs::symlink("/dev/zero", apps.join("device.toml")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(apps.join("socket.toml")).unwrap();
+    let report = place.report();
+    for (name, found) in [("pipe", "a named pipe"), ("device", "a device"), ("socket", "a socket")] {
+        let words =
+            format!("reading `config/apps/{name}.toml` failed: expected a regular file, found {found}");
+        assert!(report.contains(&words), "{words}\n{report}");
+    }
+    assert!(report.contains("3 problems"), "{report}");
+}
+
+#[test]
+fn settings_that_are_no_regular_file_are_named() {
+    let place = Place::with_app(&format!("{PLAIN}services = [\"db\"]\n"));
+    fs::create_dir(place.config().join("tekcron.toml")).unwrap();
+    assert!(only(&place).message.ends_with("failed: expected a regular file, found a directory"));
+}
+
+#[test]
 fn a_broken_settings_file_hides_no_mistake_of_an_app_and_makes_none_up() {
     let app = format!("{PLAIN}services = [\"db\"]\nmemory = 3\n");
     let place = Place::with(&[("tekcron.toml", "[services.db"), ("apps/etl.toml", &app)]);
