@@ -13,7 +13,7 @@ async fn without_a_task_the_log_is_that_of_the_newest() {
         [["logs", "etl"].as_slice(), &["logs", "etl", "--task"], &["logs", "etl", "--task", "--recent"]]
     {
         let fake = Fake::start([
-            ("GET /v1/apps/etl/tasks?limit=20", Reply::page(&[task(9)], Some("c"))),
+            ("GET /v1/apps/etl/tasks?limit=20", Reply::page(&[task(9)], None)),
             ("GET /v1/apps/etl/tasks/9/logs", Reply::Text("one\ntwo\n")),
         ])
         .await;
