@@ -35,7 +35,8 @@ impl Server {
     /// # Errors
     /// [`ApiError`] where certificate or key cannot be used.
     pub fn new(listener: TcpListener, service: Service, settings: &Settings) -> Result<Self, ApiError> {
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let now = service.clock.now();
+        let tls = settings.tls.as_ref().map(|files| tls::acceptor(files, now)).transpose()?;
         let address = listener.local_addr()?;
         Ok(Self { listener, tls, address, service })
     }
