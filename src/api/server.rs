@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,12 +25,12 @@ const ADDRESS: &str = "address";
 pub struct Tls(tokio_rustls::TlsAcceptor);
 
 impl Tls {
-    /// What `settings` name; none where they name none.
+    /// What `settings` name, as it counts at `now`; none where they name none.
     ///
     /// # Errors
     /// [`ApiError`] where certificate or key cannot be used.
-    pub fn load(settings: &Settings) -> Result<Option<Self>, ApiError> {
-        settings.tls.as_ref().map(|files| tls::acceptor(files).map(Self)).transpose()
+    pub fn load(settings: &Settings, now: Timestamp) -> Result<Option<Self>, ApiError> {
+        settings.tls.as_ref().map(|files| tls::acceptor(files, now).map(Self)).transpose()
     }
 }
 

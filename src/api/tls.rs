@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::Listener;
-use rustls::ServerConfig;
+use jiff::Timestamp;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, Error, OtherError, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -26,11 +30,11 @@ const MOST_HANDSHAKES: usize = 256;
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Reads certificate and key.
+/// Reads certificate and key. Warns of a certificate that clients will not take at `now`.
 ///
 /// # Errors
 /// [`ApiError`], with the file that is wrong.
-pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ApiError> {
+pub(super) fn acceptor(files: &TlsFiles, now: Timestamp) -> Result<TlsAcceptor, ApiError> {
     let pair = |error: rustls::Error| ApiError::TlsPair {
         certificate: files.certificate.clone(),
         key: files.key.clone(),
@@ -38,6 +42,9 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ApiError> {
     };
     let (chain, key) = (certificates(&files.certificate)?, private_key(&files.key)?);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    if let Some(flaw) = flaw(&chain, &provider, now) {
+        tracing::warn!(certificate = %files.certificate.display(), "no client will take the certificate: {flaw}");
+    }
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(pair)?
@@ -45,6 +52,36 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ApiError> {
     let mut config = config.with_single_cert(chain, key).map_err(pair)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What every client will find wrong with the certificate, whichever name it asks for and whatever it trusts.
+fn flaw(
+    chain: &[CertificateDer<'_>],
+    provider: &Arc<CryptoProvider>,
+    now: Timestamp,
+) -> Option<&'static str> {
+    let (leaf, rest) = chain.split_first()?;
+    let mut roots = RootCertStore::empty();
+    roots.add(leaf.clone().into_owned()).ok()?;
+    let client = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_second().try_into().ok()?));
+    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+    match client.build().ok()?.verify_server_cert(leaf, rest, &name, &[], now) {
+        Err(error) if is_authority(&error) => Some(
+            "it is one of an authority (CA:TRUE); make one with `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`",
+        ),
+        Err(Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => Some("it has expired"),
+        _ => None,
+    }
+}
+
+/// Whether a certificate was refused because it is one of an authority.
+pub(super) fn is_authority(error: &Error) -> bool {
+    // The type of this cause is none of rustls' own; its name is all there is.
+    matches!(error, Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))
+        if format!("{cause:?}") == "CaUsedAsEndEntity")
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ApiError> {

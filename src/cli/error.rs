@@ -127,9 +127,11 @@ fn of_client(error: &ClientError) -> u8 {
     match error {
         ClientError::Authority(_) => exit_code::USAGE,
         ClientError::Token => exit_code::NO_PERMISSION,
-        ClientError::Unreachable { .. } | ClientError::Broken { .. } | ClientError::Answer { .. } => {
-            exit_code::UNAVAILABLE
-        }
+        ClientError::Unreachable { .. }
+        | ClientError::AuthorityServes { .. }
+        | ClientError::Protocol { .. }
+        | ClientError::Broken { .. }
+        | ClientError::Answer { .. } => exit_code::UNAVAILABLE,
         ClientError::Refused { status, .. } => match *status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => exit_code::NO_PERMISSION,
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => exit_code::USAGE,

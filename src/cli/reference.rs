@@ -13,6 +13,11 @@ pub(super) fn job(text: &str) -> Result<String, String> {
     name("job", text)
 }
 
+/// An App or a job, as they are or after `app/` or `job/`.
+pub(super) fn app_or_job(text: &str) -> Result<String, String> {
+    name("app", text).or_else(|_| name("job", text))
+}
+
 /// A task, or the App that an id follows: `etl-…`, `task/etl-…`, `etl`, `app/etl`.
 pub(super) fn task_or_app(text: &str) -> Result<String, String> {
     name("app", text).or_else(|_| name("task", text))
@@ -55,6 +60,8 @@ mod tests {
         assert_eq!(job("job/etl.nightly").as_deref(), Ok("etl.nightly"));
         assert_eq!(task_or_app("task/etl-abc").as_deref(), Ok("etl-abc"));
         assert_eq!(task_or_app("app/etl").as_deref(), Ok("etl"));
+        assert_eq!(app_or_job("app/etl").as_deref(), Ok("etl"));
+        assert_eq!(app_or_job("job/etl.nightly").as_deref(), Ok("etl.nightly"));
     }
 
     #[test]

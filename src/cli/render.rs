@@ -5,6 +5,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
+use super::reference;
 use crate::app::AppName;
 use crate::config::Config;
 use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
@@ -16,7 +17,7 @@ use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName
 #[derive(Debug, Args)]
 pub struct RenderArgs {
     /// What to render: APP, APP.JOB, or JOB where that is unique
-    #[arg(value_name = "APP[.JOB]")]
+    #[arg(value_name = "APP[.JOB]", value_parser = reference::app_or_job)]
     pub target: String,
     /// How to write it
     #[arg(short, long, value_enum, default_value_t)]
@@ -45,7 +46,7 @@ pub enum RenderError {
         nearest: Option<String>,
     },
     /// Several Apps have a job of that name.
-    #[error("expected one job, found several called `{target}`: {}", found.join(", "))]
+    #[error("several Apps have a job `{target}`: {}\nhint: name the App too, as in `APP.JOB`", listed(found))]
     Ambiguous {
         /// What was asked for.
         target: String,
@@ -58,6 +59,10 @@ pub enum RenderError {
     /// The object could not be written.
     #[error("writing the object failed")]
     Write(#[source] std::io::Error),
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn hint(nearest: Option<&str>) -> String {

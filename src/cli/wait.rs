@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CliError;
@@ -15,7 +16,7 @@ use super::output::{self, say};
 use super::run_options::RunOptions;
 use super::session::Session;
 use super::{age, table, tasks};
-use crate::api::client::{Client, LogQuery, TaskRef};
+use crate::api::client::{Client, LogQuery, TaskRef, TasksOf};
 use crate::api::resources::TaskResource;
 use crate::task::Phase;
 
@@ -27,6 +28,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the service may be away.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A retry is among so many of the newest tasks of its job.
+const RETRY_WITHIN: usize = 20;
 
 /// What follows the start of `task`. Gives the exit code.
 pub(super) async fn started(
@@ -59,6 +63,9 @@ pub(super) async fn started(
         show(session, &ended, options)?;
     }
     say(&in_words(&ended));
+    if let Some(retry) = retry_of(session, &ended).await {
+        say(&announced(&retry, session.now()));
+    }
     Ok(exit_code::of_task(&ended))
 }
 
@@ -103,6 +110,30 @@ fn is_passing(error: &CliError) -> bool {
         CliError::Connection(super::connection::ConnectionError::NotRunning { .. }) => true,
         _ => false,
     }
+}
+
+/// The next attempt at what `ended` failed to do; it is recorded together with that end. A service that
+/// does not tell is no failure: the end itself was seen.
+async fn retry_of(session: &Session, ended: &TaskResource) -> Option<TaskResource> {
+    let job = ended.job.clone()?;
+    if !matches!(ended.phase, Phase::Failed | Phase::TimedOut | Phase::Lost) {
+        return None;
+    }
+    let tasks = session.client().ok()?.tasks(&TasksOf::Job(job), None, RETRY_WITHIN).await.ok()?;
+    let first = ended.first_attempt.unwrap_or(ended.id);
+    tasks
+        .items
+        .into_iter()
+        .find(|task| task.first_attempt == Some(first) && task.attempt == ended.attempt + 1)
+}
+
+fn announced(retry: &TaskResource, now: Timestamp) -> String {
+    let when = retry.not_before.filter(|time| *time > now);
+    let when = when.map(|time| format!(" at {time:.0} (in {})", age::until(time, now))).unwrap_or_default();
+    let (app, id) = (&retry.app, retry.id);
+    format!(
+        "it is tried again as task {id}{when}\nhint: `tekcron logs {app} --task {id} --follow` shows that"
+    )
 }
 
 /// Prints the log until the task has ended, or the log breaks off.

@@ -65,7 +65,7 @@ pub async fn serve(
     let metrics = telemetry::record_metrics()?;
     api::check_listen(&settings)?;
     // What may be refused comes first: a start that fails leaves nothing behind.
-    let tls = api::Tls::load(&settings)?;
+    let tls = api::Tls::load(&settings, clock.now())?;
     Store::check_free(&settings.data_dir)?;
     let bind = |source| DaemonError::Bind { listen: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use tekcron::api::{ApiError, Server, Tls, check_listen, publish_address, withdraw_address};
@@ -19,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::executor::Logs;
 use crate::sample;
-use crate::world::World;
+use crate::world::{World, logged};
 
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
 
@@ -32,7 +33,7 @@ struct Running {
 async fn start(world: &World, settings: &Settings) -> Result<Running, ApiError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(listener, world.service.clone(), Tls::load(settings)?)?;
+    let server = Server::new(listener, world.service.clone(), Tls::load(settings, world.now())?)?;
     let url = server.url();
     Ok(Running { address, url, served: tokio::spawn(server.run(world.stop.clone(), DRAIN)) })
 }
@@ -84,6 +85,35 @@ async fn over_tls_it_answers_those_who_trust_its_certificate_while_another_hands
     drop(silent);
     world.stop.cancel();
     running.served.await.unwrap().unwrap();
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_no_client_takes_is_warned_of_and_a_good_one_is_not() {
+    let world = World::new();
+    for (name, is_ca, years_left, warning) in [
+        ("good", IsCa::ExplicitNoCa, 1, None),
+        ("plain", IsCa::NoCa, 1, None),
+        ("signer", IsCa::Ca(BasicConstraints::Unconstrained), 1, Some("basicConstraints=critical,CA:FALSE")),
+        ("old", IsCa::NoCa, -1, Some("it has expired")),
+    ] {
+        let dir = world.dir.path().join(name);
+        fs::create_dir(&dir).unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params.not_after = date_time_ymd(2026 + years_left, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let files = TlsFiles { certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
+        fs::write(&files.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&files.key, key.serialize_pem()).unwrap();
+        let path = files.certificate.display().to_string();
+        let settings = Settings { tls: Some(files), ..sample::settings(world.dir.path()) };
+        start(&world, &settings).await.unwrap();
+        let logged = logged();
+        let line = logged.lines().find(|line| line.contains("WARN") && line.contains(&path));
+        assert_eq!(line.is_some(), warning.is_some(), "{name}: {line:?}");
+        assert!(line.unwrap_or_default().contains(warning.unwrap_or_default()), "{line:?}");
+    }
     world.end().await;
 }
 

@@ -38,7 +38,6 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
         (&["tasks", "--limit", "0"], "expected a number between 1 and 1000000, found `0`"),
         (&["tasks", "--phase", "done"], "`timed-out`, `lost`, found `done`"),
         (&["tasks", "-o", "xml"], "[possible values: table, wide, json, yaml, name]"),
-        (&["logs", "etl", "--recent", "--follow"], "cannot be used with"),
         (&["run-task", "etl", "--follow", "-o", "json"], "cannot be used with"),
         (&["run-task", "etl", "-c", "ls", "--", "ls"], "cannot be used with"),
         (

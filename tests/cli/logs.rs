@@ -1,9 +1,11 @@
 //! `logs`: which task's, which part, and as it comes.
 
+use jiff::SignedDuration;
 use tekcron::api::resources::TaskResource;
+use tekcron::task::Phase;
 
 use crate::fake::{Fake, Reply};
-use crate::sample::task;
+use crate::sample::{ended, now, queued, task};
 
 #[tokio::test]
 async fn without_a_task_the_log_is_that_of_the_newest() {
@@ -11,13 +13,69 @@ async fn without_a_task_the_log_is_that_of_the_newest() {
         [["logs", "etl"].as_slice(), &["logs", "etl", "--task"], &["logs", "etl", "--task", "--recent"]]
     {
         let fake = Fake::start([
-            ("GET /v1/apps/etl/tasks?limit=1", Reply::page(&[task(9)], Some("c"))),
+            ("GET /v1/apps/etl/tasks?limit=20", Reply::page(&[task(9)], None)),
             ("GET /v1/apps/etl/tasks/9/logs", Reply::Text("one\ntwo\n")),
         ])
         .await;
         assert_eq!(fake.run(args).await.to_string(), "one\ntwo\n[0]");
         fake.requests();
     }
+}
+
+const NEWEST: &str = "GET /v1/apps/etl/tasks?limit=20";
+
+/// The second attempt at task 9, due in two days.
+fn waiting_retry() -> TaskResource {
+    TaskResource { not_before: Some(now() + SignedDuration::from_mins(49 * 60 + 30)), ..queued(10) }
+}
+
+#[tokio::test]
+async fn a_retry_that_waits_is_passed_over_and_told() {
+    let failed = ended(9, Phase::Failed, Some(1), "Error", "it ended with exit code 1");
+    let fake = Fake::start([
+        (NEWEST, Reply::page(&[waiting_retry(), failed], None)),
+        ("GET /v1/apps/etl/tasks/9/logs", Reply::Text("no route to host\n")),
+    ])
+    .await;
+    insta::assert_snapshot!(fake.run(&["logs", "etl"]).await, @r"
+    no route to host
+    ! task 10 has not started yet: it is due in 2d1h; this is the log of task 9
+    [0]
+    ");
+    fake.requests();
+}
+
+#[tokio::test]
+async fn a_task_that_was_terminated_before_its_start_is_passed_over_and_told() {
+    let never = TaskResource { phase: Phase::Cancelled, finished: Some(now()), ..queued(10) };
+    let fake = Fake::start([
+        (NEWEST, Reply::page(&[never, task(9)], None)),
+        ("GET /v1/apps/etl/tasks/9/logs", Reply::Text("done\n")),
+    ])
+    .await;
+    let run = fake.run(&["logs", "etl"]).await;
+    assert_eq!(run.to_string(), "done\n! task 10 never started; this is the log of task 9\n[0]");
+    fake.requests();
+}
+
+#[tokio::test]
+async fn one_that_has_not_started_is_waited_for_where_it_is_followed_and_told_where_it_is_named() {
+    let follow = "GET /v1/apps/etl/tasks/10/logs?follow=true";
+    for args in [["logs", "etl", "--follow"].as_slice(), &["logs", "etl", "--recent", "--follow"]] {
+        let page = Reply::page(&[waiting_retry(), task(9)], None);
+        let fake = Fake::start([(NEWEST, page), (follow, Reply::Text("again\n"))]).await;
+        let told = "! task 10 has not started yet: it is due in 2d1h; its log follows when it has";
+        assert_eq!(fake.run(args).await.to_string(), format!("again\n{told}\n[0]"));
+        fake.requests();
+    }
+    let fake = Fake::start([
+        ("GET /v1/apps/etl/tasks/10", Reply::ok(&queued(10))),
+        ("GET /v1/apps/etl/tasks/10/logs", Reply::Text("")),
+    ])
+    .await;
+    let run = fake.run(&["logs", "etl", "--task", "10"]).await;
+    assert_eq!(run.to_string(), "! task 10 has not started yet; there is no log yet\n[0]");
+    fake.requests();
 }
 
 #[tokio::test]
@@ -41,7 +99,7 @@ async fn a_task_of_another_app_and_an_app_without_tasks_are_told() {
     [1]
     ");
     let none: [TaskResource; 0] = [];
-    let fake = Fake::start([("GET /v1/apps/etl/tasks?limit=1", Reply::page(&none, None))]).await;
+    let fake = Fake::start([("GET /v1/apps/etl/tasks?limit=20", Reply::page(&none, None))]).await;
     insta::assert_snapshot!(fake.run(&["logs", "etl"]).await, @r"
     ! error: the App `etl` has no task yet
     ! hint: `tekcron run-task etl` runs one

@@ -86,6 +86,30 @@ async fn an_object_is_rendered_without_a_service_and_an_unknown_one_refused() {
 }
 
 #[tokio::test]
+async fn what_dash_o_name_prints_can_be_rendered() {
+    for (target, same) in [("job/etl.nightly", "etl.nightly"), ("app/etl", "etl")] {
+        let (run, expected) = (home().run(&["render", target]).await, home().run(&["render", same]).await);
+        assert_eq!((run.code, run.out), (0, expected.out), "{target}: {}", run.err);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_rendered_is_told_with_a_hint_that_helps() {
+    let app = |name| format!("[app]\nname = \"{name}\"\n[[jobs]]\nname = \"envy\"\ncommand = \"env\"\n");
+    let home = Home::with(&[("etl", &app("etl")), ("mail", &app("mail"))]);
+    insta::assert_snapshot!(home.run(&["render", "envy"]).await, @r"
+    ! error: several Apps have a job `envy`: `etl.envy`, `mail.envy`
+    ! hint: name the App too, as in `APP.JOB`
+    [1]
+    ");
+    insta::assert_snapshot!(home.run(&["render", "etl"]).await, @r"
+    ! error: expected a start command on the run, its job or App `etl`, found none
+    ! hint: set `command` in the App's file, or give one with each run
+    [1]
+    ");
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_is_reported_whole_by_those_who_need_it() {
     let home = Home::with(&[("etl", "[app]\nname = \"etl\"\nmemroy = \"1G\"\ncommand = 3\n")]);
     for args in [["apps"].as_slice(), &["render", "etl"], &["serve", "--listen", "127.0.0.1:0"]] {

@@ -30,6 +30,9 @@ async fn an_answer_that_is_not_tekcrons_is_told_as_such() {
     let run = html.run(&["tasks"]).await;
     assert_eq!(run.code, 69, "{run}");
     assert!(run.err.starts_with("error: expected an answer of tekcron from `http://127.0.0.1:"), "{run}");
+    let found =
+        "found something else: expected value at line 1 column 1\nhint: another server may listen there";
+    assert!(run.err.contains(found), "{run}");
     let gateway = Fake::start([("GET /v1/tasks?limit=50", Reply::Json(502, "bad gateway".into()))]).await;
     let run = gateway.run(&["tasks"]).await;
     assert!(run.err.contains("found status 502 Bad Gateway without a reason"), "{run}");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
@@ -40,8 +40,14 @@ impl axum::serve::Listener for TlsListener {
 
 /// A service at `https://localhost`, and the file of its certificate.
 async fn service(script: impl IntoIterator<Item = (&str, Reply)>) -> (Fake, PathBuf) {
+    service_that_is(IsCa::ExplicitNoCa, script).await
+}
+
+async fn service_that_is(is_ca: IsCa, script: impl IntoIterator<Item = (&str, Reply)>) -> (Fake, PathBuf) {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let mut certificate = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    certificate.is_ca = is_ca;
+    let certificate = certificate.self_signed(&key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -93,4 +99,44 @@ async fn an_authority_that_is_none_is_told() {
     ! error: cannot read the certificates in `/nonexistent.pem`: No such file or directory (os error 2)
     [64]
     ");
+}
+
+#[tokio::test]
+async fn a_certificate_that_may_only_sign_is_told_with_the_way_to_a_better_one() {
+    let (fake, ca) = service_that_is(IsCa::Ca(BasicConstraints::Unconstrained), []).await;
+    let run = fake.run(&["tasks", "--ca", ca.to_str().unwrap()]).await;
+    fake.requests();
+    let expected = format!(
+        "! error: the certificate of `{}/` is one of an authority (CA:TRUE), which may sign others but not serve
+! hint: make the service's with `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`
+[69]",
+        fake.url
+    );
+    assert_eq!(run.to_string(), expected);
+}
+
+#[tokio::test]
+async fn the_wrong_scheme_is_told_with_the_right_one() {
+    let (tls, _) = service([]).await;
+    let plain = Fake::start([]).await;
+    for (fake, from, to, expected) in [
+        (
+            &tls,
+            "https",
+            "http",
+            "found another protocol\nhint: the URL of a service with a certificate begins with `https://`",
+        ),
+        (
+            &plain,
+            "http",
+            "https",
+            "found another protocol\nhint: the URL of a service without a certificate begins with `http://`",
+        ),
+    ] {
+        let url = fake.url.replacen(from, to, 1);
+        let run = fake.run(&["tasks", "--url", &url]).await;
+        assert_eq!(run.code, 69, "{run}");
+        assert!(run.err.contains(expected), "{run}");
+        fake.requests();
+    }
 }

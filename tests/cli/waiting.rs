@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tekcron::api::resources::TaskResource;
-use tekcron::task::Phase;
+use tekcron::task::{Phase, TaskId};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -15,8 +15,10 @@ const RUN: &str = "POST /v1/apps/etl/tasks";
 const WAIT: &str = "GET /v1/apps/etl/tasks/9?wait=60";
 const LOG: &str = "GET /v1/apps/etl/tasks/9/logs?follow=true";
 
+/// How `--wait` ends where no retry follows.
 async fn waited(end: &TaskResource) -> Run {
-    let fake = Fake::start([(RUN, Reply::created(&queued(9))), (WAIT, Reply::ok(end))]).await;
+    let end = TaskResource { job: None, ..end.clone() };
+    let fake = Fake::start([(RUN, Reply::created(&queued(9))), (WAIT, Reply::ok(&end))]).await;
     let run = fake.run(&["run-task", "etl", "--wait", "-o", "name"]).await;
     fake.requests();
     run
@@ -42,6 +44,43 @@ async fn each_end_has_its_exit_code_and_its_reason_in_words() {
         seen += &format!("[{}] {last}\n", run.code);
     }
     insta::assert_snapshot!(seen);
+}
+
+const HISTORY: &str = "GET /v1/jobs/etl.nightly/tasks?limit=20";
+
+#[tokio::test]
+async fn a_retry_that_follows_is_announced_with_its_time() {
+    let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
+    let due = "2999-01-01T00:00:30.5Z".parse().unwrap();
+    let retry = |id, first, attempt| TaskResource {
+        attempt,
+        first_attempt: Some(TaskId(first)),
+        not_before: Some(due),
+        ..queued(id)
+    };
+    let job = "POST /v1/jobs/etl.nightly/tasks";
+    // Another run's retry, then ours.
+    let page = Reply::page(&[retry(12, 4, 2), retry(10, 9, 2), failed.clone()], None);
+    let script = [(job, Reply::created(&queued(9))), (WAIT, Reply::ok(&failed)), (HISTORY, page)];
+    let fake = Fake::start(script).await;
+    let run = fake.run(&["run-job", "etl.nightly", "--wait", "-o", "name"]).await;
+    fake.requests();
+    assert_eq!(run.code, 3);
+    let told: Vec<_> = run.err.lines().skip(2).collect();
+    assert!(told[0].starts_with("it is tried again as task 10 at 2999-01-01T00:00:30Z (in "), "{run}");
+    assert_eq!(told[1..], ["hint: `tekcron logs etl --task 10 --follow` shows that"]);
+}
+
+#[tokio::test]
+async fn where_no_retry_follows_or_none_is_told_there_is_no_word_of_one() {
+    let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
+    for reply in [Reply::page(&[failed.clone()], None), Reply::error(404, "not-found", "gone", None)] {
+        let script = [(RUN, Reply::created(&queued(9))), (WAIT, Reply::ok(&failed)), (HISTORY, reply)];
+        let fake = Fake::start(script).await;
+        let run = fake.run(&["run-task", "etl", "--wait", "-o", "name"]).await;
+        fake.requests();
+        assert_eq!((run.code, run.err.lines().count()), (3, 2), "{run}");
+    }
 }
 
 #[tokio::test]
@@ -78,6 +117,7 @@ async fn a_task_that_is_gone_leaves_no_exit_code() {
 async fn following_prints_the_log_alone_and_ends_as_the_task_did() {
     let (log, pieces) = mpsc::unbounded_channel();
     let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
+    let failed = TaskResource { job: None, ..failed };
     let script =
         [(RUN, Reply::created(&queued(9))), (LOG, Reply::Stream(pieces)), (WAIT, Reply::ok(&failed))];
     let fake = Fake::start(script).await;

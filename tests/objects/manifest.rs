@@ -83,7 +83,7 @@ fn a_run_without_a_command_anywhere_is_refused_with_a_hint() {
     let refused = build(&config, &manual("etl"), None).unwrap_err();
     insta::assert_snapshot!(refused, @r"
     expected a start command on the run, its job or App `etl`, found none
-    hint: give one by `-c`, or set `command` in the App's file
+    hint: set `command` in the App's file, or give one with each run
     ");
     assert!(build(&config, &scheduled(), None).is_ok(), "its job has one");
 }

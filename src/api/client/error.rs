@@ -1,3 +1,5 @@
+use std::io;
+
 use reqwest::StatusCode;
 
 use crate::api::resources::ErrorBody;
@@ -19,6 +21,20 @@ pub enum ClientError {
         /// The system's words.
         message: String,
     },
+    /// The server proves itself by a certificate that is none for servers.
+    #[error(
+        "the certificate of `{url}` is one of an authority (CA:TRUE), which may sign others but not serve\nhint: make the service's with `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`"
+    )]
+    AuthorityServes {
+        /// The server.
+        url: String,
+    },
+    /// Something else than what the URL says is spoken there.
+    #[error("expected {} from `{url}`, found another protocol\nhint: {}", spoken(url), other_scheme(url))]
+    Protocol {
+        /// Who was asked.
+        url: String,
+    },
     /// The connection ended before the answer did.
     #[error("the connection to `{url}` broke: {message}")]
     Broken {
@@ -36,7 +52,9 @@ pub enum ClientError {
         body: ErrorBody,
     },
     /// Whoever answers there does not speak as tekcron does.
-    #[error("expected an answer of tekcron from `{url}`, found {found}")]
+    #[error(
+        "expected an answer of tekcron from `{url}`, found {found}\nhint: another server may listen there; the file `address` in the data directory says where tekcron does"
+    )]
     Answer {
         /// What was asked.
         url: String,
@@ -51,7 +69,11 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } => true,
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
-            Self::Authority(_) | Self::Token | Self::Answer { .. } => false,
+            Self::Authority(_)
+            | Self::Token
+            | Self::AuthorityServes { .. }
+            | Self::Protocol { .. }
+            | Self::Answer { .. } => false,
         }
     }
 }
@@ -61,10 +83,53 @@ fn hint(hint: Option<&str>) -> String {
 }
 
 fn hint_of_silence(message: &str) -> &'static str {
-    if message.contains("certificate") {
+    if message.contains("certificate expired") {
+        "renew the certificate of the service"
+    } else if message.contains("certificate") {
         "--ca FILE names the certificates to trust, and the host in the URL must be one of its names"
     } else {
         "start it with `tekcron serve`, or say where it is with --url or --data-dir"
+    }
+}
+
+fn spoken(url: &str) -> &'static str {
+    if url.starts_with("https:") { "TLS" } else { "HTTP" }
+}
+
+fn other_scheme(url: &str) -> &'static str {
+    if url.starts_with("https:") {
+        "the URL of a service without a certificate begins with `http://`"
+    } else {
+        "the URL of a service with a certificate begins with `https://`"
+    }
+}
+
+/// Whether the other end spoke neither TLS nor HTTP where that was expected.
+pub(super) fn is_other_protocol(error: &(dyn std::error::Error + 'static)) -> bool {
+    match tls_error(error) {
+        Some(rustls::Error::InvalidMessage(_)) => true,
+        Some(_) => false,
+        // The HTTP library's words for an answer that begins otherwise.
+        None => innermost(error).starts_with("invalid HTTP version"),
+    }
+}
+
+/// Whether the server's certificate is one of an authority.
+pub(super) fn is_authority(error: &(dyn std::error::Error + 'static)) -> bool {
+    tls_error(error).is_some_and(crate::api::tls::is_authority)
+}
+
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    std::iter::successors(Some(error), |cause| beneath(*cause)).find_map(|cause| cause.downcast_ref())
+}
+
+/// An I/O error is not the source of what it wraps, but passes over it.
+fn beneath<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 

@@ -1,12 +1,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::error::{ClientError, innermost};
+use super::error::{ClientError, innermost, is_authority, is_other_protocol};
 use crate::api::resources::ErrorEnvelope;
 
 /// How long a connection may take to be made.
@@ -92,10 +92,10 @@ impl Client {
     /// The JSON that `request` is answered with.
     pub(super) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let response = self.accepted(request).await?;
-        let url = response.url().to_string();
+        let (url, kind) = (response.url().to_string(), kind(&response));
         let body = response.bytes().await.map_err(|error| self.broken(&error))?;
         serde_json::from_slice(&body)
-            .map_err(|error| ClientError::Answer { url, found: format!("what it is not: {error}") })
+            .map_err(|error| ClientError::Answer { url, found: format!("{kind}: {error}") })
     }
 
     /// The text that `request` is answered with.
@@ -122,8 +122,13 @@ impl Client {
     }
 
     fn not_answered(&self, error: &reqwest::Error) -> ClientError {
-        if error.is_connect() {
-            ClientError::Unreachable { url: self.base.to_string(), message: innermost(error) }
+        let url = self.base.to_string();
+        if is_authority(error) {
+            ClientError::AuthorityServes { url }
+        } else if is_other_protocol(error) {
+            ClientError::Protocol { url }
+        } else if error.is_connect() {
+            ClientError::Unreachable { url, message: innermost(error) }
         } else {
             self.broken(error)
         }
@@ -133,6 +138,12 @@ impl Client {
         let message = if error.is_timeout() { "no answer in time".to_owned() } else { innermost(error) };
         ClientError::Broken { url: self.base.to_string(), message }
     }
+}
+
+/// What an answer claims to be.
+fn kind(response: &Response) -> String {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.map_or_else(|| "something else".to_owned(), |kind| format!("`{}`", kind.escape_debug()))
 }
 
 fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, ClientError> {

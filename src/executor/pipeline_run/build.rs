@@ -44,7 +44,7 @@ pub enum BuildError {
     },
     /// There is nothing to execute.
     #[error(
-        "expected a start command on the run, its job or App `{app}`, found none\nhint: give one by `-c`, or set `command` in the App's file"
+        "expected a start command on the run, its job or App `{app}`, found none\nhint: set `command` in the App's file, or give one with each run"
     )]
     NoCommand {
         /// The App.
