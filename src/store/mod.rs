@@ -15,6 +15,7 @@ mod read;
 mod record;
 mod retained;
 mod slot;
+mod sound;
 mod tally;
 mod writer;
 

@@ -13,6 +13,7 @@ use super::commit::Commit;
 use super::error::StoreError;
 use super::key;
 use super::mark::{self, Mark, Marked};
+use super::sound;
 use super::tally::Tally;
 use super::writer::{Disk, Observer, Writer};
 use crate::clock::SharedClock;
@@ -62,7 +63,8 @@ impl Store {
         remove_unfinished_snapshots(&dir)?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
-        let tree = open_tree(&dir, is_new)?;
+        check_small_files(&dir, is_new)?;
+        let tree = open_tree(&dir)?;
         point("store-opened");
         check_format(&tree, &dir, is_new)?;
         point("store-format");
@@ -182,13 +184,31 @@ fn remove_unfinished_snapshots(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
+fn check_small_files(dir: &Path, is_new: bool) -> Result<(), StoreError> {
     let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let failed = |error: std::io::Error| unreadable(error.to_string());
     // sled takes a short settings file for none, and would begin anew over the data.
-    let settings = fs::metadata(dir.join("conf")).map_or(0, |file| file.len());
-    if !is_new && settings <= 8 {
-        return Err(unreadable("its file `conf` is missing or damaged".to_owned()));
+    let settings = dir.join(sound::SETTINGS_FILE);
+    if !is_new && !settings.exists() {
+        return Err(unreadable("its file `conf` is missing".to_owned()));
     }
+    match sound::damaged_settings(dir).map_err(failed)? {
+        // The first start was killed while sled wrote it.
+        Some(_) if is_new => fs::remove_file(&settings).map_err(failed)?,
+        Some(_) => return Err(unreadable("its file `conf` is damaged".to_owned())),
+        None => {}
+    }
+    match sound::damaged_snapshot(dir).map_err(failed)? {
+        Some(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Err(unreadable(format!("its file `{name}` is damaged")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
+    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
     let open = || {
         sled::Config::new()
             .path(dir)
@@ -207,8 +227,11 @@ fn open_tree(dir: &Path, is_new: bool) -> Result<sled::Db, StoreError> {
         Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
             Err(StoreError::InUse { path: dir.to_owned() })
         }
+        Ok(Err(error @ sled::Error::Corruption { .. })) => {
+            Err(unreadable(format!("its file `db` is damaged: {error}")))
+        }
         Ok(Err(error)) => Err(unreadable(error.to_string())),
-        Err(_) => Err(unreadable("its files are damaged".to_owned())),
+        Err(_) => Err(unreadable("its file `db` is damaged".to_owned())),
     }
 }
 
@@ -272,6 +295,8 @@ fn data_file(dir: &Path) -> std::io::Result<File> {
     let file: PathBuf = dir.join("db");
     let file = OpenOptions::new().read(true).write(true).open(file)?;
     file.sync_all()?;
+    // sled does not sync what it writes there when it is new.
+    File::open(dir.join(sound::SETTINGS_FILE))?.sync_all()?;
     // The names of new files are in the directory.
     File::open(dir)?.sync_all()?;
     Ok(file)

@@ -46,7 +46,7 @@ pub(crate) fn settle(place: &Place, daemon: Daemon, app: &str, by_hand: &[String
     hold_against(place, &ledger, by_hand)
 }
 
-fn all_ended(place: &Place) -> bool {
+pub(crate) fn all_ended(place: &Place) -> bool {
     let tasks = place.json(&["tasks", "tick"]);
     let open = ["queued", "pending", "submitted", "running"];
     tasks.as_array().unwrap().iter().all(|task| !open.contains(&task["phase"].as_str().unwrap()))

@@ -11,6 +11,7 @@
 mod harness;
 
 mod account;
+mod damage;
 mod kills;
 #[cfg(feature = "fault-points")]
 mod points;
