@@ -191,8 +191,7 @@ impl Dispatcher {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let mut inbox = self.inbox.take().expect("it is taken once, here");
         let mut shutdown = std::pin::pin!(shutdown);
-        self.seen = self.clock.now();
-        self.pump(self.seen);
+        self.pump(self.clock.now());
         loop {
             let event = tokio::select! {
                 biased;
