@@ -3,7 +3,6 @@
 //! [`read_secrets`] turns them into the values of `VCAP_SERVICES` and `DATABASE_URL` in the shape that
 //! Cloud Foundry gives them. Guaranteed: no credential, and no piece of one, is part of an error.
 
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use super::App;
 use super::binding::{CredentialSource, Secrets, Service};
 use super::env::{DATABASE_URL, VCAP_SERVICES};
 use super::name::ServiceName;
-use crate::config::Config;
+use crate::config::{Config, regular};
 use crate::executor::binding_secret;
 
 /// More than any credentials, less than `/dev/zero`.
@@ -32,7 +31,7 @@ pub enum CredentialError {
     },
     /// The environment does not hold the variable.
     #[error(
-        "credentials of service `{service}`: expected variable `{variable}` in the daemon's environment, found none\nhint: set it before starting tekcron, or use `credentials_file`"
+        "credentials of service `{service}`: expected variable `{variable}` in the daemon's environment, found none\nhint: set it before starting tekcron, or use `credentials = {{ file = \"PATH\" }}`"
     )]
     NoVariable {
         /// The service.
@@ -138,11 +137,7 @@ fn read(
 
 fn read_file(service: &ServiceName, path: &Path) -> Result<SecretString, CredentialError> {
     let failed = |source| CredentialError::Read { service: service.clone(), path: path.to_owned(), source };
-    // Opening a pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("expected a regular file")));
-    }
-    let file = File::open(path).map_err(failed)?;
+    let file = regular::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(CredentialError::Mode { service: service.clone(), path: path.to_owned(), mode });

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf, absolute};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -97,9 +98,14 @@ impl Globals {
     /// What environment and flags say over the settings file. Paths of both are relative to where they
     /// are typed, not to the configuration.
     pub(super) fn overrides(&self) -> Result<SettingsOverrides, CliError> {
+        self.overrides_and(None)
+    }
+
+    /// The same, with what `--listen` says.
+    pub(super) fn overrides_and(&self, listen: Option<SocketAddr>) -> Result<SettingsOverrides, CliError> {
         let data_dir = self.data_dir().map(absolute).transpose().map_err(CliError::Start)?;
-        let environment = SettingsOverrides::from_env(|name| std::env::var_os(name))?;
-        Ok(SettingsOverrides { data_dir: data_dir.or(environment.data_dir.clone()), ..environment })
+        let flags = SettingsOverrides { data_dir, listen, ..SettingsOverrides::default() };
+        Ok(flags.over_env(|name| std::env::var_os(name))?)
     }
 }
 

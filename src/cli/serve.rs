@@ -36,11 +36,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until told to stop.
 pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
-    let mut overrides = session.globals.overrides()?;
-    overrides.listen = args.listen.or(overrides.listen);
     let options = Options {
         config_dir: session.globals.config().to_owned(),
-        overrides,
+        overrides: session.globals.overrides_and(args.listen)?,
         shim: std::env::current_exe().map_err(CliError::Program)?,
     };
     let runtime =

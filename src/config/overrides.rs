@@ -17,8 +17,8 @@ use super::table::Table;
 use super::value::Value;
 use crate::app::ByteSize;
 
-/// What environment and flags say over the file. Flags are laid over the environment by filling in the
-/// fields; relative paths are relative to the working directory until [`SettingsOverrides::from_env`] has
+/// What environment and flags say over the file. Flags are laid over the environment by
+/// [`SettingsOverrides::over_env`]; relative paths are relative to the working directory until [`SettingsOverrides::from_env`] has
 /// made them absolute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettingsOverrides {
@@ -66,6 +66,18 @@ impl SettingsOverrides {
             true => Ok(layer.with_paths(|path| std::path::absolute(&path).unwrap_or(path))),
             false => Err(Problems::new(environment.problems)),
         }
+    }
+
+    /// These flags, and what the environment says where they say nothing. What they override may be wrong:
+    /// nobody asks for it.
+    ///
+    /// # Errors
+    /// [`Problems`], each naming its variable.
+    pub fn over_env(self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
+        let flags = [("data_dir", self.data_dir.is_some()), ("listen", self.listen.is_some())];
+        let overridden = |name: &str| flags.iter().any(|(key, given)| *given && variable_of(key) == name);
+        let environment = Self::from_env(|name| variable(name).filter(|_| !overridden(name)))?;
+        Ok(self.over(environment))
     }
 
     /// All keys, and how each is read.
@@ -275,6 +287,14 @@ mod tests {
         ] {
             assert!(report.contains(words), "{report}");
         }
+    }
+
+    #[test]
+    fn nobody_minds_a_bad_variable_that_a_flag_overrides() {
+        let bad = |name: &str| (name == "TEKCRON_LISTEN").then(|| "bogus".into());
+        let flags = SettingsOverrides { listen: Some(([127, 0, 0, 1], 1).into()), ..Default::default() };
+        assert_eq!(flags.clone().over_env(bad), Ok(flags));
+        assert!(SettingsOverrides::default().over_env(bad).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
@@ -40,22 +41,33 @@ impl Chores {
         stop: CancellationToken,
     ) {
         let mut ended = BTreeSet::new();
+        // Beside the rest, as nobody knows when the files' mount will answer.
+        let mut look = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                Some(()) = reload.recv() => self.reloader.reload_loudly().await,
+                Some(done) = look.join_next() => done.expect("a look at the config does not panic"),
+                Some(()) = reload.recv(), if look.is_empty() => {
+                    let reloader = Arc::clone(&self.reloader);
+                    look.spawn(async move { reloader.reload_loudly().await });
+                }
                 Some(app) = finished.recv() => {
                     ended.insert(app);
                 }
-                Some(chore) = due.recv() => self.carry_out(chore, &mut ended).await,
+                Some(chore) = due.recv() => self.carry_out(chore, &mut ended, &mut look).await,
                 else => return,
             }
         }
     }
 
-    async fn carry_out(&self, chore: Chore, ended: &mut BTreeSet<AppName>) {
+    async fn carry_out(&self, chore: Chore, ended: &mut BTreeSet<AppName>, look: &mut JoinSet<()>) {
         match chore {
-            Chore::RescanConfig => self.reloader.rescan().await,
+            // One that has not come back sees what this one would see.
+            Chore::RescanConfig if !look.is_empty() => {}
+            Chore::RescanConfig => {
+                let reloader = Arc::clone(&self.reloader);
+                look.spawn(async move { reloader.rescan().await });
+            }
             Chore::SweepEnded => self.sweep(std::mem::take(ended)).await,
             Chore::SweepAll => self.sweep_all().await,
             Chore::Relist => self.dispatch.relist().await,

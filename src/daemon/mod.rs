@@ -6,6 +6,7 @@
 mod banner;
 mod chores;
 mod error;
+mod look;
 mod reload;
 
 use std::path::PathBuf;
@@ -59,7 +60,10 @@ pub async fn serve(
     signals: Signals,
     announce: impl FnOnce(&Banner),
 ) -> Result<(), DaemonError> {
-    let config = Arc::new(config::load(&options.config_dir, &options.overrides)?);
+    let (dir, overrides) = (options.config_dir.clone(), options.overrides.clone());
+    let first = async move { look::Looks::new().take(move || config::load(&dir, &overrides)).await };
+    let Some(config) = signals.stop.run_until_cancelled(first).await else { return Ok(()) };
+    let config = Arc::new(config?);
     let settings = config.settings.clone();
     telemetry::log_to_stderr(&settings)?;
     let metrics = telemetry::record_metrics()?;

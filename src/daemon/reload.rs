@@ -4,6 +4,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
+use super::look::Looks;
 use crate::config::{self, Config, Problems, SettingsOverrides};
 use crate::fault::point;
 use crate::store::StoreError;
@@ -18,6 +19,7 @@ pub struct Reloader {
     dispatch: DispatchHandle,
     /// The generation of the files that were last found to be bad.
     refused: Mutex<Option<String>>,
+    looks: Looks,
 }
 
 /// Why a changed configuration is not in effect.
@@ -39,12 +41,13 @@ impl Reloader {
         current: Arc<ArcSwap<Config>>,
         dispatch: DispatchHandle,
     ) -> Self {
-        Self { dir, overrides, current, dispatch, refused: Mutex::new(None) }
+        Self { dir, overrides, current, dispatch, refused: Mutex::new(None), looks: Looks::new() }
     }
 
     /// Reloads where the files differ from what is in effect, and from what was refused last.
     pub async fn rescan(&self) {
-        let found = match config::fingerprint(&self.dir) {
+        let dir = self.dir.clone();
+        let found = match self.looks.take(move || config::fingerprint(&dir)).await {
             Ok(found) => found,
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };
@@ -75,10 +78,15 @@ impl Reloader {
         let count = |result: &'static str| {
             metrics::counter!("tekcron_config_reloads_total", "result" => result).increment(1);
         };
-        let config = match config::load(&self.dir, &self.overrides) {
+        let (dir, overrides) = (self.dir.clone(), self.overrides.clone());
+        let look = move || {
+            let load = config::load(&dir, &overrides);
+            load.map_err(|problems| (problems, config::fingerprint(&dir).ok()))
+        };
+        let config = match self.looks.take(look).await {
             Ok(config) => Arc::new(config),
-            Err(problems) => {
-                *refused = config::fingerprint(&self.dir).ok();
+            Err((problems, found)) => {
+                *refused = found;
                 count("refused");
                 return Err(problems.into());
             }

@@ -5,6 +5,7 @@
 mod harness;
 mod kill;
 mod life;
+mod pipe;
 mod retention;
 mod secrets;
 mod tasks;

@@ -100,6 +100,7 @@ fn what_is_not_there_is_named() {
     let config = config();
     let unset = read_secrets_with(&config, &config.apps["etl"], |_| None).unwrap_err();
     assert!(unset.to_string().contains("service `mailbox`: expected variable `MAILBOX`"), "{unset}");
+    assert!(unset.to_string().ends_with("or use `credentials = { file = \"PATH\" }`"), "{unset}");
     let mut config = config;
     config.services.clear();
     assert!(matches!(read(&config, ""), Err(CredentialError::UnknownService { .. })));
