@@ -44,7 +44,7 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
     let head = pairs([
         ("Name", Some(job.name.clone())),
         ("App", Some(job.app.clone())),
-        ("Command", job.command.clone()),
+        ("Command", job.command.as_ref().map(ToString::to_string)),
         ("Overlap", Some(job.overlap.clone())),
         ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
         ("LastTask", last_task(job.last_task.as_ref(), now)),
@@ -60,7 +60,7 @@ pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
         ("Name", Some(app.name.clone())),
         ("Image", app.image.clone()),
         ("Path", app.path.clone()),
-        ("Command", app.command.clone()),
+        ("Command", app.command.as_ref().map(ToString::to_string)),
         ("CPU", app.cpu.clone()),
         ("Memory", app.memory.clone()),
         ("Disk", app.disk.clone()),
