@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::table::{Column, listing, pairs};
+use super::table::{Column, apart, listing, pairs};
 use super::{age, jobs, tasks};
 use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
 
@@ -15,6 +15,7 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
     };
     let cut =
         if task.log.cut > 0 { format!(", {} cut out of its middle", task.log.cut) } else { String::new() };
+    let message = task.message.as_deref().map(apart);
     pairs([
         ("Name", Some(task.name.clone())),
         ("App", Some(task.app.clone())),
@@ -26,7 +27,8 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
         ("Phase", Some(task.phase.to_string())),
         ("Terminating", at(task.terminating)),
         ("Reason", task.reason.clone()),
-        ("Message", task.message.clone()),
+        ("Message", message.map(|(said, _)| said.to_owned())),
+        ("Hint", message.and_then(|(_, hint)| hint).map(str::to_owned)),
         ("ExitCode", task.exit_code.map(|code| code.to_string())),
         ("Schedule", task.schedule.clone()),
         ("Scheduled", task.scheduled.map(|slot| slot.to_string())),
