@@ -1,14 +1,16 @@
 //! Path, query and body of a request, with refusals in our own envelope.
 
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 
 use super::failure::{Code, Failure};
+use super::wording::reworded;
 
 /// The most bytes of a request's body.
 pub(super) const LARGEST_BODY: usize = 1 << 20;
@@ -21,7 +23,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let segments = Path::from_request_parts(parts, state).await;
-        segments.map(|Path(value)| Self(value)).map_err(|refusal| Failure::bad_request(refusal.body_text()))
+        segments.map(|Path(value)| Self(value)).map_err(|refusal| {
+            let text = refusal.body_text();
+            let cause =
+                text.strip_prefix("Invalid URL: Invalid UTF-8").map(|_| "expected UTF-8 behind its `%`");
+            Failure::bad_request(format!("the path is wrong: {}", cause.unwrap_or(&text)))
+        })
     }
 }
 
@@ -37,7 +44,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
             Err(refusal) => {
                 let text = refusal.body_text();
                 let cause = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-                Err(Failure::bad_request(format!("the query is wrong: {cause}")))
+                Err(Failure::bad_request(format!("the query is wrong: {}", reworded(cause))))
             }
         }
     }
@@ -74,9 +81,25 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Body<T> {
         if bytes.trim_ascii_start().starts_with(b"[") {
             return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
+        Json::from_bytes(&bytes).map(|Json(value)| Self(value)).map_err(|refusal| malformed(&refusal))
     }
 }
+
+/// No body, or an empty object: what would be ignored is refused.
+pub(super) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let Body(Nothing {}) = Body::from_request(request, state).await?;
+        Ok(Self)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 fn unread(refusal: &BytesRejection) -> Failure {
     match refusal.status() {
@@ -87,10 +110,18 @@ fn unread(refusal: &BytesRejection) -> Failure {
     }
 }
 
-/// serde's words end in line and column.
-fn malformed(error: &serde_json::Error) -> Failure {
-    match error.classify() {
-        Category::Data => Failure::bad_request(format!("the body is wrong: {error}")),
-        _ => Failure::bad_request(format!("the body is not JSON: {error}")),
+/// What was said ends in line and column.
+fn malformed(refusal: &JsonRejection) -> Failure {
+    let text = refusal.body_text();
+    let said = text.split_once(": ").map_or(&*text, |(_, said)| said);
+    match refusal {
+        JsonRejection::JsonDataError(_) => {
+            Failure::bad_request(format!("the body is wrong: {}", reworded(said)))
+        }
+        // The path of what was not read to its end means nothing.
+        _ => Failure::bad_request(format!(
+            "the body is not JSON: {}",
+            said.rsplit(": ").next().unwrap_or(said)
+        )),
     }
 }

@@ -27,9 +27,21 @@ const REMOVED: &str = "tekcron-log";
 pub(super) struct Query {
     tail: Option<Tail>,
     #[serde(default)]
-    follow: bool,
+    follow: Switch,
     #[serde(default)]
-    timestamps: bool,
+    timestamps: Switch,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(try_from = "String")]
+struct Switch(bool);
+
+impl TryFrom<String> for Switch {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| format!("expected `true` or `false`, found `{text}`"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -51,8 +63,11 @@ pub(super) async fn show(
     Params(query): Params<Query>,
 ) -> Result<Response, Failure> {
     let task = lookup::task(&serving, &app, &id)?;
-    let query =
-        LogQuery { tail: query.tail.map(|tail| tail.0), follow: query.follow, timestamps: query.timestamps };
+    let query = LogQuery {
+        tail: query.tail.map(|tail| tail.0),
+        follow: query.follow.0,
+        timestamps: query.timestamps.0,
+    };
     let removed = task.phase.is_terminal() && task.log.kept == 0 && task.log.cut > 0;
     let body = match (query.follow, has_reached_executor(&task)) {
         (false, false) => Body::empty(),

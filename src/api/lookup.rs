@@ -50,6 +50,9 @@ pub(super) fn job<'a>(config: &'a Config, name: &str) -> Result<(&'a App, &'a Jo
     let named: Vec<_> = config.jobs().filter(|(_, job)| job.name.as_str() == name).collect();
     match named.as_slice() {
         [(app, job)] => Ok((app, job)),
+        [] if config.apps.contains_key(name) => {
+            Err(Failure::not_found(format!("job `{name}` does not exist")).hint(jobs_of(config, name)))
+        }
         [] => {
             let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
             let bare = config.jobs().map(|(_, job)| job.name.to_string());
@@ -63,6 +66,39 @@ pub(super) fn job<'a>(config: &'a Config, name: &str) -> Result<(&'a App, &'a Jo
             Err(Failure::new(Code::Ambiguous, text).hint("name the App too, as in `APP.JOB`".to_owned()))
         }
     }
+}
+
+/// Where an App was named for a job: the jobs that may have been meant.
+fn jobs_of(config: &Config, app: &str) -> Option<String> {
+    let jobs = config.apps.get(app)?.jobs.keys();
+    let jobs: Vec<_> = jobs.map(|job| format!("`{app}.{job}`")).collect();
+    Some(match jobs.as_slice() {
+        [] => format!("`{app}` is an App, and has no jobs"),
+        [job] => format!("`{app}` is an App: its job is {job}"),
+        _ => format!("`{app}` is an App: its jobs are {}", jobs.join(", ")),
+    })
+}
+
+/// The job of that name, configured now or, named as `APP.JOB`, having tasks from before.
+///
+/// # Errors
+/// As of [`job`].
+pub(super) async fn job_with_tasks(serving: &Serving, name: &str) -> Result<JobRef, Failure> {
+    let absent = match job(&serving.config(), name) {
+        Ok((app, job)) => return Ok(reference(app, job)),
+        Err(absent) => absent,
+    };
+    let Ok(removed) = name.parse::<JobRef>() else { return Err(absent) };
+    let wanted = removed.clone();
+    let has_tasks = serving.scan(move |store| {
+        for task in store.tasks(&wanted.app, None) {
+            if task?.job.as_ref() == Some(&wanted.job) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    });
+    if has_tasks.await? { Ok(removed) } else { Err(absent) }
 }
 
 /// The name of a job as a key.
@@ -119,16 +155,22 @@ fn whereabouts(store: &Store, app: &AppName, id: TaskId) -> Result<Option<String
 /// The task of that name.
 ///
 /// # Errors
-/// 404 with the nearest name.
+/// 404 with the nearest name, or what to do with that of an App.
 pub(super) async fn task_named(serving: &Serving, name: &str) -> Result<Task, Failure> {
     if let Ok(name) = name.parse::<TaskName>()
         && let Some(task) = serving.service.store.task_named(&name)?
     {
         return Ok(task);
     }
-    let wanted = name.to_owned();
-    let near = serving.scan(move |store| nearest_task(store, &wanted)).await?;
-    Err(Failure::not_found(format!("task `{name}` does not exist")).hint(near))
+    let is_app = app_with_tasks(&serving.config(), &serving.service.store, name).is_ok();
+    let hint = if is_app {
+        let newest = serving.service.store.counters()?.get(name).copied().unwrap_or(TaskId(1));
+        Some(format!("`{name}` is an App: give the ID of its task too, as in `{name} {newest}`"))
+    } else {
+        let wanted = name.to_owned();
+        serving.scan(move |store| nearest_task(store, &wanted)).await?
+    };
+    Err(Failure::not_found(format!("task `{name}` does not exist")).hint(hint))
 }
 
 fn nearest_task(store: &Store, name: &str) -> Result<Option<String>, StoreError> {

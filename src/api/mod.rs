@@ -33,6 +33,7 @@ mod terminate;
 mod tls;
 mod token;
 mod wait;
+mod wording;
 
 pub use self::error::ApiError;
 pub use self::router::{Access, router, routes};

@@ -4,11 +4,12 @@
 //! can rely on every key.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, Timeout};
+use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef};
 use crate::schedule::Schedule;
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
@@ -132,6 +133,25 @@ pub enum CommandBody {
     Exec(Vec<String>),
 }
 
+impl From<&Command> for CommandBody {
+    fn from(command: &Command) -> Self {
+        match command {
+            Command::Shell(line) => Self::Shell(line.clone()),
+            Command::Exec(words) => Self::Exec(words.clone()),
+        }
+    }
+}
+
+/// As one line, for people.
+impl fmt::Display for CommandBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell(line) => f.write_str(line),
+            Self::Exec(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
 /// What became of a wish to end a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminateResource {
@@ -162,8 +182,8 @@ pub struct AppResource {
     pub image: Option<String>,
     /// The directory that each task gets a copy of.
     pub path: Option<String>,
-    /// The start command as one line.
-    pub command: Option<String>,
+    /// The start command, as it was written.
+    pub command: Option<CommandBody>,
     /// CPU limit, as in `500m`.
     pub cpu: Option<String>,
     /// Memory limit, as in `256Mi`.
@@ -195,8 +215,8 @@ pub struct JobResource {
     pub name: String,
     /// The App.
     pub app: String,
-    /// The command as one line, the App's where it has none of its own.
-    pub command: Option<String>,
+    /// The command as it was written, the App's where it has none of its own.
+    pub command: Option<CommandBody>,
     /// Its schedules.
     pub schedules: Vec<ScheduleResource>,
     /// Overlap policy.
@@ -214,7 +234,7 @@ impl AppResource {
             name: app.name.to_string(),
             image: app.image.clone(),
             path: app.path.as_ref().map(|path| path.display().to_string()),
-            command: app.command.as_ref().map(ToString::to_string),
+            command: app.command.as_ref().map(CommandBody::from),
             cpu: app.resources.cpu.map(|cpu| cpu.to_string()),
             memory: app.resources.memory.map(|memory| memory.to_string()),
             disk: app.resources.disk.map(|disk| disk.to_string()),
@@ -241,7 +261,7 @@ impl JobResource {
         Self {
             name: JobRef::new(app.name.clone(), job.name.clone()).to_string(),
             app: app.name.to_string(),
-            command: job.command.as_ref().or(app.command.as_ref()).map(ToString::to_string),
+            command: job.command.as_ref().or(app.command.as_ref()).map(CommandBody::from),
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
             schedules,
             overlap: job.overlap.to_string(),

@@ -20,8 +20,21 @@ pub(super) struct ListQuery {
     #[serde(default)]
     limit: Limit,
     cursor: Option<String>,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
+    from: Option<Instant>,
+    to: Option<Instant>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Instant(Timestamp);
+
+impl TryFrom<String> for Instant {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |_| format!("expected a time as in `2026-01-01T00:00:00Z`, found `{text}`");
+        text.parse().map(Self).map_err(wrong)
+    }
 }
 
 /// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`, oldest first.
@@ -31,7 +44,8 @@ pub(super) async fn list(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<SlotResource>>, Failure> {
     let job = lookup::job(&serving.config(), &job).map(|(app, job)| lookup::reference(app, job))?;
-    let (from, to) = (query.from.unwrap_or(Timestamp::MIN), query.to.unwrap_or(Timestamp::MAX));
+    let from = query.from.map_or(Timestamp::MIN, |Instant(from)| from);
+    let to = query.to.map_or(Timestamp::MAX, |Instant(to)| to);
     if from > to {
         return Err(Failure::bad_request(format!("expected `from` before `to`, found `{from}` and `{to}`")));
     }

@@ -11,7 +11,7 @@ use super::resources::{Page, TaskResource};
 use super::service::{Serving, Shared};
 use super::wait::{Wait, until_ended};
 use crate::app::AppName;
-use crate::job::JobName;
+use crate::job::{JobName, JobRef};
 use crate::task::{Phase, Task};
 
 #[derive(Deserialize)]
@@ -46,15 +46,14 @@ pub(super) async fn of_app(
     list(&serving, Some(app), None, query).await
 }
 
-/// `GET /v1/jobs/{job}/tasks`.
+/// `GET /v1/jobs/{job}/tasks`: also of a job that is no longer configured.
 pub(super) async fn of_job(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
     Params(query): Params<ListQuery>,
 ) -> Tasks {
-    let config = serving.config();
-    let (app, job) = lookup::job(&config, &job)?;
-    list(&serving, Some(app.name.clone()), Some(job.name.clone()), query).await
+    let JobRef { app, job } = lookup::job_with_tasks(&serving, &job).await?;
+    list(&serving, Some(app), Some(job), query).await
 }
 
 async fn list(serving: &Serving, app: Option<AppName>, job: Option<JobName>, query: ListQuery) -> Tasks {

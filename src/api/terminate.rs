@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::extract::{NoParams, Segments};
+use super::extract::{NoBody, NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::resources::{TaskResource, TerminateResource, TerminateResult};
@@ -15,6 +15,7 @@ pub(super) async fn by_id(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,
     _: NoParams,
+    _: NoBody,
 ) -> Answer {
     let task = lookup::task(&serving, &app, &id)?;
     terminate(&serving, task).await
@@ -25,6 +26,7 @@ pub(super) async fn by_name(
     State(serving): State<Shared>,
     Segments(name): Segments<String>,
     _: NoParams,
+    _: NoBody,
 ) -> Answer {
     let task = lookup::task_named(&serving, &name).await?;
     terminate(&serving, task).await

@@ -41,7 +41,7 @@ const COLUMNS: &[Column<AppResource>] = &[
     Column::wide("Image", |app, _| or_none(app.image.as_ref())),
     Column::wide("Path", |app, _| or_none(app.path.as_ref())),
     Column::wide("Services", |app, _| or_none(Some(&app.services.join(",")).filter(|text| !text.is_empty()))),
-    Column::wide("Command", |app, _| or_none(app.command.as_ref())),
+    Column::wide("Command", |app, _| or_none(app.command.as_ref().map(ToString::to_string).as_ref())),
 ];
 
 fn or_none(text: Option<&String>) -> String {

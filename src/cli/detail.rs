@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::table::{Column, listing, pairs};
+use super::table::{Column, apart, listing, pairs};
 use super::{age, jobs, tasks};
 use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
 
@@ -15,6 +15,7 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
     };
     let cut =
         if task.log.cut > 0 { format!(", {} cut out of its middle", task.log.cut) } else { String::new() };
+    let message = task.message.as_deref().map(apart);
     pairs([
         ("Name", Some(task.name.clone())),
         ("App", Some(task.app.clone())),
@@ -26,7 +27,8 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
         ("Phase", Some(task.phase.to_string())),
         ("Terminating", at(task.terminating)),
         ("Reason", task.reason.clone()),
-        ("Message", task.message.clone()),
+        ("Message", message.map(|(said, _)| said.to_owned())),
+        ("Hint", message.and_then(|(_, hint)| hint).map(str::to_owned)),
         ("ExitCode", task.exit_code.map(|code| code.to_string())),
         ("Schedule", task.schedule.clone()),
         ("Scheduled", task.scheduled.map(|slot| slot.to_string())),
@@ -44,7 +46,7 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
     let head = pairs([
         ("Name", Some(job.name.clone())),
         ("App", Some(job.app.clone())),
-        ("Command", job.command.clone()),
+        ("Command", job.command.as_ref().map(ToString::to_string)),
         ("Overlap", Some(job.overlap.clone())),
         ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
         ("LastTask", last_task(job.last_task.as_ref(), now)),
@@ -60,7 +62,7 @@ pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
         ("Name", Some(app.name.clone())),
         ("Image", app.image.clone()),
         ("Path", app.path.clone()),
-        ("Command", app.command.clone()),
+        ("Command", app.command.as_ref().map(ToString::to_string)),
         ("CPU", app.cpu.clone()),
         ("Memory", app.memory.clone()),
         ("Disk", app.disk.clone()),

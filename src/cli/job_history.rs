@@ -5,7 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::output::{self, ListArgs};
 use super::session::Session;
-use super::table::{Column, NONE};
+use super::table::{self, Column, NONE};
 use super::{age, reference, tasks};
 use crate::api::client::TasksOf;
 use crate::api::resources::TaskResource;
@@ -40,5 +40,7 @@ const COLUMNS: &[Column<TaskResource>] = &[
     Column::wide("ExitCode", |task, _| {
         task.exit_code.map_or_else(|| NONE.to_owned(), |code| code.to_string())
     }),
-    Column::wide("Message", |task, _| task.message.clone().unwrap_or_else(|| NONE.to_owned())),
+    Column::wide("Message", |task, _| {
+        task.message.as_deref().map_or(NONE, |message| table::apart(message).0).to_owned()
+    }),
 ];

@@ -45,7 +45,9 @@ pub(super) const COLUMNS: &[Column<JobResource>] = &[
     Column::new("Succeeded", |job, _| last_succeeded(job.last_task.as_ref())),
     Column::wide("Timezone", |job, _| timezones(job)),
     Column::wide("Overlap", |job, _| job.overlap.clone()),
-    Column::wide("Command", |job, _| job.command.clone().unwrap_or_else(|| NONE.to_owned())),
+    Column::wide("Command", |job, _| {
+        job.command.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
+    }),
 ];
 
 /// How long ago the last task was claimed.

@@ -172,9 +172,11 @@ fn in_words(task: &TaskResource) -> String {
     let after = after.map(|span| format!(" after {span}")).unwrap_or_default();
     // A success has nothing to explain; an end on purpose neither.
     let failed = !matches!(task.phase, Phase::Succeeded | Phase::Cancelled);
-    let why = task.message.as_deref().filter(|_| failed).map(table::printable).unwrap_or_default();
+    let (why, hint) = task.message.as_deref().filter(|_| failed).map(table::apart).unwrap_or_default();
+    let why = table::printable(why);
     let code = task.exit_code.filter(|_| failed && !why.contains("exit code"));
     let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
     let why = if why.is_empty() { why } else { format!(": {why}") };
-    format!("the task `{}` {how}{after}{code}{why}", task.name)
+    let hint = hint.map(|hint| format!("\nhint: {}", table::printable(hint))).unwrap_or_default();
+    format!("the task `{}` {how}{after}{code}{why}{hint}", task.name)
 }

@@ -16,7 +16,11 @@ async fn a_wrong_body_is_refused_with_its_place_or_its_field_and_claims_nothing(
         ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
         ("{\n  \"command\": nope\n}", "at line 2 column 1"),
         ("[]", "expected an object, found an array"),
-        ("7", "the body is wrong: "),
+        ("7", "the body is wrong: expected an object, found the integer `7` at line 1 column 1"),
+        ("null", "the body is wrong: expected an object, found null"),
+        ("{\"memory\": 512}", "`memory`: expected a string, found the integer `512` at line 1 column 14"),
+        ("{\"env\": {\"A\": 3}}", "`env.A`: expected a string, found the integer `3`"),
+        ("{\"env\": []}", "`env`: expected an object, found an array"),
         ("{\"comand\": \"true\"}", "unknown field `comand`, expected one of `command`"),
         ("{\"command\": 7}", "expected a shell line or an array of words"),
         ("{\"command\": \"true\", \"command\": \"false\"}", "duplicate field `command`"),
@@ -48,6 +52,20 @@ async fn a_wrong_body_is_refused_with_its_place_or_its_field_and_claims_nothing(
 }
 
 #[tokio::test]
+async fn a_terminate_takes_no_body_or_an_empty_one() {
+    let world = World::new();
+    world.record(&[sample::task("etl", 1, world.now())]).await;
+    for path in ["/v1/apps/etl/tasks/1/terminate", "/v1/tasks/etl/terminate"] {
+        world.post(path, r#"{"x": 1}"#).await.expect(400, "bad-request", "unknown field `x`", "");
+        world.post(path, "{").await.expect(400, "bad-request", "the body is not JSON", "");
+    }
+    for body in ["", "{}", " {}\n"] {
+        assert_eq!(world.post("/v1/apps/etl/tasks/1/terminate", body).await.status, 200, "{body:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_body_larger_than_the_limit_is_413_with_or_without_a_length() {
     let world = World::new();
     let large = format!("{{\"command\": \"{}\"}}", "x".repeat(1 << 20));
@@ -70,19 +88,22 @@ async fn a_wrong_query_is_refused() {
     let world = World::new();
     world.record(&[sample::task("etl", 1, world.now())]).await;
     for (path, expected) in [
-        ("/v1/apps?limit=0", "limit: expected a number from 1 to 1000, found `0`"),
+        ("/v1/apps?limit=0", "the query is wrong: `limit`: expected a number from 1 to 1000, found `0`"),
         ("/v1/tasks?limit=-5", "found `-5`"),
         ("/v1/tasks?limit=99999999999999999999", "expected a number from 1 to 1000"),
-        ("/v1/tasks?phase=done", "unknown variant `done`, expected one of `queued`"),
-        ("/v1/tasks?colour=red", "unknown field `colour`"),
+        ("/v1/tasks?phase=done", "the query is wrong: `phase`: expected one of `queued`, `pending`"),
+        ("/v1/tasks?colour=red", "the query is wrong: unknown field `colour`"),
         ("/v1/apps/etl?x=1", "expected none, found `x=1`"),
         ("/v1/tasks?limit=1&limit=2", "duplicate field `limit`"),
         ("/v1/tasks?cursor=AAAA", "cursor"),
         ("/v1/apps/etl/tasks/1?wait=61", "expected seconds from 0 to 60, found `61`"),
         ("/v1/apps/etl/tasks/1?wait=-1", "expected seconds from 0 to 60"),
         ("/v1/apps/etl/tasks/1/logs?tail=-1", "expected a number of lines, found `-1`"),
-        ("/v1/apps/etl/tasks/1/logs?follow=perhaps", "`true` or `false`"),
-        ("/v1/jobs/weekly/slots?from=yesterday", "from: "),
+        ("/v1/apps/etl/tasks/1/logs?follow=perhaps", "`follow`: expected `true` or `false`, found `perhaps`"),
+        (
+            "/v1/jobs/weekly/slots?from=yesterday",
+            "`from`: expected a time as in `2026-01-01T00:00:00Z`, found `yesterday`",
+        ),
         (
             "/v1/jobs/weekly/slots?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
             "expected `from` before `to`",
@@ -102,7 +123,7 @@ async fn an_unknown_path_and_a_wrong_method_are_told_in_the_envelope() {
     let answer = world.send(request).await;
     answer.expect(405, "method-not-allowed", "does not take `DELETE`", "");
     assert_eq!(answer.header("allow"), "GET,HEAD");
-    world.get("/v1/apps/%FF/tasks").await.expect(400, "bad-request", "UTF-8", "");
+    world.get("/v1/apps/%FF/tasks").await.expect(400, "bad-request", "the path is wrong: expected UTF-8", "");
     world.end().await;
 }
 

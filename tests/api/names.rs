@@ -74,6 +74,43 @@ async fn tasks_of_an_app_that_is_no_longer_configured_are_still_found() {
 }
 
 #[tokio::test]
+async fn tasks_of_a_job_that_is_no_longer_configured_are_still_found_by_its_whole_name() {
+    let world = World::new();
+    let mut task = sample::task("etl", 3, world.now());
+    task.job = Some("removed".parse().unwrap());
+    world.record(&[task, sample::task("etl", 4, world.now())]).await;
+    let items = world.get("/v1/jobs/etl.removed/tasks").await.json()["items"].clone();
+    assert_eq!((items[0]["id"].as_u64(), items.as_array().unwrap().len()), (Some(3), 1));
+    for other in ["/v1/jobs/removed/tasks", "/v1/jobs/backup.removed/tasks", "/v1/jobs/etl.removed"] {
+        world.get(other).await.expect(404, "not-found", "does not exist", "");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_app_in_the_place_of_a_task_or_job_is_answered_with_what_is_missing() {
+    let world = World::new();
+    world.record(&[sample::task("etl", 7, world.now()), sample::task("gone", 2, world.now())]).await;
+    let of = |app, task| format!("`{app}` is an App: give the ID of its task too, as in `{task}`");
+    for (app, task) in [("etl", "etl 7"), ("gone", "gone 2"), ("idle", "idle 1")] {
+        let (path, message) = (format!("/v1/tasks/{app}"), format!("task `{app}` does not exist"));
+        world.get(&path).await.expect(404, "not-found", &message, &of(app, task));
+        let path = format!("{path}/terminate");
+        world.post(&path, "").await.expect(404, "not-found", &message, &of(app, task));
+    }
+    for (app, hint) in [
+        ("etl", "`etl` is an App: its job is `etl.nightly`"),
+        ("backup", "`backup` is an App: its jobs are `backup.nightly`, `backup.weekly`"),
+        ("idle", "`idle` is an App, and has no jobs"),
+    ] {
+        let (path, message) = (format!("/v1/jobs/{app}/tasks"), format!("job `{app}` does not exist"));
+        world.post(&path, "{}").await.expect(404, "not-found", &message, hint);
+        world.get(&path).await.expect(404, "not-found", &message, hint);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_app_and_a_job_are_shown_with_their_last_task_and_without_values_of_their_env() {
     let world = World::new();
     let mut of_job = sample::task("backup", 1, world.now());

@@ -83,13 +83,13 @@ async fn an_address_where_nobody_listens_any_more_is_told() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_told_in_the_services_words() {
+async fn a_wrong_token_is_told_with_where_it_comes_from() {
     let fake = Fake::start([]).await;
     let mut command = fake.command(&["tasks"]);
     command.env("TEKCRON_TOKEN", "wrong");
     insta::assert_snapshot!(Run::of(command).await, @r"
     ! error: expected a valid token
-    ! hint: the token is in the file `token` of the data directory
+    ! hint: the token comes from TEKCRON_TOKEN, --token-file, or the file `token` in --data-dir; after a rotation only the new one is valid
     [77]
     ");
     let mut command = fake.command(&["tasks"]);

@@ -86,6 +86,18 @@ async fn an_object_is_rendered_without_a_service_and_an_unknown_one_refused() {
 }
 
 #[tokio::test]
+async fn programs_get_a_command_as_it_was_written_and_people_get_one_line() {
+    let app = "[app]\nname = \"etl\"\ncommand = \"sh etl.sh\"\n[[jobs]]\nname = \"load\"\ncommand = [\"sh\", \"-c\", \"a b\"]\n";
+    let home = Home::with(&[("etl", app)]);
+    let run = home.run(&["app", "etl", "-o", "json"]).await;
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(found["command"], "sh etl.sh");
+    assert_eq!(found["jobs"][0]["command"], serde_json::json!(["sh", "-c", "a b"]));
+    let run = home.run(&["jobs", "-o", "wide"]).await;
+    assert!(run.out.lines().any(|line| line.ends_with("   sh -c a b")), "{run}");
+}
+
+#[tokio::test]
 async fn what_dash_o_name_prints_can_be_rendered() {
     for (target, same) in [("job/etl.nightly", "etl.nightly"), ("app/etl", "etl")] {
         let (run, expected) = (home().run(&["render", target]).await, home().run(&["render", same]).await);

@@ -2,7 +2,7 @@
 //! not change what is printed of them.
 
 use jiff::{SignedDuration, Timestamp};
-use tekcron::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
+use tekcron::api::resources::{AppResource, CommandBody, JobResource, ScheduleResource, TaskResource};
 use tekcron::clock::{Clock, SystemClock};
 use tekcron::task::{LogSize, Phase, TaskId, Trigger};
 
@@ -76,7 +76,7 @@ pub(crate) fn job() -> JobResource {
     JobResource {
         name: "etl.nightly".into(),
         app: "etl".into(),
-        command: Some("sh etl.sh --full".into()),
+        command: Some(CommandBody::Exec(["sh", "etl.sh", "--full"].map(Into::into).to_vec())),
         schedules: vec![ScheduleResource {
             key: "k5f2".into(),
             cron: "0 2 * * *".into(),
@@ -101,7 +101,7 @@ pub(crate) fn app() -> AppResource {
         name: "etl".into(),
         image: Some("registry.example/etl:1.4".into()),
         path: Some("/srv/examples/etl".into()),
-        command: Some("sh etl.sh".into()),
+        command: Some(CommandBody::Shell("sh etl.sh".into())),
         cpu: Some("500m".into()),
         memory: Some("256Mi".into()),
         disk: None,

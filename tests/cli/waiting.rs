@@ -46,6 +46,25 @@ async fn each_end_has_its_exit_code_and_its_reason_in_words() {
     insta::assert_snapshot!(seen);
 }
 
+#[tokio::test]
+async fn the_hint_of_a_message_has_its_own_line() {
+    let message = "expected variable `KEY`, found none\nhint: set it before tekcron starts";
+    let end = TaskResource { job: None, ..ended(9, Phase::Failed, None, "BadCredentials", message) };
+    let run = waited(&end).await;
+    let told: Vec<_> = run.err.lines().skip(1).collect();
+    let expected = [
+        "the task `etl-nightly-abcdefghij09` failed after 95s: expected variable `KEY`, found none",
+        "hint: set it before tekcron starts",
+    ];
+    assert_eq!(told, expected);
+    let fake = Fake::start([("GET /v1/apps/etl/tasks/9", Reply::ok(&end))]).await;
+    let shown = fake.run(&["task", "etl", "9"]).await.out;
+    let at =
+        |label: &str| shown.lines().find(|line| line.starts_with(label)).unwrap().split_once(':').unwrap().1;
+    assert_eq!(at("Message:").trim(), "expected variable `KEY`, found none");
+    assert_eq!(at("Hint:").trim(), "set it before tekcron starts");
+}
+
 const HISTORY: &str = "GET /v1/jobs/etl.nightly/tasks?limit=20";
 
 #[tokio::test]

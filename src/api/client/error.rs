@@ -44,7 +44,7 @@ pub enum ClientError {
         message: String,
     },
     /// The service says no.
-    #[error("{}{}", body.message, hint(body.hint.as_deref()))]
+    #[error("{}{}", body.message, hint(*status, body.hint.as_deref()))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -78,7 +78,14 @@ impl ClientError {
     }
 }
 
-fn hint(hint: Option<&str>) -> String {
+/// The service's hint; but how a token is sent is nothing that people do by hand.
+fn hint(status: StatusCode, hint: Option<&str>) -> String {
+    let hint = match status {
+        StatusCode::UNAUTHORIZED => Some(
+            "the token comes from TEKCRON_TOKEN, --token-file, or the file `token` in --data-dir; after a rotation only the new one is valid",
+        ),
+        _ => hint,
+    };
     hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
 }
 
