@@ -82,12 +82,8 @@ impl Place {
     pub(crate) fn spawn(&self, env: &[(&str, &str)]) -> Daemon {
         let log = fs::File::options().append(true).create(true).open(self.path().join("log")).unwrap();
         let mut command = self.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
-        command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::from(log));
-        let mut child = command.spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = channel();
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Daemon { child, lines }
+        command.envs(env.iter().copied()).stderr(Stdio::from(log));
+        Daemon::started(&mut command)
     }
 
     /// What all daemons of this place have logged.
@@ -134,6 +130,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// Starts `command`, which is a daemon, or becomes one.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { child, lines }
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
