@@ -221,11 +221,10 @@ fn a_data_directory_that_cannot_be_written_is_named_with_a_hint() {
     assert!(daemon.terminate().success());
 }
 
-/// A daemon by whose side a limit is lowered while it runs.
-fn limit(place: &Place, daemon: &Daemon, limit: &str) {
-    let pid = daemon.pid().as_raw_pid().to_string();
-    let output = Command::new("prlimit").args(["--pid", &pid, limit]).output().unwrap();
-    assert!(output.status.success(), "{}\n{}", text(&output.stderr), place.log());
+/// Moves a soft limit of the daemon while it runs, by `program`, which must be run by the same user.
+fn limit(mut program: Command, daemon: &Daemon, limit: &str) {
+    let output = program.args(["--pid", &daemon.pid().as_raw_pid().to_string(), limit]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 fn open_descriptors(daemon: &Daemon) -> usize {
@@ -238,9 +237,10 @@ fn without_descriptors_claims_are_held_and_go_on_once_there_are_some() {
     let place = place();
     let daemon = place.serve();
     place.until("a run", || place.log().contains("a task has ended").then_some(()));
-    limit(&place, &daemon, &format!("--nofile={}", open_descriptors(&daemon) + 1));
+    let descriptors = open_descriptors(&daemon) + 1;
+    limit(Command::new("prlimit"), &daemon, &format!("--nofile={descriptors}:"));
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
-    limit(&place, &daemon, "--nofile=4096");
+    limit(Command::new("prlimit"), &daemon, "--nofile=4096:");
     let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
     place.until("everything that was claimed", || {
         let tasks = tasks(&place);
@@ -263,19 +263,22 @@ fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
         eprintln!("SKIPPED: this is not root, so the process table cannot be filled for another user");
         return;
     }
-    let program = env!("CARGO_BIN_EXE_tekcron");
     let copy = path.join("tekcron");
-    fs::copy(program, &copy).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_tekcron"), &copy).unwrap();
+    let as_user = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &user.to_string(), "--clear-groups", program]);
+        command
+    };
     let log = fs::File::options().append(true).create(true).open(path.join("log")).unwrap();
-    let mut serve = Command::new("setpriv");
-    serve.args(["--reuid", &user.to_string(), "--clear-groups"]).arg(&copy);
+    let mut serve = as_user(copy.to_str().unwrap());
     serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).current_dir(&path);
     let daemon = Daemon::started(serve.stderr(log));
     assert!(daemon.line().is_some(), "{}", place.log());
     place.until("a run", || place.log().contains("a task has ended").then_some(()));
-    limit(&place, &daemon, "--nproc=1");
+    limit(as_user("prlimit"), &daemon, "--nproc=1:");
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
-    limit(&place, &daemon, "--nproc=4096");
+    limit(as_user("prlimit"), &daemon, "--nproc=4096:");
     let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
     place.until("everything that was claimed", || {
         let tasks = tasks(&place);
