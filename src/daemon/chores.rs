@@ -9,19 +9,23 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
-use crate::app::AppName;
+use crate::app::{AppName, ByteSize};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::Executor;
-use crate::maintenance::Chore;
+use crate::maintenance::{Chore, DueChores};
 use crate::retention::{Sweep, SweepReport};
 use crate::store::Store;
-use crate::task::DispatchHandle;
+use crate::task::{DispatchHandle, Ended};
 
 /// How long a repeated request is recognised.
 const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Carries the housekeeping out, one chore at a time.
+/// Of the budget of logs, what is used up again before the next sweep for it alone.
+const LOG_SLACK: u64 = 20;
+
+/// Carries the housekeeping out: what may take long runs beside the rest, one sweep and one look at the
+/// config at a time.
 pub(super) struct Chores {
     pub(super) store: Store,
     pub(super) executor: Arc<dyn Executor>,
@@ -32,55 +36,97 @@ pub(super) struct Chores {
     pub(super) metrics: PrometheusHandle,
 }
 
+/// Where chores come from.
+pub(super) struct Inbox {
+    pub(super) due: DueChores,
+    pub(super) ended: mpsc::UnboundedReceiver<Ended>,
+    pub(super) reload: mpsc::Receiver<()>,
+}
+
+/// What the next sweep is about.
+#[derive(Debug, Default)]
+struct Swept {
+    apps: BTreeSet<AppName>,
+    everything: bool,
+    /// Bytes of log of all finished tasks, as far as that is known.
+    logs: u64,
+}
+
 impl Chores {
-    pub(super) async fn run(
-        self,
-        mut due: mpsc::Receiver<Chore>,
-        mut finished: mpsc::UnboundedReceiver<AppName>,
-        mut reload: mpsc::Receiver<()>,
-        stop: CancellationToken,
-    ) {
-        let mut ended = BTreeSet::new();
-        // Beside the rest, as nobody knows when the files' mount will answer.
+    pub(super) async fn run(self, mut inbox: Inbox, stop: CancellationToken) {
+        let this = Arc::new(self);
+        let mut swept = Swept { everything: true, ..Swept::default() };
         let mut look = JoinSet::new();
+        let mut sweep: JoinSet<Option<u64>> = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(done) = look.join_next() => done.expect("a look at the config does not panic"),
-                Some(()) = reload.recv(), if look.is_empty() => {
-                    let reloader = Arc::clone(&self.reloader);
+                Some(kept) = sweep.join_next() => {
+                    // Where the sweep looked at all logs, it knows better than the sum.
+                    swept.logs = kept.expect("a sweep does not panic").unwrap_or(swept.logs);
+                }
+                Some(()) = inbox.reload.recv(), if look.is_empty() => {
+                    let reloader = Arc::clone(&this.reloader);
                     look.spawn(async move { reloader.reload_loudly().await });
                 }
-                Some(app) = finished.recv() => {
-                    ended.insert(app);
+                Some(ended) = inbox.ended.recv() => {
+                    swept.logs += ended.log;
+                    swept.apps.insert(ended.app);
                 }
-                Some(chore) = due.recv() => self.carry_out(chore, &mut ended, &mut look).await,
-                else => return,
+                chore = inbox.due.next() => match chore {
+                    // One that has not come back sees what this one would see.
+                    Chore::RescanConfig if !look.is_empty() => {}
+                    Chore::RescanConfig => {
+                        let reloader = Arc::clone(&this.reloader);
+                        look.spawn(async move { reloader.rescan().await });
+                    }
+                    Chore::SweepAll => swept.everything = true,
+                    Chore::SweepEnded if !sweep.is_empty() => {}
+                    Chore::SweepEnded => {
+                        let (this, now) = (Arc::clone(&this), std::mem::take(&mut swept));
+                        swept.logs = now.logs;
+                        sweep.spawn(async move { this.sweep(now).await });
+                    }
+                    Chore::Relist => this.dispatch.relist().await,
+                    Chore::Gauges => this.gauges(),
+                    Chore::StoreUpkeep => this.forget_keys(),
+                },
             }
         }
     }
 
-    async fn carry_out(&self, chore: Chore, ended: &mut BTreeSet<AppName>, look: &mut JoinSet<()>) {
-        match chore {
-            // One that has not come back sees what this one would see.
-            Chore::RescanConfig if !look.is_empty() => {}
-            Chore::RescanConfig => {
-                let reloader = Arc::clone(&self.reloader);
-                look.spawn(async move { reloader.rescan().await });
+    /// Removes what is no longer kept. Returns the bytes of log that stay, where all were looked at.
+    async fn sweep(&self, swept: Swept) -> Option<u64> {
+        let budget = self.config.load().settings.log_budget;
+        let sweep = Sweep::new(Arc::clone(&self.executor), self.store.clone());
+        let mut kept = None;
+        // Logs before records: a record that is gone is not written again.
+        if swept.everything || swept.logs > budget.bytes() {
+            let slack = budget.bytes() / LOG_SLACK;
+            let wanted = if swept.logs > budget.bytes() { budget.bytes() - slack } else { budget.bytes() };
+            let done = sweep.logs(ByteSize::from_bytes(wanted)).await;
+            report(&done);
+            kept = Some(done.logs_kept);
+        }
+        let mut apps = swept.apps;
+        if swept.everything {
+            match self.store.counters() {
+                Ok(counters) => apps.extend(counters.into_keys()),
+                Err(error) => tracing::warn!(%error, "retention could not look at all Apps"),
             }
-            Chore::SweepEnded => self.sweep(std::mem::take(ended)).await,
-            Chore::SweepAll => self.sweep_all().await,
-            Chore::Relist => self.dispatch.relist().await,
-            Chore::Gauges => self.gauges(),
-            Chore::StoreUpkeep => {
-                if let Err(error) = self.store.expire_idempotency(self.clock.now(), IDEMPOTENCY_KEPT) {
-                    tracing::warn!(%error, "old idempotency keys were not removed");
-                }
-            }
+        }
+        self.sweep_tasks(apps).await;
+        kept
+    }
+
+    fn forget_keys(&self) {
+        if let Err(error) = self.store.expire_idempotency(self.clock.now(), IDEMPOTENCY_KEPT) {
+            tracing::warn!(%error, "old idempotency keys were not removed");
         }
     }
 
-    async fn sweep(&self, apps: impl IntoIterator<Item = AppName>) {
+    async fn sweep_tasks(&self, apps: impl IntoIterator<Item = AppName>) {
         let config = self.config.load_full();
         let sweep = Sweep::new(Arc::clone(&self.executor), self.store.clone());
         for app in apps {
@@ -90,15 +136,6 @@ impl Chores {
             let is_job = |job: &_| configured.is_some_and(|app| app.jobs.contains_key(job));
             report(&sweep.tasks(&app, &retention, is_job, self.clock.now()).await);
         }
-    }
-
-    async fn sweep_all(&self) {
-        match self.store.counters() {
-            Ok(counters) => self.sweep(counters.into_keys()).await,
-            Err(error) => tracing::warn!(%error, "retention could not look at all Apps"),
-        }
-        let sweep = Sweep::new(Arc::clone(&self.executor), self.store.clone());
-        report(&sweep.logs(self.config.load().settings.log_budget).await);
     }
 
     fn gauges(&self) {

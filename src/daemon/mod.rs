@@ -117,7 +117,8 @@ pub async fn serve(
     };
     let stopping = stop.clone();
     parts.spawn("chores", async move {
-        chores.run(due_chores, finished, signals.reload, stopping).await;
+        let inbox = chores::Inbox { due: due_chores, ended: finished, reload: signals.reload };
+        chores.run(inbox, stopping).await;
         Ok(())
     });
     let service = api::Service {

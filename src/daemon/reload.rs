@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::look::Looks;
-use crate::config::{self, Config, Problems, SettingsOverrides};
+use crate::config::{self, Config, Problems, Settings, SettingsOverrides};
 use crate::fault::point;
 use crate::store::StoreError;
 use crate::task::DispatchHandle;
@@ -19,6 +19,8 @@ pub struct Reloader {
     dispatch: DispatchHandle,
     /// The generation of the files that were last found to be bad.
     refused: Mutex<Option<String>>,
+    /// The generation of the files at the last rescan.
+    changing: Mutex<Option<String>>,
     looks: Looks,
 }
 
@@ -41,7 +43,15 @@ impl Reloader {
         current: Arc<ArcSwap<Config>>,
         dispatch: DispatchHandle,
     ) -> Self {
-        Self { dir, overrides, current, dispatch, refused: Mutex::new(None), looks: Looks::new() }
+        Self {
+            dir,
+            overrides,
+            current,
+            dispatch,
+            refused: Mutex::new(None),
+            changing: Mutex::new(None),
+            looks: Looks::new(),
+        }
     }
 
     /// Reloads where the files differ from what is in effect, and from what was refused last.
@@ -52,7 +62,9 @@ impl Reloader {
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };
         let refused = self.refused.lock().await.as_ref() == Some(&found);
-        if !refused && self.current.load().generation != found {
+        // Somebody may be in the middle of writing: a change counts when it has stayed for a while.
+        let settled = self.changing.lock().await.replace(found.clone()) == Some(found.clone());
+        if settled && !refused && self.current.load().generation != found {
             self.reload_loudly().await;
         }
     }
@@ -80,8 +92,9 @@ impl Reloader {
         };
         let (dir, overrides) = (self.dir.clone(), self.overrides.clone());
         let look = move || {
-            let load = config::load(&dir, &overrides);
-            load.map_err(|problems| (problems, config::fingerprint(&dir).ok()))
+            // Taken first: what is mended while it is read differs from what was refused.
+            let found = config::fingerprint(&dir).ok();
+            config::load(&dir, &overrides).map_err(|problems| (problems, found))
         };
         let config = match self.looks.take(look).await {
             Ok(config) => Arc::new(config),
@@ -95,7 +108,7 @@ impl Reloader {
         if config.generation == before.generation {
             return Ok(false);
         }
-        warn_of_restart(&before, &config);
+        let config = Arc::new(keep_until_restart(&before, &config));
         self.dispatch.reload(Arc::clone(&config)).await?;
         point("reloaded");
         self.current.store(config);
@@ -104,8 +117,8 @@ impl Reloader {
     }
 }
 
-/// Names the settings that only a restart puts into effect.
-fn warn_of_restart(before: &Config, after: &Config) {
+/// `after`, but for the settings that only a restart puts into effect; each that differs is named.
+fn keep_until_restart(before: &Config, after: &Config) -> Config {
     let (old, new) = (&before.settings, &after.settings);
     let changed = [
         ("instance", old.instance != new.instance),
@@ -120,4 +133,14 @@ fn warn_of_restart(before: &Config, after: &Config) {
     for (setting, _) in changed.into_iter().filter(|(_, changed)| *changed) {
         tracing::warn!(setting, "this setting changes with the next start");
     }
+    let settings = Settings {
+        grace: new.grace,
+        drain: new.drain,
+        hold: new.hold,
+        max_log: new.max_log,
+        log_budget: new.log_budget,
+        env: new.env.clone(),
+        ..old.clone()
+    };
+    Config { settings, ..after.clone() }
 }

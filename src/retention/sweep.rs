@@ -46,6 +46,8 @@ pub struct SweepReport {
     pub removed: Vec<TaskName>,
     /// Tasks whose log alone was removed.
     pub logs_removed: Vec<TaskName>,
+    /// The bytes of log of finished tasks that stay, where all were looked at.
+    pub logs_kept: u64,
     /// What the next sweep will try again.
     pub failures: Vec<Failure>,
 }
@@ -126,8 +128,11 @@ impl<R: Records> Sweep<R> {
         let mut report = SweepReport::default();
         match self.records.logged() {
             Ok(logs) => {
+                report.logs_kept = logs.iter().map(|task| task.log).sum();
                 for task in plan_logs(logs, budget.bytes()) {
-                    self.remove_log(&task.app, task.id, &task.name, &mut report).await;
+                    if self.remove_log(&task.app, task.id, &task.name, &mut report).await {
+                        report.logs_kept -= task.log;
+                    }
                 }
             }
             Err(source) => report.records_failed("all Apps".to_owned(), source),
@@ -157,15 +162,17 @@ impl<R: Records> Sweep<R> {
         }
     }
 
-    async fn remove_log(&self, app: &AppName, id: TaskId, name: &TaskName, report: &mut SweepReport) {
+    /// Whether the log is gone.
+    async fn remove_log(&self, app: &AppName, id: TaskId, name: &TaskName, report: &mut SweepReport) -> bool {
         if let Err(source) = self.executor.delete_log(name).await {
             report.failures.push(Failure::Log { task: name.clone(), source });
-            return;
+            return false;
         }
         match self.records.log_removed(app, id).await {
             Ok(()) => report.logs_removed.push(name.clone()),
             Err(source) => report.records_failed(format!("task `{name}`"), source),
         }
+        true
     }
 }
 

@@ -195,18 +195,18 @@ impl Store {
     /// [`StoreError`].
     pub fn expire_idempotency(&self, now: Timestamp, age: SignedDuration) -> Result<usize, StoreError> {
         let horizon = record::micros(now) - i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        let mut commit = Commit::new();
+        let (mut commit, mut expired) = (Commit::new(), 0);
         for row in self.tree().scan_prefix(key::all_idempotency()) {
             let (at, value) = row.map_err(read_error)?;
             let row: IdempotencyV1 = record::decode("idempotency", &at, &value)?;
             if row.created < horizon {
                 commit.delete(at.to_vec());
+                expired += 1;
             }
             if commit.len() == 1000 {
-                break;
+                self.commit_later(std::mem::take(&mut commit));
             }
         }
-        let expired = commit.len();
         self.commit_later(commit);
         Ok(expired)
     }

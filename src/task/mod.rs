@@ -9,7 +9,7 @@ mod phase;
 mod record;
 
 pub use self::dispatch::{
-    DispatchHandle, Dispatcher, Parts, RunError, RunRequest, TerminateError, Terminated,
+    DispatchHandle, Dispatcher, Ended, Parts, RunError, RunRequest, TerminateError, Terminated,
 };
 pub use self::name::{RunIdentity, TaskName, base32_hash};
 pub use self::phase::Phase;

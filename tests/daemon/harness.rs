@@ -100,11 +100,8 @@ impl Place {
 
     fn start(&self, mut command: Command) -> Daemon {
         let log = fs::File::options().append(true).create(true).open(self.path().join("log")).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::from(log)).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = channel();
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Daemon { child, lines }
+        command.stderr(Stdio::from(log));
+        Daemon::started(&mut command)
     }
 
     /// What all daemons of this place have logged.
@@ -151,6 +148,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// Starts `command`, which is a daemon, or becomes one.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { child, lines }
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }

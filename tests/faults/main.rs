@@ -15,4 +15,5 @@ mod damage;
 mod kills;
 #[cfg(feature = "fault-points")]
 mod points;
+mod scarce;
 mod world;

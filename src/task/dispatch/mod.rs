@@ -65,6 +65,15 @@ pub struct DispatchHandle {
     ended: watch::Receiver<u64>,
 }
 
+/// A task whose end has reached the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its App.
+    pub app: AppName,
+    /// The bytes of log that it leaves.
+    pub log: u64,
+}
+
 /// What became of a wish to end a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Terminated {
@@ -126,7 +135,7 @@ pub struct Dispatcher {
     internal: mpsc::UnboundedSender<Event>,
     inbox: Option<Inbox>,
     ended: Arc<watch::Sender<u64>>,
-    finished: mpsc::UnboundedSender<AppName>,
+    finished: mpsc::UnboundedSender<Ended>,
 }
 
 struct Inbox {
@@ -138,14 +147,14 @@ struct Inbox {
 
 impl Dispatcher {
     /// Takes up where the last run left off: reads the store, catches up what was missed, and
-    /// prepares to submit and observe what was in flight. The receiver names each App whose task has
+    /// prepares to submit and observe what was in flight. The receiver is told of each task that has
     /// ended, once that is on disk.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot be read.
     pub fn recover(
         parts: Parts,
-    ) -> Result<(Self, DispatchHandle, mpsc::UnboundedReceiver<AppName>), StoreError> {
+    ) -> Result<(Self, DispatchHandle, mpsc::UnboundedReceiver<Ended>), StoreError> {
         let Parts { store, executor, clock, wheel, wakes, config } = parts;
         let (requests, requests_inbox) = mpsc::channel(1024);
         let (internal, internal_inbox) = mpsc::unbounded_channel();

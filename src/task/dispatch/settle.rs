@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::live::{Stage, TaskKey};
 use super::run::Why;
 use super::submit::never_started;
-use super::{Dispatcher, Event};
+use super::{Dispatcher, Ended, Event};
 use crate::executor::Observed;
 use crate::fault::point;
 use crate::job::{JobRef, Retries};
@@ -124,11 +124,12 @@ impl Dispatcher {
             })
             .collect();
         point("finish");
-        let (ended, finished, app) = (Arc::clone(&self.ended), self.finished.clone(), task.app.clone());
+        let (ended, finished) = (Arc::clone(&self.ended), self.finished.clone());
+        let told = Ended { app: task.app.clone(), log: task.log.kept };
         self.commit_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);
             // Neither need be there any more.
-            let _ = finished.send(app);
+            let _ = finished.send(told);
             let _ = internal.send(Event::Claimed(next, None));
         });
         if let Some(job) = task.job_ref() {

@@ -1,0 +1,291 @@
+//! What a machine runs out of: space, permission, descriptors, processes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{Daemon, Place, text};
+
+const APP: &str = r#"
+[app]
+name = "work"
+path = "source"
+command = "true"
+
+[[jobs]]
+name = "each"
+schedule = "* * * * * *"
+catch_up = "all"
+"#;
+
+/// A file system of its own, as small as it says.
+struct Small {
+    at: PathBuf,
+}
+
+impl Small {
+    /// Mounts one at the data directory of `place`; none where that is not allowed here, which is said.
+    fn mount(place: &Place, options: &str) -> Option<Self> {
+        let at = place.path().join("data");
+        fs::create_dir_all(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at);
+        if mount.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self { at });
+        }
+        eprintln!("SKIPPED: no file system can be mounted here, so a full disk is not tried");
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let status = Command::new("mount").args(["-o", &options]).arg(&self.at).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Takes all space that is left.
+    fn fill(&self) -> PathBuf {
+        let ballast = self.at.join("ballast");
+        let mut file = fs::File::create(&ballast).unwrap();
+        let copied = std::io::copy(&mut std::io::repeat(b'x'), &mut file);
+        assert_eq!(copied.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+        ballast
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily: what still runs there goes on without a name.
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
+fn place() -> Place {
+    let place = Place::with(&[("work", APP)]);
+    fs::create_dir(place.path().join("source")).unwrap();
+    fs::write(place.path().join("source/file"), "x").unwrap();
+    place
+}
+
+/// Ids and phases of the tasks that the API shows.
+fn tasks(place: &Place) -> Vec<(u64, String)> {
+    let tasks = place.json(&["tasks", "work"]);
+    let one =
+        |task: &serde_json::Value| (task["id"].as_u64().unwrap(), task["phase"].as_str().unwrap().to_owned());
+    tasks.as_array().unwrap().iter().map(one).collect()
+}
+
+fn phase_of(place: &Place, id: u64) -> String {
+    tasks(place).into_iter().find(|(other, _)| *other == id).map(|(_, phase)| phase).unwrap()
+}
+
+/// Runs by hand until one is not taken on; the ids of those that were.
+fn run_until_refused(place: &Place) -> Vec<u64> {
+    let long = format!("true {}", "x".repeat(20_000));
+    let mut taken = Vec::new();
+    loop {
+        let output = place.run(&["run-task", "work", "-c", &long, "-o", "json"]);
+        if !output.status.success() {
+            return taken;
+        }
+        let task: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let task = task.as_array().map_or(&task, |tasks| &tasks[0]);
+        taken.push(task["id"].as_u64().unwrap());
+    }
+}
+
+#[test]
+fn a_disk_that_fills_while_committing_ends_the_daemon_and_nothing_acknowledged_is_lost() {
+    let place = place();
+    let Some(disk) = Small::mount(&place, "size=24m") else { return };
+    let daemon = place.serve();
+    place.ok(&["run-task", "work", "--wait"]);
+    let ballast = disk.fill();
+    let taken = run_until_refused(&place);
+    assert!(!daemon.ended().success());
+    let log = place.log();
+    assert!(log.contains("nothing more is acknowledged") && log.contains("No space left"), "{log}");
+    fs::remove_file(ballast).unwrap();
+    let daemon = place.serve();
+    place.until("the end of what was acknowledged", || {
+        let tasks = tasks(&place);
+        let ended = |id: &u64| tasks.iter().any(|(other, phase)| other == id && phase == "succeeded");
+        taken.iter().all(ended).then_some(())
+    });
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_full_disk_at_the_start_is_said_and_an_emptied_one_starts() {
+    let place = place();
+    let Some(disk) = Small::mount(&place, "size=4m") else { return };
+    let ballast = disk.fill();
+    let daemon = place.spawn(&[]);
+    assert_eq!(daemon.line(), None);
+    assert!(!daemon.ended().success());
+    assert!(place.log().contains("No space left"), "{}", place.log());
+    fs::remove_file(ballast).unwrap();
+    disk.remount("size=24m");
+    let daemon = place.serve();
+    place.ok(&["run-task", "work", "--wait"]);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_source_that_does_not_fit_fails_its_task_with_the_reason() {
+    let place =
+        Place::with(&[("work", &APP.replace("schedule = \"* * * * * *\"\ncatch_up = \"all\"\n", ""))]);
+    let source = place.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("large"), vec![7; 40 << 20]).unwrap();
+    let Some(_disk) = Small::mount(&place, "size=24m") else { return };
+    let daemon = place.serve();
+    let output = place.run(&["run-task", "work", "--wait"]);
+    let words = text(&output.stderr);
+    // Either the copy has no room, or the store beside it: the first fails the task, the second ends the daemon.
+    if words.contains("No space left") {
+        assert!(!output.status.success());
+        fs::remove_file(source.join("large")).unwrap();
+        place.ok(&["run-task", "work", "--wait"]);
+        assert!(daemon.terminate().success(), "{}", place.log());
+        return;
+    }
+    assert!(!daemon.ended().success(), "{words}\n{}", place.log());
+    assert!(place.log().contains("No space left"), "{}", place.log());
+    fs::remove_file(source.join("large")).unwrap();
+    let daemon = place.serve();
+    let id = place.until("its record", || tasks(&place).first().map(|(id, _)| *id));
+    place.until("its end", || (phase_of(&place, id) == "failed").then_some(()));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_log_that_fills_the_disk_is_cut_and_its_task_ends_as_it_was() {
+    let app = APP.replace("schedule = \"* * * * * *\"\ncatch_up = \"all\"\n", "");
+    let place = Place::with(&[("work", &app)]);
+    fs::create_dir(place.path().join("source")).unwrap();
+    fs::create_dir(place.path().join("go")).unwrap();
+    fs::write(place.path().join("config/tekcron.toml"), "max_log = \"1Gi\"\n").unwrap();
+    let Some(disk) = Small::mount(&place, "size=24m") else { return };
+    let daemon = place.serve();
+    let go = place.path().join("go");
+    let line = format!(
+        "head -c 60000000 /dev/zero | tr '\\0' '\\n'; : > {go}/full; until [ -e {go}/on ]; do sleep 0.1; done; exit 7",
+        go = go.display()
+    );
+    let output = place.run(&["run-task", "work", "-c", &line, "-o", "json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    place.until("a full disk", || go.join("full").exists().then_some(()));
+    // The daemon may have met the full disk too; then it has ended, and is started again with more.
+    disk.remount("size=64m");
+    fs::write(go.join("on"), "").unwrap();
+    let alive = place.run(&["tasks", "work"]).status.success();
+    let daemon = if alive {
+        daemon
+    } else {
+        assert!(!daemon.ended().success());
+        assert!(place.log().contains("No space left"), "{}", place.log());
+        place.serve()
+    };
+    place.until("its end", || (phase_of(&place, 1) == "failed").then_some(()));
+    let task = place.json(&["task", "work", "1"]);
+    let task = task.as_array().map_or(&task, |tasks| &tasks[0]);
+    assert_eq!(task["exit_code"], 7, "{task}");
+    let shown = place.ok(&["logs", "work", "--task", "1"]);
+    assert!(shown.contains("bytes cut here"), "{:.300}", shown.trim());
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_named_with_a_hint() {
+    let place = place();
+    let Some(disk) = Small::mount(&place, "size=24m") else { return };
+    let daemon = place.serve();
+    place.ok(&["run-task", "work", "--wait"]);
+    daemon.kill();
+    place.until("the end of its supervisors", || {
+        let status = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.at).output().unwrap().status;
+        status.success().then_some(())
+    });
+    let before = fs::read(disk.at.join("store/db")).unwrap();
+    let daemon = place.spawn(&[]);
+    assert_eq!(daemon.line(), None);
+    assert!(!daemon.ended().success());
+    let log = place.log();
+    assert!(log.contains("cannot write the data directory") && log.contains("Read-only"), "{log}");
+    assert!(log.contains("hint: "), "{log}");
+    assert_eq!(fs::read(disk.at.join("store/db")).unwrap(), before);
+    disk.remount("rw");
+    let daemon = place.serve();
+    assert!(tasks(&place).iter().any(|(id, _)| *id == 1));
+    assert!(daemon.terminate().success());
+}
+
+/// Moves a soft limit of the daemon while it runs, by `program`, which must be run by the same user.
+fn limit(mut program: Command, daemon: &Daemon, limit: &str) {
+    let output = program.args(["--pid", &daemon.pid().as_raw_pid().to_string(), limit]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+fn open_descriptors(daemon: &Daemon) -> usize {
+    let pid = daemon.pid().as_raw_pid();
+    fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")).unwrap().count()
+}
+
+#[test]
+fn without_descriptors_claims_are_held_and_go_on_once_there_are_some() {
+    let place = place();
+    let daemon = place.serve();
+    place.until("a run", || place.log().contains("a task has ended").then_some(()));
+    let descriptors = open_descriptors(&daemon) + 1;
+    limit(Command::new("prlimit"), &daemon, &format!("--nofile={descriptors}:"));
+    place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
+    limit(Command::new("prlimit"), &daemon, "--nofile=4096:");
+    let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
+    place.until("everything that was claimed", || {
+        let tasks = tasks(&place);
+        let claimed: Vec<_> = tasks.iter().filter(|(id, _)| *id <= before).collect();
+        claimed.iter().all(|(_, phase)| phase == "succeeded").then_some(())
+    });
+    let ids: Vec<u64> = tasks(&place).into_iter().map(|(id, _)| id).filter(|id| *id <= before).collect();
+    assert_eq!(ids, (1..=before).rev().collect::<Vec<_>>(), "one is lost");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
+    // The limit does not hold root, so the daemon is somebody else, with a directory of their own.
+    let user = 54_000 + std::process::id() % 1000;
+    let place = place();
+    let path = place.path().to_owned();
+    let owned = Command::new("chown").args(["-R", &user.to_string()]).arg(&path).output().unwrap();
+    if !owned.status.success() {
+        eprintln!("SKIPPED: this is not root, so the process table cannot be filled for another user");
+        return;
+    }
+    let copy = path.join("tekcron");
+    fs::copy(env!("CARGO_BIN_EXE_tekcron"), &copy).unwrap();
+    let as_user = |program: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &user.to_string(), "--clear-groups", program]);
+        command
+    };
+    let log = fs::File::options().append(true).create(true).open(path.join("log")).unwrap();
+    let mut serve = as_user(copy.to_str().unwrap());
+    serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).current_dir(&path);
+    let daemon = Daemon::started(serve.stderr(log));
+    assert!(daemon.line().is_some(), "{}", place.log());
+    place.until("a run", || place.log().contains("a task has ended").then_some(()));
+    limit(as_user("prlimit"), &daemon, "--nproc=1:");
+    place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
+    limit(as_user("prlimit"), &daemon, "--nproc=4096:");
+    let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
+    place.until("everything that was claimed", || {
+        let tasks = tasks(&place);
+        let mut claimed = tasks.iter().filter(|(id, _)| *id <= before);
+        claimed.all(|(_, phase)| phase == "succeeded").then_some(())
+    });
+    let ids: Vec<u64> = tasks(&place).into_iter().map(|(id, _)| id).filter(|id| *id <= before).collect();
+    assert_eq!(ids, (1..=before).rev().collect::<Vec<_>>(), "one is lost");
+    assert!(daemon.terminate().success());
+}
