@@ -1,6 +1,5 @@
 //! HTTPS: certificates, and a listener whose slow handshakes hold nobody else up.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::error::ApiError;
 use crate::clock::SharedClock;
-use crate::config::TlsFiles;
+use crate::config::{TlsFiles, regular};
 
 /// The most handshakes at once; who comes then waits.
 const MOST_HANDSHAKES: usize = 256;
@@ -47,6 +46,16 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ApiError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
+/// All that keeps certificate and key from being used.
+pub(crate) fn unusable(files: &TlsFiles) -> Vec<ApiError> {
+    let certificate = certificates(&files.certificate).err();
+    let key = private_key(&files.key).err();
+    match (certificate, key) {
+        (None, None) => acceptor(files).err().into_iter().collect(),
+        (certificate, key) => certificate.into_iter().chain(key).collect(),
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ApiError> {
     let wrong = |message: String| ApiError::TlsFile { what: "certificate", path: path.to_owned(), message };
     let pem = read("certificate", path)?;
@@ -67,7 +76,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ApiError> {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, ApiError> {
-    fs::read(path).map_err(|source| ApiError::TlsRead { what, path: path.to_owned(), source })
+    regular::read(path).map_err(|source| ApiError::TlsRead { what, path: path.to_owned(), source })
 }
 
 /// Accepts connections, and hands each over when its handshake is done.

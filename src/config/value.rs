@@ -50,7 +50,7 @@ impl<'s> Value<'s> {
         self.report(Severity::Warning, fault);
     }
 
-    fn report(&self, severity: Severity, fault: Fault) {
+    pub(super) fn report(&self, severity: Severity, fault: Fault) {
         let span = fault.span.as_ref().and_then(|within| self.within(within)).unwrap_or(self.span());
         let Fault { message, hint, .. } = fault;
         self.source.report(Found { severity, span, path: self.path.clone(), message, hint });

@@ -385,10 +385,7 @@ fn beyond_loopback_there_is_tls_or_somebodys_word_for_it() {
         let keys = format!("listen = \"{listen}\"\n");
         assert!(settings(&keys).starts_with(&format!("listen <\"{listen}\"> expected a loopback address")));
         for allowed in ["insecure = true\n", "[tls]\ncertificate = \"c\"\nkey = \"k\"\n"] {
-            assert!(
-                Place::with_settings(&format!("{keys}{allowed}")).look().problems.is_empty(),
-                "{allowed}"
-            );
+            Place::with_settings(&format!("{keys}{allowed}")).load();
         }
     }
     for listen in ["127.0.0.1:0", "127.3.2.1:7070", "[::1]:7070"] {
