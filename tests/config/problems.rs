@@ -217,6 +217,10 @@ fn jobs_and_their_schedules() {
             "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes`",
         ),
         (
+            "overlap = \"queue-one\"",
+            "jobs[0].overlap <\"queue-one\"> `queue-one` is not supported yet | one of `allow`, `skip`, `replace`",
+        ),
+        (
             "dst = \"summer\"\nschedule = \"@daily\"",
             "jobs[0].dst <\"summer\"> expected one of `vixie`, `skip`, `literal`, found `summer`",
         ),
