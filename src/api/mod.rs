@@ -30,7 +30,7 @@ mod service;
 mod slots;
 mod tasks;
 mod terminate;
-mod tls;
+pub(crate) mod tls;
 mod token;
 mod wait;
 mod wording;

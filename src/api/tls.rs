@@ -1,6 +1,5 @@
 //! HTTPS: certificates, and a listener whose slow handshakes hold nobody else up.
 
-use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -22,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::error::ApiError;
 use crate::clock::SharedClock;
-use crate::config::TlsFiles;
+use crate::config::{TlsFiles, regular};
 
 /// The most handshakes at once; who comes then waits.
 const MOST_HANDSHAKES: usize = 256;
@@ -35,23 +34,40 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`ApiError`], with the file that is wrong.
 pub(super) fn acceptor(files: &TlsFiles, now: Timestamp) -> Result<TlsAcceptor, ApiError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = certificates(&files.certificate)?;
+    if let Some(flaw) = flaw(&chain, &provider, now) {
+        tracing::warn!(certificate = %files.certificate.display(), "no client will take the certificate: {flaw}");
+    }
+    Ok(TlsAcceptor::from(Arc::new(server(files, chain, provider)?)))
+}
+
+fn server(
+    files: &TlsFiles,
+    chain: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ServerConfig, ApiError> {
     let pair = |error: rustls::Error| ApiError::TlsPair {
         certificate: files.certificate.clone(),
         key: files.key.clone(),
         message: error.to_string(),
     };
-    let (chain, key) = (certificates(&files.certificate)?, private_key(&files.key)?);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    if let Some(flaw) = flaw(&chain, &provider, now) {
-        tracing::warn!(certificate = %files.certificate.display(), "no client will take the certificate: {flaw}");
-    }
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(pair)?
         .with_no_client_auth();
-    let mut config = config.with_single_cert(chain, key).map_err(pair)?;
+    let mut config = config.with_single_cert(chain, private_key(&files.key)?).map_err(pair)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(config)
+}
+
+/// All that keeps certificate and key from being used.
+pub(crate) fn unusable(files: &TlsFiles) -> Vec<ApiError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    match (certificates(&files.certificate), private_key(&files.key)) {
+        (Ok(chain), Ok(_)) => server(files, chain, provider).err().into_iter().collect(),
+        (chain, key) => chain.err().into_iter().chain(key.err()).collect(),
+    }
 }
 
 /// What every client will find wrong with the certificate, whichever name it asks for and whatever it trusts.
@@ -104,7 +120,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ApiError> {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, ApiError> {
-    fs::read(path).map_err(|source| ApiError::TlsRead { what, path: path.to_owned(), source })
+    regular::read(path).map_err(|source| ApiError::TlsRead { what, path: path.to_owned(), source })
 }
 
 /// Accepts connections, and hands each over when its handshake is done.

@@ -3,6 +3,7 @@
 //! [`read_secrets`] turns them into the values of `VCAP_SERVICES` and `DATABASE_URL` in the shape that
 //! Cloud Foundry gives them. Guaranteed: no credential, and no piece of one, is part of an error.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -136,15 +137,25 @@ fn read(
 }
 
 fn read_file(service: &ServiceName, path: &Path) -> Result<SecretString, CredentialError> {
-    let failed = |source| CredentialError::Read { service: service.clone(), path: path.to_owned(), source };
+    let mut text = String::new();
+    let read = open_file(service, path)?.take(MAX_BYTES).read_to_string(&mut text);
+    read.map_err(|source| unread(service, path, source))?;
+    Ok(text.into())
+}
+
+/// Opens a file of credentials, which only its owner may read.
+pub(crate) fn open_file(service: &ServiceName, path: &Path) -> Result<File, CredentialError> {
+    let failed = |source| unread(service, path, source);
     let file = regular::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(CredentialError::Mode { service: service.clone(), path: path.to_owned(), mode });
+    match mode & 0o077 {
+        0 => Ok(file),
+        _ => Err(CredentialError::Mode { service: service.clone(), path: path.to_owned(), mode }),
     }
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
-    Ok(text.into())
+}
+
+fn unread(service: &ServiceName, path: &Path, source: std::io::Error) -> CredentialError {
+    CredentialError::Read { service: service.clone(), path: path.to_owned(), source }
 }
 
 fn parse(service: &Service, text: &SecretString) -> Result<Map<String, Value>, CredentialError> {

@@ -25,6 +25,31 @@ pub const STATE_DIR: &str = "TEKCRON_STATE_DIR";
 /// The port that a task would be found at, had it one.
 const PORT: u16 = 8080;
 
+/// The variables that [`variables`] adds for certain, each where there is something to say.
+const SYSTEM: [&str; 21] = [
+    "CF_INSTANCE_IP",
+    "CF_INSTANCE_INTERNAL_IP",
+    "VCAP_APP_HOST",
+    "CF_INSTANCE_PORT",
+    "CF_INSTANCE_ADDR",
+    "CF_INSTANCE_GUID",
+    "INSTANCE_GUID",
+    "MEMORY_LIMIT",
+    "MEMORY_LIMIT_IN_MB",
+    "DISK_LIMIT",
+    "LANG",
+    "VCAP_APPLICATION",
+    VCAP_SERVICES,
+    "TEKCRON_TASK_ID",
+    "TEKCRON_TASK_NAME",
+    "TEKCRON_JOB",
+    "TEKCRON_TRIGGER",
+    "TEKCRON_ATTEMPT",
+    "TEKCRON_SCHEDULED_TIME",
+    "TEKCRON_PREVIOUS_SUCCESS_TIME",
+    STATE_DIR,
+];
+
 /// One environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -84,6 +109,12 @@ pub fn variables(
         authors.remove(variable.name.as_str());
     }
     authors.into_iter().map(|(name, value)| text(name, value)).chain(system).collect()
+}
+
+/// Whether `name` is one of the variables that tekcron sets itself, over whatever an author says. Not so
+/// [`DATABASE_URL`], which a binding may leave alone.
+pub fn is_system(name: &str) -> bool {
+    SYSTEM.contains(&name)
 }
 
 /// Whether `name` may name an environment variable: letters, digits, `_`, `.` and `-`, not beginning

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::binding::{CredentialSource, Secrets, Service};
 pub use self::command::{Command, CommandError};
+pub(crate) use self::credentials::open_file as open_credentials;
 pub use self::credentials::{CredentialError, read_secrets, read_secrets_with};
 pub use self::name::{AppName, NameError, ServiceName, suggest_name};
 pub(crate) use self::name::{dns_label, label_name};

@@ -13,7 +13,7 @@ use super::problem::{Problem, Problems};
 use super::regular;
 use super::settings::Settings;
 use super::source::Source;
-use super::validate::{FromFile, Surroundings, app, hide_secrets, settings};
+use super::validate::{FromFile, Surroundings, app, hide_secrets, settings, warn_of_credentials};
 use crate::app::{App, AppName, Service, ServiceName};
 
 /// What came of looking at a configuration.
@@ -40,8 +40,8 @@ pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problem
     config.ok_or(problems)
 }
 
-/// Reads the configuration in `dir`, and says all that is wrong with it, and which schedules meet a change of
-/// the clocks after `now`.
+/// Reads the configuration in `dir`, and says all that is wrong with it and with the files that its settings
+/// name, and which schedules meet a change of the clocks after `now`.
 pub fn check(dir: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
     look(dir, overrides, Some(now))
 }
@@ -137,6 +137,7 @@ struct Directory<'a> {
     place: &'a Path,
     /// Whether it is no configuration: its Apps may bind services that nobody knows.
     loose: bool,
+    /// When this is a check: what only the moment tells is looked at too.
     now: Option<Timestamp>,
 }
 
@@ -146,7 +147,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
     let mut problems: Vec<Problem> = strays(dir.shown, &files).collect();
     problems.extend(files.unread.iter().map(|error| unreadable(dir.shown, error)));
     let unknown = files.unread.iter().any(|error| error.path == dir.shown.join(SETTINGS));
-    let read = read_settings(dir.shown, files.settings, base, overrides, &mut problems);
+    let read = read_settings(dir, files.settings, base, overrides, &mut problems);
     let around = Surroundings {
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
@@ -173,18 +174,19 @@ struct ReadSettings {
 }
 
 fn read_settings(
-    dir: &Path,
+    dir: Directory<'_>,
     file: Option<File>,
     base: &Path,
     overrides: &SettingsOverrides,
     problems: &mut Vec<Problem>,
 ) -> ReadSettings {
+    let outside = dir.now.is_some();
     let Some(file) = file else {
-        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+        let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
         return ReadSettings { settings, services: BTreeMap::new(), service_names: Some(BTreeSet::new()) };
     };
-    let Some(source) = source(dir, file, problems) else {
-        let settings = settings(&mut FromFile::default(), overrides, base, problems);
+    let Some(source) = source(dir.shown, file, problems) else {
+        let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
         return ReadSettings { settings, services: BTreeMap::new(), service_names: None };
     };
     let tree = source.parse();
@@ -195,7 +197,10 @@ fn read_settings(
         false => FromFile::default(),
     };
     let mut beyond = Vec::new();
-    let settings = settings(&mut from_file, overrides, base, &mut beyond);
+    let settings = settings(&mut from_file, overrides, base, outside, &mut beyond);
+    if outside {
+        warn_of_credentials(&source, tree.get_ref(), &from_file.services);
+    }
     let FromFile { services, service_names, .. } = from_file;
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));

@@ -118,8 +118,17 @@ impl<'s> Table<'s> {
 impl Entry<'_> {
     /// Reports that the key is wrong.
     pub(super) fn refuse(&self, fault: Fault) {
+        self.report(Severity::Error, fault);
+    }
+
+    /// Reports that the key looks wrong.
+    pub(super) fn warn(&self, fault: Fault) {
+        self.report(Severity::Warning, fault);
+    }
+
+    fn report(&self, severity: Severity, fault: Fault) {
         self.source.report(Found {
-            severity: Severity::Error,
+            severity,
             span: self.span.clone(),
             path: self.value.path().to_owned(),
             message: fault.message,

@@ -50,7 +50,7 @@ impl<'s> Value<'s> {
         self.report(Severity::Warning, fault);
     }
 
-    fn report(&self, severity: Severity, fault: Fault) {
+    pub(super) fn report(&self, severity: Severity, fault: Fault) {
         let span = fault.span.as_ref().and_then(|within| self.within(within)).unwrap_or(self.span());
         let Fault { message, hint, .. } = fault;
         self.source.report(Found { severity, span, path: self.path.clone(), message, hint });
@@ -134,7 +134,22 @@ impl<'s> Value<'s> {
 
     /// Reports that the value is of another type.
     pub(super) fn refuse_type(&self, expected: &str) {
-        self.refuse(Fault::new(format!("expected {expected}, found {}", self.described())));
+        self.refuse(self.other_type(expected));
+    }
+
+    /// That the value is of another type.
+    pub(super) fn other_type(&self, expected: &str) -> Fault {
+        Fault::new(format!("expected {expected}, found {}", self.described()))
+    }
+
+    /// How a number, a date, `true` or `false` is written.
+    pub(super) fn unquoted(&self) -> Option<&'s str> {
+        match self.value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+                self.source.text().get(self.span())
+            }
+            _ => None,
+        }
     }
 
     fn or_other_type<T>(&self, expected: &str, read: Option<T>) -> Option<T> {

@@ -19,12 +19,12 @@ mod zone;
 use jiff::SignedDuration;
 
 pub use self::clock_change::{ClockChange, Effect};
-pub use self::expression::{Expression, ExpressionError};
+pub use self::expression::{Expression, ExpressionError, OtherReading};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};
 pub use self::missed::{Missed, SlotRange, missed};
 pub use self::overlap::{OverlapDecision, decide_overlap};
-pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
+pub use self::policy::{CatchUp, DstMode, Overlap, OverlapError, UnknownWord};
 pub use self::recurrence::{Recurrence, RecurrenceError};
 pub use self::zone::{Zone, ZoneError, tzdb_version};
 

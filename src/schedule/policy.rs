@@ -13,6 +13,17 @@ pub struct UnknownWord {
     pub found: String,
 }
 
+/// Why a word is no overlap policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverlapError {
+    /// It will be one.
+    #[error("`{0}` is not supported yet\nhint: one of `allow`, `skip`, `replace`")]
+    NotYet(String),
+    /// It is none.
+    #[error(transparent)]
+    Unknown(#[from] UnknownWord),
+}
+
 /// How a schedule meets daylight-saving transitions (`semantics`, section 3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,15 +124,16 @@ impl FromStr for CatchUp {
 }
 
 impl FromStr for Overlap {
-    type Err = UnknownWord;
+    type Err = OverlapError;
 
     /// Also reads the words of Kf and Kubernetes.
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+    fn from_str(text: &str) -> Result<Self, OverlapError> {
         match text {
             "allow" | "Allow" | "Always" => Ok(Self::Allow),
             "skip" | "Forbid" => Ok(Self::Skip),
             "replace" | "Replace" => Ok(Self::Replace),
-            _ => Err(UnknownWord { expected: "`allow`, `skip`, `replace`", found: text.to_owned() }),
+            "queue-one" | "queue-all" | "replace-now" => Err(OverlapError::NotYet(text.to_owned())),
+            _ => Err(UnknownWord { expected: "`allow`, `skip`, `replace`", found: text.to_owned() }.into()),
         }
     }
 }

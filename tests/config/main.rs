@@ -4,6 +4,7 @@
 
 mod docs;
 mod harness;
+mod outside;
 mod precedence;
 mod problems;
 

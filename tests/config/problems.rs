@@ -152,7 +152,16 @@ fn the_rest_of_an_app() {
             "[app.env]\n\"A=B\" = \"\"",
             "app.env.\"A=B\" <\"A=B\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `A=B`",
         ),
-        ("[app.env]\nPORT = 8080", "app.env.PORT <8080> expected a string, found the integer `8080`"),
+        (
+            "[app.env]\nPORT = 8080",
+            "app.env.PORT <8080> expected a string, found the integer `8080` | `\"8080\"`",
+        ),
+        ("[app.env]\nDEBUG = true", "app.env.DEBUG <true> expected a string, found `true` | `\"true\"`"),
+        (
+            "[app.env]\nDAY = 2026-01-01",
+            "app.env.DAY <2026-01-01> expected a string, found a date | `\"2026-01-01\"`",
+        ),
+        ("[app.env]\nA = [1]", "app.env.A <[1]> expected a string, found an array"),
         ("[app.env]\nA = \"x\\u0000\"", "app.env.A <\"x\\u0000\"> expected text, found a NUL byte"),
         ("[[job]]\nname = \"j\"", "job <[[job]]> unknown key `job` | did you mean `jobs`?"),
         (
@@ -215,6 +224,10 @@ fn jobs_and_their_schedules() {
         (
             "overlap = \"sometimes\"",
             "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes`",
+        ),
+        (
+            "overlap = \"queue-one\"",
+            "jobs[0].overlap <\"queue-one\"> `queue-one` is not supported yet | one of `allow`, `skip`, `replace`",
         ),
         (
             "dst = \"summer\"\nschedule = \"@daily\"",
@@ -385,10 +398,7 @@ fn beyond_loopback_there_is_tls_or_somebodys_word_for_it() {
         let keys = format!("listen = \"{listen}\"\n");
         assert!(settings(&keys).starts_with(&format!("listen <\"{listen}\"> expected a loopback address")));
         for allowed in ["insecure = true\n", "[tls]\ncertificate = \"c\"\nkey = \"k\"\n"] {
-            assert!(
-                Place::with_settings(&format!("{keys}{allowed}")).look().problems.is_empty(),
-                "{allowed}"
-            );
+            Place::with_settings(&format!("{keys}{allowed}")).load();
         }
     }
     for listen in ["127.0.0.1:0", "127.3.2.1:7070", "[::1]:7070"] {
@@ -413,6 +423,24 @@ fn an_apps_directory() {
     let within = place("data/state");
     fs::create_dir_all(within.path().join("data/state")).unwrap();
     assert!(only(&within).message.contains("found one that lies in"));
+}
+
+#[test]
+fn variables_that_the_system_overrides_are_warned_of() {
+    let app = format!(
+        "{PLAIN}env = {{ LANG = \"C\", LC_ALL = \"C\" }}\n[[jobs]]\nname = \"j\"\nenv.MEMORY_LIMIT = \"1G\"\n"
+    );
+    let place = Place::with(&[("tekcron.toml", "[env]\nVCAP_SERVICES = \"{}\"\n"), ("apps/etl.toml", &app)]);
+    let problems = place.look().problems;
+    assert_eq!((problems.errors(), problems.warnings()), (0, 3), "{problems}");
+    for (problem, (key, path)) in problems.iter().zip([
+        ("VCAP_SERVICES", "env.VCAP_SERVICES"),
+        ("LANG", "app.env.LANG"),
+        ("MEMORY_LIMIT", "jobs[0].env.MEMORY_LIMIT"),
+    ]) {
+        assert_eq!(marked(problem), (key.to_owned(), path.to_owned()));
+        assert_eq!(problem.message, format!("`{key}` is set by tekcron, whose value wins over this one"));
+    }
 }
 
 #[test]

@@ -94,6 +94,14 @@ schedules = [{ cron = "0 12 * * *", timezone = "Europe/Berlin" }, { cron = "*/5 
 }
 
 #[test]
+fn an_expression_that_another_cron_reads_otherwise_is_warned_of() {
+    let job = "[[jobs]]\nname = \"odd\"\nschedule = \" 0 0 */2 * 1\"\n";
+    let (outcome, screen) = Place::with_app(&format!("{PLAIN}{job}")).screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
 fn a_missing_config_directory_is_named() {
     assert_snapshot!(Place::with(&[]).report());
 }

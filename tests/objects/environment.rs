@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use tekcron::app::env::is_system;
 use tekcron::app::{Command, Secrets};
 use tekcron::config::Config;
 use tekcron::executor::pipeline_run::{ResolveError, build, resolve_command, resolve_env};
@@ -37,6 +38,24 @@ fn later_layers_win_and_the_system_wins_over_all() {
     assert_eq!(seen["TEKCRON_TASK_ID"], "17");
     assert_eq!(seen["MEMORY_LIMIT"], "512M");
     assert_eq!(seen["LANG"], "en_US.UTF-8");
+}
+
+#[test]
+fn the_systems_variables_are_known_by_name() {
+    let config = config_with(|app| app.env = env([]));
+    let authors: Vec<_> = {
+        let (app, job) = (&config.apps["etl"], &config.apps["etl"].jobs["nightly"]);
+        [&config.settings.env, &app.env, &job.env].into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    };
+    let system: Vec<_> =
+        seen(&config, &scheduled()).into_keys().filter(|name| !authors.contains(name)).collect();
+    assert!(system.len() > 15, "{system:?}");
+    for name in system {
+        assert_eq!(is_system(&name), name != "DATABASE_URL", "{name}");
+    }
+    for name in ["PATH", "HOME", "PORT", "TEKCRON", "LC_ALL"] {
+        assert!(!is_system(name), "{name}");
+    }
 }
 
 #[test]

@@ -3,12 +3,14 @@
 mod app;
 mod env;
 mod job;
+mod outside;
 mod place;
 mod schedule;
 mod service;
 mod settings;
 
 pub(super) use self::app::app;
+pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;
 pub(super) use self::service::hide_secrets;
 pub(super) use self::settings::{FromFile, settings};

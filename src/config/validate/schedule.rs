@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::fault::Fault;
@@ -5,7 +7,7 @@ use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
 use crate::schedule::{
-    CatchUp, DstMode, Expression, ExpressionError, Recurrence, Schedule, ScheduleKey, Zone,
+    CatchUp, DstMode, Expression, ExpressionError, OtherReading, Recurrence, Schedule, ScheduleKey, Zone,
 };
 
 /// How far back `catch_up = "all"` goes where nobody says otherwise.
@@ -105,6 +107,9 @@ fn listed(value: &Value<'_>, common: &Policies) -> Option<Schedule> {
 
 fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Option<Schedule> {
     let expression = expression(cron)?;
+    if let Some(OtherReading { message, hint, span }) = expression.other_reading() {
+        cron.warn(Fault { message, hint: Some(hint), span: within(cron, &expression, span) });
+    }
     let zone = policies.timezone.unwrap_or_default();
     let dst = policies.dst.unwrap_or_default();
     let key =
@@ -121,6 +126,12 @@ fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Op
         max_catch_up: policies.max_catch_up.unwrap_or(MAX_CATCH_UP),
         jitter: policies.jitter.unwrap_or_default(),
     })
+}
+
+/// A piece of an expression as one of the text that it was read from, blanks around it included.
+fn within(cron: &Value<'_>, expression: &Expression, piece: Range<usize>) -> Option<Range<usize>> {
+    let before = cron.text()?.find(expression.as_str())?;
+    Some(before + piece.start..before + piece.end)
 }
 
 fn expression(cron: &Value<'_>) -> Option<Expression> {

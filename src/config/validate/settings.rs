@@ -5,12 +5,13 @@ use jiff::SignedDuration;
 use toml::de::DeTable;
 
 use super::env::env;
+use super::outside;
 use super::place::normal;
 use super::service::services;
 use crate::app::{ByteSize, Service, ServiceName};
 use crate::config::fault::Fault;
-use crate::config::overrides::{SettingsFile, SettingsOverrides};
-use crate::config::problem::{Place, Problem};
+use crate::config::overrides::{SettingsFile, SettingsOverrides, variable_of};
+use crate::config::problem::{Place, Problem, Severity};
 use crate::config::settings::{Settings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
@@ -47,30 +48,39 @@ impl<'s> FromFile<'s> {
     }
 }
 
-/// Defaults, file, and what goes over it, checked against each other. What is wrong beyond the file is
-/// added to `problems`.
+/// Defaults, file, and what goes over it, checked against each other, and where `outside` says so against
+/// the files that they name. What is wrong beyond the settings file is added to `problems`.
 pub(in crate::config) fn settings(
     file: &mut FromFile<'_>,
     overrides: &SettingsOverrides,
     base: &Path,
+    outside: bool,
     problems: &mut Vec<Problem>,
 ) -> Settings {
     let layer = overrides.clone().over(std::mem::take(&mut file.layer));
-    let mut refuse = |at: Option<&Value<'_>>, variable: &str, fault: Fault| match at {
-        Some(value) => value.refuse(fault),
+    let mut report = |at: Option<&Value<'_>>, variable: &str, severity: Severity, fault: Fault| match at {
+        Some(value) => value.report(severity, fault),
         None => {
             let place = Place::Variable(variable.to_owned());
-            problems.push(Problem { hint: fault.hint, ..Problem::error(place, fault.message) });
+            problems.push(Problem { severity, place, message: fault.message, hint: fault.hint });
         }
     };
     let tls = match tls(layer.tls_certificate.clone(), layer.tls_key.clone()) {
         Ok(tls) => tls,
         Err(fault) => {
             let at = file.tls.as_ref().filter(|tls| tls.is_table());
-            refuse(at, "TEKCRON_TLS_CERTIFICATE and TEKCRON_TLS_KEY", fault);
+            report(at, "TEKCRON_TLS_CERTIFICATE and TEKCRON_TLS_KEY", Severity::Error, fault);
             None
         }
     };
+    for (key, severity, fault) in tls.iter().filter(|_| outside).flat_map(outside::tls) {
+        let overridden = match key {
+            "key" => overrides.tls_key.is_some(),
+            _ => overrides.tls_certificate.is_some(),
+        };
+        let at = file.tls.as_ref().filter(|_| !overridden).and_then(|tls| tls.table()?.get(key));
+        report(at.as_ref(), &variable_of(&format!("tls.{key}")), severity, fault);
+    }
     let settings = with_defaults(layer, tls, std::mem::take(&mut file.env), base);
     if !settings.listen.ip().is_loopback() && settings.tls.is_none() && !settings.insecure {
         let fault = Fault::new(format!(
@@ -79,7 +89,7 @@ pub(in crate::config) fn settings(
         ));
         let hint = "anybody on the way could read the token: set `tls.certificate` and `tls.key`, or `insecure = true` where something else encrypts";
         let at = file.listen.as_ref().filter(|_| overrides.listen.is_none());
-        refuse(at, "TEKCRON_LISTEN or --listen", fault.hint(hint));
+        report(at, "TEKCRON_LISTEN or --listen", Severity::Error, fault.hint(hint));
     }
     settings
 }

@@ -11,6 +11,7 @@
 //! as something else. Time zones and the search for matching times are not here.
 
 mod advice;
+mod elsewhere;
 mod error;
 mod field;
 mod fields;
@@ -21,6 +22,7 @@ mod shorthand;
 mod text;
 mod values;
 
+pub use self::elsewhere::OtherReading;
 pub use self::error::ExpressionError;
 pub(super) use self::field::{Field, WEEKDAYS};
 pub(super) use self::fields::{DayRule, Fields};
