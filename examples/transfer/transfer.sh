@@ -20,8 +20,6 @@ usage() {
 }
 
 if [ $# -ne 3 ] || [ -z "$2" ] || [ -z "$3" ]; then usage; fi
-command -v curl >/dev/null || fail "expected curl on this machine, found none"
-cd "${TEKCRON_STATE_DIR:-.}"
 
 http() { curl --silent --show-error --fail --globoff --retry 3 --retry-delay 1 --max-time "${TRANSFER_TIMEOUT:-600}" "$@"; }
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -31,7 +29,13 @@ upload) file=$2 url=$3 ;;
 download) url=$2 file=$3 ;;
 *) usage ;;
 esac
-case $url in */) fail "expected the URL of a file, found $url" ;; esac
+case $url in
+*/) fail "expected the URL of a file, found $url" ;;
+http://?* | https://?*) ;;
+*) fail "expected a URL that begins with http:// or https://, found $url" ;;
+esac
+command -v curl >/dev/null || fail "expected curl on this machine, found none"
+cd "${TEKCRON_STATE_DIR:-.}"
 unfinished=$file.unfinished.$$
 trap 'rm -f "$unfinished"' EXIT
 trap 'exit 143' TERM INT

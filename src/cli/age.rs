@@ -1,6 +1,6 @@
 //! Spans of time in the few characters that a column has, as `kubectl` writes them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::resources::TaskResource;
 
@@ -39,14 +39,38 @@ pub(super) fn until(then: Timestamp, now: Timestamp) -> String {
     span(then.duration_since(now).as_secs())
 }
 
-/// How long a task ran, or has run by `now`.
+/// How long a task ran, or has run by `now`: below ten seconds to the tenth.
 pub(super) fn duration(task: &TaskResource, now: Timestamp) -> Option<String> {
-    task.started.map(|started| since(started, task.finished.unwrap_or(now)))
+    task.started.map(|started| exact(task.finished.unwrap_or(now).duration_since(started)))
+}
+
+fn exact(duration: SignedDuration) -> String {
+    match (duration.as_millis() + 50).div_euclid(100) {
+        tenths @ 0..100 => format!("{}.{}s", tenths / 10, tenths % 10),
+        _ => span((duration + SignedDuration::from_millis(50)).as_secs()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_run_is_told_to_the_tenth() {
+        for (millis, expected) in [
+            (-60_000, "0s"),
+            (0, "0.0s"),
+            (49, "0.0s"),
+            (990, "1.0s"),
+            (1_240, "1.2s"),
+            (9_949, "9.9s"),
+            (9_950, "10s"),
+            (10_940, "10s"),
+            (95_000, "95s"),
+        ] {
+            assert_eq!(exact(SignedDuration::from_millis(millis)), expected, "{millis} ms");
+        }
+    }
 
     #[test]
     fn a_span_is_as_coarse_as_it_is_long() {

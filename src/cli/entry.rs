@@ -2,9 +2,11 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use super::args::{Cli, Verb};
 use super::error::CliError;
+use super::next::NextArgs;
 use super::session::Session;
 use super::{
     app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, output, reload,
@@ -19,6 +21,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if error.kind() == ErrorKind::UnknownArgument && is_unquoted(std::env::args().skip(1)) {
+                output::say("hint: quote the expression, as in `tekcron next \"0 2 * * *\"`");
+            }
             return ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::SUCCESS });
         }
     };
@@ -39,7 +44,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Serve(args) => serve::run(&args, session)?,
         Verb::Check(args) => return offline::check(&args, &session),
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
-        Verb::Next(args) => next::run(&args, &*session.clock, &mut io::stdout().lock())?,
+        Verb::Next(args) => next_slots(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),
         Verb::RunJob(args) => return online(run_job::run(args, &session)),
@@ -58,6 +63,28 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Man(args) => man::run(&args)?,
     }
     Ok(exit_code::SUCCESS)
+}
+
+fn next_slots(args: &NextArgs, session: &Session) -> Result<(), CliError> {
+    let found = next::run(args, &*session.clock, &mut io::stdout().lock())?;
+    if found < args.count as usize {
+        output::say(&format!(
+            "{found} of {} shown: expressions end with the year {}",
+            args.count,
+            next::LAST_YEAR
+        ));
+    }
+    Ok(())
+}
+
+/// Whether two fields of a cron expression follow `next` as words of their own. The shell may have put
+/// names of files in the place of each `*`.
+fn is_unquoted(args: impl Iterator<Item = String>) -> bool {
+    let is_field = |word: &String| {
+        word.starts_with(|c: char| c.is_ascii_digit() || c == '*')
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "*/,-?#".contains(c))
+    };
+    args.skip_while(|word| word != "next").skip(1).take(2).filter(is_field).count() == 2
 }
 
 /// Runs a verb that speaks to the service.

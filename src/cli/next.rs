@@ -29,7 +29,7 @@ pub struct NextArgs {
     /// Slots after this, exclusive: RFC 3339, or a date or date and time in the time zone. Default: now
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
-    /// How many
+    /// How many, at most: 1 to 10000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub count: u32,
     /// How to write them
@@ -72,6 +72,9 @@ pub enum NextError {
         "`--from`: expected a time such as `2026-03-29T00:30:00Z`, `2026-03-29T01:30` or `2026-03-29`, found `{0}`"
     )]
     From(String),
+    /// The start is behind all slots.
+    #[error("`--from`: expected a time up to the year {LAST_YEAR}, where expressions end, found `{0}`")]
+    FromTooLate(String),
     /// The slots could not be written.
     #[error("writing the slots failed")]
     Write(#[source] std::io::Error),
@@ -84,11 +87,15 @@ struct Slot {
     local: String,
 }
 
-/// Writes the next slots of an expression to `out`: fewer than asked for where it ends before.
+/// No expression is due after this year.
+pub(super) const LAST_YEAR: u32 = 2100;
+
+/// Writes the next slots of an expression to `out`, and gives their number: fewer than asked for where it
+/// ends before.
 ///
 /// # Errors
 /// Where expression, zone, mode or start are none, or `out` does not take them.
-pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), NextError> {
+pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<usize, NextError> {
     let none = |problem| NextError::Expression { text: args.expression.clone(), problem };
     let expression: Expression = args.expression.parse().map_err(none)?;
     let zone: Zone = args.timezone.parse()?;
@@ -101,10 +108,14 @@ pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<()
         NextFormat::Table => write_table(&slots, now, out),
         NextFormat::Json => write_json(&slots, out),
     };
-    written.map_err(NextError::Write)
+    written.map(|()| slots.len()).map_err(NextError::Write)
 }
 
 fn start(text: &str, zone: &Zone) -> Result<Timestamp, NextError> {
+    let year = text.trim_start_matches('+').split('-').next().and_then(|year| year.parse::<u32>().ok());
+    if year.is_some_and(|year| year > LAST_YEAR) {
+        return Err(NextError::FromTooLate(text.to_owned()));
+    }
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }

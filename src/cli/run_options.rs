@@ -7,7 +7,6 @@ use clap::Args;
 use super::output::OutputArgs;
 use crate::api::resources::{CommandBody, RunBody};
 use crate::app::{ByteSize, Command, Cpu};
-use crate::schedule::Overlap;
 
 /// What a run changes.
 #[derive(Debug, Args)]
@@ -33,9 +32,6 @@ pub(super) struct RunOptions {
     /// Environment variable of this run; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// What happens while another run of the job is active: allow, skip or replace
-    #[arg(long, value_name = "POLICY", value_parser = overlap)]
-    overlap: Option<Overlap>,
     /// Wait for the end, and end with the task's exit code
     #[arg(long)]
     pub(super) wait: bool,
@@ -61,7 +57,7 @@ impl RunOptions {
             memory: self.memory.clone(),
             disk: self.disk.clone(),
             timeout: self.timeout.clone(),
-            overlap: self.overlap.map(|overlap| overlap.to_string()),
+            overlap: None,
         }
     }
 }
@@ -76,10 +72,6 @@ fn size(text: &str) -> Result<String, String> {
 
 fn cores(text: &str) -> Result<String, String> {
     text.parse::<Cpu>().map(|_| text.to_owned()).map_err(|error| error.to_string())
-}
-
-fn overlap(text: &str) -> Result<Overlap, String> {
-    text.parse::<Overlap>().map_err(|error| error.to_string())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -148,6 +148,20 @@ fn what_is_missing_is_asked_for() {
 }
 
 #[test]
+fn what_is_no_url_is_told_before_curl_is_asked_for() {
+    let empty = tempfile::TempDir::new().unwrap();
+    for line in [
+        "/bin/sh transfer.sh download data.csv out.csv",
+        "/bin/sh transfer.sh upload data.csv ftp://127.0.0.1/a",
+        "/bin/sh transfer.sh download https:// out.csv",
+    ] {
+        let ran = Sandbox::of("transfer").with_tools(empty.path()).run(line);
+        ran.failed(1, "transfer: expected ");
+        assert!(ran.err.contains("URL") && !ran.err.contains("curl"), "{ran}");
+    }
+}
+
+#[test]
 fn a_machine_without_curl_is_told_so() {
     let empty = tempfile::TempDir::new().unwrap();
     let sandbox = Sandbox::of("transfer").with_tools(empty.path());

@@ -23,8 +23,18 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
         (&["run-task", "etl", "-k", "9999999Ti"], "expected between `1B` and `1024Ti`, found `9999999Ti`"),
         (&["run-job", "etl.nightly", "--cpu-cores", "0"], "expected between `1m` and `1024`, found `0`"),
         (
-            &["run-task", "etl", "--overlap", "maybe"],
+            &["run-job", "etl.nightly", "--overlap", "maybe"],
             "expected one of `allow`, `skip`, `replace`, found `maybe`",
+        ),
+        (&["run-task", "etl", "--overlap", "skip"], "unexpected argument '--overlap' found"),
+        (
+            &["next", "0", "2", "*", "*", "*"],
+            "\nhint: quote the expression, as in `tekcron next \"0 2 * * *\"`",
+        ),
+        (&["next", "*/5", "*", "Cargo.toml", "src"], "\nhint: quote the expression"),
+        (
+            &["next", "@daily", "--from", "9999-12-31T23:59:59Z"],
+            "`--from`: expected a time up to the year 2100",
         ),
         (&["run-task", "etl", "--env", "NOVALUE"], "expected NAME=VALUE, found `NOVALUE`"),
         (&["run-task", "etl", "-c", " "], "expected a shell line or an array of words, found nothing"),
@@ -50,6 +60,26 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
         let text = refused(args).await;
         assert!(text.contains(expected), "{args:?}\nexpected: {expected}\nfound: {text}");
     }
+}
+
+#[tokio::test]
+async fn only_an_expression_in_pieces_is_told_to_be_quoted() {
+    for args in
+        [["next", "0 2 * * *", "twice"].as_slice(), &["next", "@daily", "5"], &["next", "0 2 * * *", "--x"]]
+    {
+        let text = refused(args).await;
+        assert!(!text.contains("quote"), "{args:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn next_says_how_many_it_may_show_and_that_expressions_end() {
+    let help = Run::of(tekcron(&["next", "--help"])).await.out;
+    assert!(help.contains("How many, at most: 1 to 10000"), "{help}");
+    let run = Run::of(tekcron(&["next", "0 0 1 1 *", "--from", "2098-06-01", "-n", "5", "-o", "json"])).await;
+    assert_eq!((run.code, run.err.as_str()), (0, "2 of 5 shown: expressions end with the year 2100\n"));
+    let run = Run::of(tekcron(&["next", "0 0 1 1 *", "--from", "2098-06-01", "-n", "2"])).await;
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
 }
 
 #[tokio::test]

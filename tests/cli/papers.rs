@@ -39,6 +39,9 @@ async fn the_manual_goes_to_stdout_or_a_page_a_verb_into_a_directory() {
     for page in ["tekcron.1", "tekcron-run-task.1", "tekcron-serve.1", "tekcron-token-rotate.1"] {
         let text = std::fs::read_to_string(into.join(page)).unwrap();
         assert!(text.contains(".SH SYNOPSIS"), "{page}");
+        let foot = concat!("\"tekcron ", env!("CARGO_PKG_VERSION"), "\"");
+        let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        assert!(title.contains(foot), "{page}: {title}");
     }
 }
 

@@ -16,9 +16,11 @@ async fn a_run_sends_what_it_changes_and_nothing_else() {
     .await;
     let changes = "run-task etl -c false --name again -m 256M -k 1G --cpu-cores 0.5 --timeout 90s";
     let mut args: Vec<_> = changes.split(' ').collect();
-    args.extend(["--env", "A=1=2", "--env", "B=", "--overlap", "Forbid"]);
+    args.extend(["--env", "A=1=2", "--env", "B="]);
     insta::assert_snapshot!(fake.run(&args).await);
-    let run = fake.run(&["run-job", "job/etl.nightly", "-o", "name", "--", "sh", "etl.sh", "-c"]).await;
+    let run = fake
+        .run(&["run-job", "job/etl.nightly", "-o", "name", "--overlap", "Forbid", "--", "sh", "etl.sh", "-c"])
+        .await;
     assert_eq!(run.to_string(), "task/etl-nightly-abcdefghij10\n[0]");
 
     let requests = fake.requests();
@@ -27,10 +29,11 @@ async fn a_run_sends_what_it_changes_and_nothing_else() {
         *task,
         json!({
             "command": "false", "display_name": "again", "env": { "A": "1=2", "B": "" }, "cpu": "0.5",
-            "memory": "256M", "disk": "1G", "timeout": "90s", "overlap": "skip",
+            "memory": "256M", "disk": "1G", "timeout": "90s", "overlap": null,
         })
     );
     assert_eq!(job["command"], json!(["sh", "etl.sh", "-c"]));
+    assert_eq!(job["overlap"], "skip");
     assert_eq!((&job["env"], &job["memory"]), (&json!({}), &json!(null)));
 }
 

@@ -93,7 +93,9 @@ async fn a_retry_that_follows_is_announced_with_its_time() {
 #[tokio::test]
 async fn where_no_retry_follows_or_none_is_told_there_is_no_word_of_one() {
     let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
-    for reply in [Reply::page(&[failed.clone()], None), Reply::error(404, "not-found", "gone", None)] {
+    for reply in
+        [Reply::page(std::slice::from_ref(&failed), None), Reply::error(404, "not-found", "gone", None)]
+    {
         let script = [(RUN, Reply::created(&queued(9))), (WAIT, Reply::ok(&failed)), (HISTORY, reply)];
         let fake = Fake::start(script).await;
         let run = fake.run(&["run-task", "etl", "--wait", "-o", "name"]).await;
