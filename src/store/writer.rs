@@ -49,11 +49,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn spawn(
-        disk: Disk,
-        clock: SharedClock,
-        observer: Observer,
-    ) -> std::io::Result<Self> {
+    pub(super) fn spawn(disk: Disk, clock: SharedClock, observer: Observer) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
         let state = Loop { disk, clock, observer, failed: Arc::clone(&failed) };

@@ -99,7 +99,8 @@ fn hold_against(place: &Place, ledger: &Ledger, by_hand: &[String]) -> Account {
             let name = job.job.to_string();
             let kept = tasks.iter().any(|task| task.id == id);
             // The newest of a job is never swept; where runs are tried again that is another one.
-            let protected = name != "again" && rows.iter().filter_map(|row| row.outcome.task()).max() == Some(id);
+            let protected =
+                name != "again" && rows.iter().filter_map(|row| row.outcome.task()).max() == Some(id);
             assert!(kept || swept && !protected, "{job}: task {id} is lost");
             for attempt in 1..=(if name == "again" { 2 } else { 1 }) {
                 take(&mut runs, (name.clone(), row.first.to_string(), attempt));

@@ -46,7 +46,8 @@ fn killed_a_thousand_times_at_random_moments_it_loses_and_doubles_nothing() {
             daemon.line();
             let name = format!("hand-{round}");
             let line = format!(r#"echo "{name} - 1" >> "$TEKCRON_STATE_DIR/runs""#);
-            let mut asked = place.command(&["run-task", "tick", "--name", &name, "-c", &line]).spawn().unwrap();
+            let mut asked =
+                place.command(&["run-task", "tick", "--name", &name, "-c", &line]).spawn().unwrap();
             assert!(daemon.lives_for(moment), "round {round}: it ended by itself\n{}", place.log());
             daemon.kill();
             if asked.wait().unwrap().success() {

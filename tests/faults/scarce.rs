@@ -75,9 +75,8 @@ fn place_with(app: &str) -> Place {
 /// Ids and phases of the tasks that the API shows.
 fn tasks(place: &Place) -> Vec<(u64, String)> {
     let tasks = place.json(&["tasks", "work"]);
-    let one = |task: &serde_json::Value| {
-        (task["id"].as_u64().unwrap(), task["phase"].as_str().unwrap().to_owned())
-    };
+    let one =
+        |task: &serde_json::Value| (task["id"].as_u64().unwrap(), task["phase"].as_str().unwrap().to_owned());
     tasks.as_array().unwrap().iter().map(one).collect()
 }
 
@@ -139,7 +138,8 @@ fn a_full_disk_at_the_start_is_said_and_an_emptied_one_starts() {
 
 #[test]
 fn a_source_that_does_not_fit_fails_its_task_with_the_reason() {
-    let place = Place::with(&[("work", &APP.replace("schedule = \"* * * * * *\"\ncatch_up = \"all\"\n", ""))]);
+    let place =
+        Place::with(&[("work", &APP.replace("schedule = \"* * * * * *\"\ncatch_up = \"all\"\n", ""))]);
     let source = place.path().join("source");
     fs::create_dir(&source).unwrap();
     fs::write(source.join("large"), vec![7; 40 << 20]).unwrap();
@@ -292,8 +292,9 @@ impl Stranger {
     fn serve(&self) -> Daemon {
         let log = fs::File::options().append(true).create(true).open(self.place.path().join("log")).unwrap();
         let mut serve = self.command("./tekcron");
-        let daemon =
-            Daemon::started(serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).stderr(log));
+        let daemon = Daemon::started(
+            serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).stderr(log),
+        );
         assert!(daemon.line().is_some(), "{}", self.place.log());
         daemon
     }
@@ -318,7 +319,8 @@ fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
 
 #[test]
 fn without_a_thread_to_look_with_claims_are_held_too() {
-    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# ")) else {
+    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
+    else {
         return;
     };
     let place = &stranger.place;
@@ -326,7 +328,9 @@ fn without_a_thread_to_look_with_claims_are_held_too() {
     place.ok(&["run-task", "work", "--wait"]);
     let threads = format!("/proc/{}/task", daemon.pid().as_raw_pid());
     let workers = || {
-        let names = fs::read_dir(&threads).unwrap().filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        let names = fs::read_dir(&threads)
+            .unwrap()
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
         names.filter(|name| name.starts_with("tokio-")).count()
     };
     let cores = std::thread::available_parallelism().unwrap().get();

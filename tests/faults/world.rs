@@ -65,4 +65,3 @@ pub(crate) fn quiet(app: &str) -> String {
         .map(|line| line.to_owned() + "\n")
         .collect()
 }
-
