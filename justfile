@@ -10,6 +10,11 @@ serve *ARGS:
 test *ARGS:
     cargo test {{ARGS}}
 
+# Faults: killed at named places; then a thousand kills at random moments, with their summary
+faults:
+    cargo test --features fault-points --test faults
+    cargo test --features fault-points --test faults -- --ignored --nocapture
+
 # Formatting, lints and documentation
 lint:
     cargo fmt --check

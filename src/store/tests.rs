@@ -205,6 +205,56 @@ async fn an_emptied_store_is_refused() {
     assert!(matches!(Store::open(dir.path(), clock()), Err(StoreError::Unreadable { .. })));
 }
 
+#[tokio::test]
+async fn an_end_that_was_cut_off_is_missed_by_the_mark() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let commit = |id| {
+        let mut commit = Commit::new();
+        commit.create_task(&task(id));
+        store.commit(commit)
+    };
+    commit(1).await.unwrap();
+    let earlier = std::fs::read(dir.path().join("store/db")).unwrap();
+    commit(2).await.unwrap();
+    drop(store);
+    wait_until_closed(dir.path());
+    std::fs::write(dir.path().join("store/db"), earlier).unwrap();
+    let refused = Store::open(dir.path(), clock()).unwrap_err().to_string();
+    assert!(refused.contains("of 2 groups of commits that were acknowledged, 1 are missing"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_record_that_was_lost_or_changed_is_missed_by_the_tally() {
+    for change in [None, Some(b"other")] {
+        let dir = TempDir::new().unwrap();
+        let store = Store::open(dir.path(), clock()).unwrap();
+        for id in 1..=2 {
+            let mut commit = Commit::new();
+            commit.create_task(&task(id));
+            store.commit(commit).await.unwrap();
+        }
+        drop(store);
+        wait_until_closed(dir.path());
+        let tree = sled::open(dir.path().join("store")).unwrap();
+        let at = key::name(&task(1).name);
+        match change {
+            None => tree.remove(at).unwrap(),
+            Some(value) => tree.insert(at, value).unwrap(),
+        };
+        drop(tree);
+        wait_until_closed(dir.path());
+        let refused = Store::open(dir.path(), clock()).unwrap_err().to_string();
+        assert!(refused.contains("`db` is damaged: of 7 records"), "{refused}");
+    }
+}
+
+/// sled's own threads may hold its lock for a moment after the last handle has gone.
+fn wait_until_closed(dir: &std::path::Path) {
+    let lock = std::fs::File::open(dir.join("store/db")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+}
+
 /// sled's own threads may hold its lock for a moment after the last handle has gone.
 fn reopen(dir: &std::path::Path) -> Store {
     loop {

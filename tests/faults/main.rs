@@ -5,6 +5,7 @@
 //! `-- --ignored --nocapture` takes the long way, a thousand kills, with their summary.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "summaries, and what was skipped")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 #[path = "../daemon/harness.rs"]

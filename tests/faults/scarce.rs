@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::{Daemon, Place, text};
 
@@ -61,7 +62,11 @@ impl Drop for Small {
 }
 
 fn place() -> Place {
-    let place = Place::with(&[("work", APP)]);
+    place_with(APP)
+}
+
+fn place_with(app: &str) -> Place {
+    let place = Place::with(&[("work", app)]);
     fs::create_dir(place.path().join("source")).unwrap();
     fs::write(place.path().join("source/file"), "x").unwrap();
     place
@@ -241,51 +246,99 @@ fn without_descriptors_claims_are_held_and_go_on_once_there_are_some() {
     limit(Command::new("prlimit"), &daemon, &format!("--nofile={descriptors}:"));
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
     limit(Command::new("prlimit"), &daemon, "--nofile=4096:");
-    let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
+    all_claimed_so_far_run(&place);
+    assert!(daemon.terminate().success());
+}
+
+fn all_claimed_so_far_run(place: &Place) {
+    let before = tasks(place).into_iter().map(|(id, _)| id).max().unwrap();
     place.until("everything that was claimed", || {
-        let tasks = tasks(&place);
+        let tasks = tasks(place);
         let claimed: Vec<_> = tasks.iter().filter(|(id, _)| *id <= before).collect();
         claimed.iter().all(|(_, phase)| phase == "succeeded").then_some(())
     });
-    let ids: Vec<u64> = tasks(&place).into_iter().map(|(id, _)| id).filter(|id| *id <= before).collect();
+    let ids: Vec<u64> = tasks(place).into_iter().map(|(id, _)| id).filter(|id| *id <= before).collect();
     assert_eq!(ids, (1..=before).rev().collect::<Vec<_>>(), "one is lost");
-    assert!(daemon.terminate().success());
+}
+
+/// A daemon of a user that nobody else is, whom the limit on processes holds, as it does not hold root.
+struct Stranger {
+    place: Place,
+    user: String,
+}
+
+impl Stranger {
+    /// None where nobody may become somebody else, which is said.
+    fn with(app: &str) -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let user = 54_000 + std::process::id() % 1000 * 4 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let stranger = Self { place: place_with(app), user: user.to_string() };
+        let path = stranger.place.path();
+        fs::copy(env!("CARGO_BIN_EXE_tekcron"), path.join("tekcron")).unwrap();
+        let owned = Command::new("chown").args(["-R", &stranger.user]).arg(path).output().unwrap();
+        if owned.status.success() {
+            return Some(stranger);
+        }
+        eprintln!("SKIPPED: this is not root, so no other user's processes can be limited");
+        None
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &self.user, "--clear-groups", program]).current_dir(self.place.path());
+        command
+    }
+
+    fn serve(&self) -> Daemon {
+        let log = fs::File::options().append(true).create(true).open(self.place.path().join("log")).unwrap();
+        let mut serve = self.command("./tekcron");
+        let daemon = Daemon::started(
+            serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).stderr(log),
+        );
+        assert!(daemon.line().is_some(), "{}", self.place.log());
+        daemon
+    }
+
+    fn limit(&self, daemon: &Daemon, processes: u32) {
+        limit(self.command("prlimit"), daemon, &format!("--nproc={processes}:"));
+    }
 }
 
 #[test]
 fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
-    // The limit does not hold root, so the daemon is somebody else, with a directory of their own.
-    let user = 54_000 + std::process::id() % 1000;
-    let place = place();
-    let path = place.path().to_owned();
-    let owned = Command::new("chown").args(["-R", &user.to_string()]).arg(&path).output().unwrap();
-    if !owned.status.success() {
-        eprintln!("SKIPPED: this is not root, so the process table cannot be filled for another user");
-        return;
-    }
-    let copy = path.join("tekcron");
-    fs::copy(env!("CARGO_BIN_EXE_tekcron"), &copy).unwrap();
-    let as_user = |program: &str| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", &user.to_string(), "--clear-groups", program]);
-        command
-    };
-    let log = fs::File::options().append(true).create(true).open(path.join("log")).unwrap();
-    let mut serve = as_user(copy.to_str().unwrap());
-    serve.args(["--config", "config", "serve", "--listen", "127.0.0.1:0"]).current_dir(&path);
-    let daemon = Daemon::started(serve.stderr(log));
-    assert!(daemon.line().is_some(), "{}", place.log());
+    let Some(stranger) = Stranger::with(APP) else { return };
+    let place = &stranger.place;
+    let daemon = stranger.serve();
     place.until("a run", || place.log().contains("a task has ended").then_some(()));
-    limit(as_user("prlimit"), &daemon, "--nproc=1:");
+    stranger.limit(&daemon, 1);
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
-    limit(as_user("prlimit"), &daemon, "--nproc=4096:");
-    let before = tasks(&place).into_iter().map(|(id, _)| id).max().unwrap();
-    place.until("everything that was claimed", || {
-        let tasks = tasks(&place);
-        let mut claimed = tasks.iter().filter(|(id, _)| *id <= before);
-        claimed.all(|(_, phase)| phase == "succeeded").then_some(())
-    });
-    let ids: Vec<u64> = tasks(&place).into_iter().map(|(id, _)| id).filter(|id| *id <= before).collect();
-    assert_eq!(ids, (1..=before).rev().collect::<Vec<_>>(), "one is lost");
+    stranger.limit(&daemon, 4096);
+    all_claimed_so_far_run(place);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn without_a_thread_to_look_with_claims_are_held_too() {
+    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
+    else {
+        return;
+    };
+    let place = &stranger.place;
+    let daemon = stranger.serve();
+    place.ok(&["run-task", "work", "--wait"]);
+    let threads = format!("/proc/{}/task", daemon.pid().as_raw_pid());
+    let workers = || {
+        let names = fs::read_dir(&threads)
+            .unwrap()
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("tokio-")).count()
+    };
+    let cores = std::thread::available_parallelism().unwrap().get();
+    place.until("only the workers", || (workers() == cores).then_some(()));
+    stranger.limit(&daemon, 1);
+    place.ok(&["run-task", "work"]);
+    place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
+    stranger.limit(&daemon, 4096);
+    all_claimed_so_far_run(place);
     assert!(daemon.terminate().success());
 }
