@@ -8,8 +8,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the results are printed")]
 
 mod clock;
+mod daemon;
+mod demand;
 mod durable;
+mod http;
+mod idle;
 mod machine;
+mod processes;
 mod records;
 mod report;
 mod sample;
@@ -34,9 +39,12 @@ impl Scale {
     }
 }
 
-const BENCHES: [(&str, fn(Scale)); 2] = [
+const BENCHES: [(&str, fn(Scale)); 5] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
+    ("processes", processes::run),
+    ("idle", idle::run),
+    ("demand", demand::run),
 ];
 
 fn main() -> ExitCode {
