@@ -11,6 +11,8 @@ mod clock;
 mod daemon;
 mod demand;
 mod durable;
+mod growth;
+mod history;
 mod http;
 mod idle;
 mod machine;
@@ -39,12 +41,14 @@ impl Scale {
     }
 }
 
-const BENCHES: [(&str, fn(Scale)); 5] = [
+const BENCHES: [(&str, fn(Scale)); 7] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
     ("idle", idle::run),
     ("demand", demand::run),
+    ("history", history::run),
+    ("growth", growth::run),
 ];
 
 fn main() -> ExitCode {

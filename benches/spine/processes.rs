@@ -30,6 +30,8 @@ use crate::sample::median;
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 /// Tasks at once: the default, and as many as supercronic would run.
 const AT_ONCE: [usize; 2] = [64, 1_024];
+/// How many of the syncs of a task the minimal supervisor makes.
+const SYNCS: [&str; 3] = ["all", "one", "none"];
 /// Seconds to the last of 1,000.
 const TARGET: f64 = 0.87;
 
@@ -41,12 +43,14 @@ pub(crate) fn run(scale: Scale) {
         records::write_config(&config_dir, size, "[\"/bin/true\"]", |_| "0 0 * * *".to_owned());
         let config = records::load_config(&config_dir, &dir.path().join("data"));
         for at_once in AT_ONCE.into_iter().take(if size > 1_000 { 1 } else { 2 }) {
-            let (mut ours, mut lost, mut minimal, mut bare) = (vec![], 0, vec![], vec![]);
+            let (mut ours, mut lost, mut minimal, mut bare) = (vec![], 0, [vec![], vec![], vec![]], vec![]);
             for _ in 0..if size > 1_000 { 1 } else { scale.rounds.min(3) } {
                 let (last, missing) = burst(&config, size, at_once);
                 ours.push(last);
                 lost += missing;
-                minimal.extend(shim.as_deref().map(|shim| minimal_shims(shim, size, at_once)));
+                for (syncs, minimal) in SYNCS.into_iter().zip(&mut minimal) {
+                    minimal.extend(shim.as_deref().map(|shim| minimal_shims(shim, syncs, size, at_once)));
+                }
                 bare.push(spawn_all(size, at_once, |_| {
                     let mut command = Command::new("/bin/true");
                     command.stdin(Stdio::null());
@@ -57,9 +61,12 @@ pub(crate) fn run(scale: Scale) {
                 let what = &format!("processes, {size} due at once, {at_once} at a time, {what}");
                 Row { what, unit: Unit::Seconds, result, bound, target }.print();
             };
-            let (ours, minimal, bare) = (median(&mut ours), median(&mut minimal), median(&mut bare));
-            row("last started", ours, Some(("minimal shim, same syncs", minimal)), (size == 1_000).then_some(TARGET));
-            row("the minimal shim", minimal, Some(("bare posix_spawn", bare)), None);
+            let (ours, bare) = (median(&mut ours), median(&mut bare));
+            let [all, one, none] = minimal.map(|mut samples| median(&mut samples));
+            row("last started", ours, Some(("minimal shim, same syncs", all)), (size == 1_000).then_some(TARGET));
+            row("the minimal shim, same syncs", all, Some(("the same, one sync", one)), None);
+            row("the minimal shim, one sync", one, Some(("the same, no sync", none)), None);
+            row("the minimal shim, no sync", none, Some(("bare posix_spawn", bare)), None);
             let what = &format!("processes, {size} due at once, {at_once} at a time, lost");
             Row { what, unit: Unit::Lost, result: lost as f64, bound: None, target: Some(0.0) }.print();
         }
@@ -115,12 +122,12 @@ fn minimal_shim(dir: &Path) -> Option<PathBuf> {
 }
 
 /// The bound: seconds until the last of `size` minimal supervisors has started its `/bin/true`.
-fn minimal_shims(shim: &Path, size: usize, at_once: usize) -> f64 {
+fn minimal_shims(shim: &Path, syncs: &str, size: usize, at_once: usize) -> f64 {
     let dir = TempDir::new().expect("a temporary directory");
     let began = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_nanos();
     spawn_all(size, at_once, |number| {
         let mut command = Command::new(shim);
-        command.arg(dir.path().join(number.to_string())).stdin(Stdio::null());
+        command.arg(dir.path().join(number.to_string())).arg(syncs).stdin(Stdio::null());
         command
     });
     let started = (0..size).map(|number| {
