@@ -56,6 +56,8 @@ pub(crate) fn run(scale: Scale) {
         rows[5].push(answers(echo_address, &bare, 200, CLIENTS, length).len() as f64 / length.as_secs_f64());
     }
     drop(echo);
+    // In this order: it would begin to execute what waits.
+    daemon.kill();
     sleeper.end();
     let medians: Vec<f64> = rows.iter_mut().map(|samples| median(samples)).collect();
     let row = |what: &str, result, bound, target| {

@@ -47,8 +47,14 @@ pub(crate) fn run(scale: Scale) {
             bound.push(store_commits(&store, 1, Duration::from_millis(500), &mut next_id));
         }
         drop(store);
-        pages(&config, &data, size, &mut reads, median(&mut bound), scale);
-        recovery(&config, &data, size, scale);
+        let serve = || Daemon::start(&config, &data, &[("TEKCRON_MAX_CHILDREN", "1")]);
+        let daemon = serve();
+        // It outlives its daemon, so that none of them starts what is only asked for.
+        let sleeper = Sleeper::start(&daemon, &data);
+        daemon.kill();
+        recovery(&serve, &data, size, scale);
+        pages(serve(), size, &mut reads, median(&mut bound), scale);
+        sleeper.end();
     }
     turnovers(if scale.quick { 2_000 } else { 20_000 });
 }
@@ -98,9 +104,7 @@ fn at_rest(size: usize, logical: f64, data: &Path) {
     .print();
 }
 
-fn pages(config: &Path, data: &Path, size: usize, reads: &mut [f64], store_rate: f64, scale: Scale) {
-    let daemon = Daemon::start(config, data, &[("TEKCRON_MAX_CHILDREN", "1")]);
-    let sleeper = Sleeper::start(&daemon, data);
+fn pages(daemon: Daemon, size: usize, reads: &mut [f64], store_rate: f64, scale: Scale) {
     let (mut newest, mut acknowledged) = (vec![], vec![]);
     let length = Duration::from_secs(if scale.quick { 1 } else { 3 });
     for round in 0..scale.rounds {
@@ -109,6 +113,7 @@ fn pages(config: &Path, data: &Path, size: usize, reads: &mut [f64], store_rate:
         newest.push(answers(daemon.address(), &request, 200, 1, length));
         acknowledged.push(post_runs(&daemon, 1, length).len() as f64 / length.as_secs_f64());
     }
+    daemon.kill();
     for (index, (percent, target)) in [50.0, 99.0].into_iter().zip(NEWEST).enumerate() {
         let mut rounds: Vec<f64> = newest.iter_mut().map(|round| percentile(round, percent)).collect();
         Row {
@@ -128,21 +133,19 @@ fn pages(config: &Path, data: &Path, size: usize, reads: &mut [f64], store_rate:
         target: Some(0.7 * store_rate),
     }
     .print();
-    sleeper.end();
 }
 
-fn recovery(config: &Path, data: &Path, size: usize, scale: Scale) {
+/// Killed while it acknowledges; what waits grows by what one client asks for in a fifth of a second.
+fn recovery(serve: &impl Fn() -> Daemon, data: &Path, size: usize, scale: Scale) {
     let (mut ready, mut open) = (vec![], vec![]);
     for _ in 0..scale.rounds {
         let began = Instant::now();
         drop(Store::open(data, Arc::new(SystemClock::new())).expect("the store"));
         open.push(began.elapsed().as_secs_f64());
-        let daemon = Daemon::start(config, data, &[("TEKCRON_MAX_CHILDREN", "1")]);
-        let sleeper = Sleeper::start(&daemon, data);
-        post_runs(&daemon, 8, Duration::from_millis(500));
-        sleeper.end();
+        let daemon = serve();
+        post_runs(&daemon, 1, Duration::from_millis(200));
         daemon.kill();
-        let daemon = Daemon::start(config, data, &[("TEKCRON_MAX_CHILDREN", "1")]);
+        let daemon = serve();
         ready.push(daemon.ready_after.as_secs_f64());
         daemon.kill();
     }
@@ -167,7 +170,9 @@ fn turnovers(size: usize) {
         let forgotten = (0..APPS).map(|number| {
             let mut commit = Commit::new();
             let old = (turn - 1) * each + 1..=turn * each;
-            old.for_each(|id| drop(commit.remove_task(&Claim::new(number, id % JOBS, id as u64).task)));
+            for id in old {
+                commit.remove_task(&Claim::new(number, id % JOBS, id as u64).task);
+            }
             commit
         });
         commit_all(&store, forgotten.collect());
