@@ -67,7 +67,8 @@ pub(crate) fn run(scale: Scale) {
     row("1 writer of the store", medians[1], Some(("append and fdatasync", medians[2])), None);
     row("64 clients", medians[3], Some(("store, same rows", medians[4])), Some(MANY));
     row("64 clients, again", medians[3], Some(("axum echo", medians[5])), None);
-    Row { what: "on demand, 1 client, p99", unit: Unit::Ms, result: medians[6], bound: None, target: None }.print();
+    Row { what: "on demand, 1 client, p99", unit: Unit::Ms, result: medians[6], bound: None, target: None }
+        .print();
 }
 
 /// Milliseconds of each acknowledged run that `clients` asked for within `length`.
@@ -152,7 +153,8 @@ impl Sleeper {
     /// Starts it and waits until it runs.
     pub(crate) fn start(daemon: &Daemon, data: &Path) -> Self {
         let path = format!("/v1/apps/{}/tasks", records::app(0));
-        let request = request("POST", &path, daemon.address(), &daemon.token(), r#"{"command": "sleep 600"}"#);
+        let request =
+            request("POST", &path, daemon.address(), &daemon.token(), r#"{"command": "sleep 600"}"#);
         answers(daemon.address(), &request, 201, 1, Duration::from_nanos(1));
         loop {
             let tasks = fs::read_dir(data.join("tasks")).expect("the daemon is ready").filter_map(Result::ok);

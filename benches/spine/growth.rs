@@ -65,7 +65,8 @@ pub(crate) fn run(scale: Scale) {
     let (first, last) = (points[0].ours, points[points.len() - 1].ours);
     let bound = Some(("at the first point", first));
     // Flat: no more than twice.
-    Row { what: "growth, last point", unit: Unit::Us, result: last, bound, target: Some(2.0 * first) }.print();
+    Row { what: "growth, last point", unit: Unit::Us, result: last, bound, target: Some(2.0 * first) }
+        .print();
     if !scale.quick {
         fs::write(PLOT, plot(&points)).expect("the documentation can be written");
     }
@@ -103,14 +104,19 @@ fn plot(points: &[Point]) -> String {
     }
     for (stored, name) in [(1e3, "1 k"), (1e4, "10 k"), (1e5, "100 k"), (1e6, "1 M")] {
         let below = HEIGHT - MARGIN + 20.0;
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{below}\" text-anchor=\"middle\">{name}</text>", x(stored));
+        let _ =
+            writeln!(svg, "<text x=\"{:.1}\" y=\"{below}\" text-anchor=\"middle\">{name}</text>", x(stored));
     }
-    for (name, color, value) in
-        [("tekcron", "#0b6", (|point| point.ours) as fn(&Point) -> f64), ("append and fdatasync", "#888", |point| point.raw)]
-    {
+    for (name, color, value) in [
+        ("tekcron", "#0b6", (|point| point.ours) as fn(&Point) -> f64),
+        ("append and fdatasync", "#888", |point| point.raw),
+    ] {
         let line = points.iter().map(|point| format!("{:.1},{:.1}", x(point.stored as f64), y(value(point))));
         let line = line.collect::<Vec<_>>().join(" ");
-        let _ = writeln!(svg, "<polyline points=\"{line}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>");
+        let _ = writeln!(
+            svg,
+            "<polyline points=\"{line}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>"
+        );
         let end = &points[points.len() - 1];
         let _ = writeln!(
             svg,
@@ -120,7 +126,11 @@ fn plot(points: &[Point]) -> String {
         );
     }
     let (middle, down, note) = (WIDTH / 2.0, HEIGHT - 12.0, machine::describe());
-    let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{down}\" text-anchor=\"middle\">stored slots; {note}</text>");
-    let _ = writeln!(svg, "<text x=\"{MARGIN}\" y=\"24\">µs for each slot, claimed {SLOTS_PER_COMMIT} a commit, on disk</text>\n</svg>");
+    let _ =
+        writeln!(svg, "<text x=\"{middle}\" y=\"{down}\" text-anchor=\"middle\">stored slots; {note}</text>");
+    let _ = writeln!(
+        svg,
+        "<text x=\"{MARGIN}\" y=\"24\">µs for each slot, claimed {SLOTS_PER_COMMIT} a commit, on disk</text>\n</svg>"
+    );
     svg
 }

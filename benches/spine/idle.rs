@@ -27,7 +27,9 @@ pub(crate) fn run(scale: Scale) {
         let dir = TempDir::new().expect("a temporary directory");
         let config = dir.path().join("config");
         // Every minute of July is some schedule's, and none is due while this runs.
-        records::write_config(&config, size, "\"true\"", |n| format!("{} {} {} 7 *", n % 60, n / 60 % 24, 1 + n % 28));
+        records::write_config(&config, size, "\"true\"", |n| {
+            format!("{} {} {} 7 *", n % 60, n / 60 % 24, 1 + n % 28)
+        });
         let (mut new, mut again, mut parse) = (vec![], vec![], vec![]);
         let mut memory = vec![];
         for round in 0..scale.rounds_of(size) {
@@ -44,7 +46,14 @@ pub(crate) fn run(scale: Scale) {
         }
         let bound = median(&mut parse);
         let row = |what: &str, unit, result, bound, target| {
-            Row { what: &format!("idle, {size} schedules, {what}"), unit, result, bound, target: Some(target) }.print();
+            Row {
+                what: &format!("idle, {size} schedules, {what}"),
+                unit,
+                result,
+                bound,
+                target: Some(target),
+            }
+            .print();
         };
         let parsed = Some(("reading and parsing the TOML", bound));
         row("ready, first start", Unit::Seconds, median(&mut new), parsed, ready);

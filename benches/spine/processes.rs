@@ -63,7 +63,12 @@ pub(crate) fn run(scale: Scale) {
             };
             let (ours, bare) = (median(&mut ours), median(&mut bare));
             let [all, one, none] = minimal.map(|mut samples| median(&mut samples));
-            row("last started", ours, Some(("minimal shim, same syncs", all)), (size == 1_000).then_some(TARGET));
+            row(
+                "last started",
+                ours,
+                Some(("minimal shim, same syncs", all)),
+                (size == 1_000).then_some(TARGET),
+            );
             row("the minimal shim, same syncs", all, Some(("the same, one sync", one)), None);
             row("the minimal shim, one sync", one, Some(("the same, no sync", none)), None);
             row("the minimal shim, no sync", none, Some(("bare posix_spawn", bare)), None);
@@ -83,8 +88,11 @@ fn burst(config: &Arc<Config>, size: usize, at_once: usize) -> (f64, usize) {
     let due = Timestamp::now() + lead;
     let clock: SharedClock = Arc::new(MovedClock::before_midnight(lead));
     let store = Store::open(data.path(), Arc::clone(&clock)).expect("a new store");
-    let settings =
-        LocalSettings { data_dir: data.path().to_owned(), max_children: at_once, shim: PathBuf::from(BINARY) };
+    let settings = LocalSettings {
+        data_dir: data.path().to_owned(),
+        max_children: at_once,
+        shim: PathBuf::from(BINARY),
+    };
     let executor = LocalExecutor::open(settings, Arc::clone(&clock)).expect("an executor");
     let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).expect("there is a thread");
     let config = Arc::clone(config);
@@ -94,9 +102,7 @@ fn burst(config: &Arc<Config>, size: usize, at_once: usize) -> (f64, usize) {
     let running = runtime.spawn(dispatcher.run(stop.clone().cancelled_owned()));
     runtime.block_on(store.commit(Commit::new())).expect("the store writes");
     let mut ended = handle.ended();
-    let all = async {
-        while *ended.borrow_and_update() < size as u64 && ended.changed().await.is_ok() {}
-    };
+    let all = async { while *ended.borrow_and_update() < size as u64 && ended.changed().await.is_ok() {} };
     let patience = Duration::from_secs(60) + Duration::from_millis(20) * size as u32;
     // What has not ended by then is lost.
     let _ = runtime.block_on(async { tokio::time::timeout(patience, all).await });
