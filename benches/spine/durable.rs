@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tekcron::app::AppName;
 use tekcron::clock::{SharedClock, SystemClock};
 use tekcron::config::Config;
 use tekcron::schedule::wheel::Wheel;
@@ -21,6 +23,7 @@ use crate::clock::MovedClock;
 use crate::records::{self, Claim, JOBS, app};
 use crate::report::{Row, Unit};
 use crate::sample::{median, ms};
+use crate::syncs;
 use crate::takes_all::TakesAll;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -41,6 +44,7 @@ struct Burst {
 }
 
 pub(crate) fn run(scale: Scale) {
+    syncs::note();
     for (size, target) in SIZES.into_iter().zip(TARGETS).take(if scale.quick { 2 } else { 3 }) {
         let dir = TempDir::new().expect("a temporary directory");
         let config_dir = dir.path().join("config");
@@ -99,7 +103,7 @@ fn burst(config: &Arc<Config>, size: usize, into: &mut Burst) {
     runtime.block_on(running).expect("it does not panic").expect("the store writes");
 }
 
-/// Another writer: it commits again and again, and looks whether the last claim is there.
+/// Looks until the last claim is there, on disk, and with the executor; another writer commits meanwhile.
 fn watch(
     runtime: &tokio::runtime::Runtime,
     store: &Store,
@@ -108,27 +112,47 @@ fn watch(
     due: Instant,
     into: &mut Burst,
 ) {
-    let (last_app, last_id) = (app((size - 1) / JOBS), TaskId(((size - 1) % JOBS) as u64 + 1));
-    let (mut longest, mut claimed) = (Duration::ZERO, None);
-    for probe in 0.. {
-        let visible = store.task(&last_app, last_id).expect("the store can be read").is_some();
-        let began = Instant::now();
+    let last = (app((size - 1) / JOBS), TaskId(((size - 1) % JOBS) as u64 + 1));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write_again_and_again(runtime, store, &last, &over));
+        let look = || std::thread::sleep(Duration::from_micros(200));
+        while store.task(&last.0, last.1).expect("the store can be read").is_none() {
+            look();
+        }
+        // It can be seen before it is synced.
+        let seen = Instant::now();
+        while syncs::first_after(seen).is_none() || executor.taken() < size {
+            look();
+        }
+        over.store(true, Ordering::Release);
+        let claimed = syncs::first_after(seen).expect("it was just there");
+        into.claimed.push(ms(claimed.duration_since(due)));
+        into.taken.push(ms(executor.last().expect("there was one").duration_since(due)));
+        into.held_up.push(ms(writer.join().expect("it does not panic")));
+    });
+}
+
+/// Another writer. Returns how long it was held up at most.
+fn write_again_and_again(
+    runtime: &tokio::runtime::Runtime,
+    store: &Store,
+    task: &(AppName, TaskId),
+    over: &AtomicBool,
+) -> Duration {
+    let mut longest = Duration::ZERO;
+    for number in 0.. {
         let mut commit = Commit::new();
-        commit.put_idempotency(&format!("probe-{probe}"), &last_app, last_id, "probe", Timestamp::now());
+        commit.put_idempotency(&format!("other-{number}"), &task.0, task.1, "other", Timestamp::now());
+        let began = Instant::now();
         runtime.block_on(store.commit(commit)).expect("the store writes");
         longest = longest.max(began.elapsed());
-        if visible {
-            // What was there before this commit is on disk with it.
-            claimed.get_or_insert_with(Instant::now);
-            if executor.taken() == size {
-                break;
-            }
+        if over.load(Ordering::Acquire) {
+            break;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    into.claimed.push(ms(claimed.expect("it was seen").duration_since(due)));
-    into.taken.push(ms(executor.last().expect("there was one").duration_since(due)));
-    into.held_up.push(ms(longest));
+    longest
 }
 
 /// The bound: the same rows in the same commits, ready made.

@@ -20,6 +20,7 @@ mod processes;
 mod records;
 mod report;
 mod sample;
+mod syncs;
 mod takes_all;
 mod wheel;
 
