@@ -44,12 +44,18 @@ pub(crate) fn run(scale: Scale) {
         let config = records::load_config(&config_dir, &dir.path().join("data"));
         for at_once in AT_ONCE.into_iter().take(if size > 1_000 { 1 } else { 2 }) {
             let (mut ours, mut lost, mut minimal, mut bare) = (vec![], 0, [vec![], vec![], vec![]], vec![]);
-            for _ in 0..if size > 1_000 { 1 } else { scale.rounds.min(3) } {
-                let (last, missing) = burst(&config, size, at_once);
+            for round in 0..if size > 1_000 { 1 } else { scale.rounds.min(3) } {
+                // Removed at the end only: where files were removed just now, ext4 is slow to make new ones.
+                let place = dir.path().join(format!("{size}-{at_once}-{round}"));
+                std::fs::create_dir(&place).expect("the directory is ours");
+                let (last, missing) = burst(&config, &place.join("ours"), size, at_once);
                 ours.push(last);
                 lost += missing;
                 for (syncs, minimal) in SYNCS.into_iter().zip(&mut minimal) {
-                    minimal.extend(shim.as_deref().map(|shim| minimal_shims(shim, syncs, size, at_once)));
+                    minimal.extend(
+                        shim.as_deref()
+                            .map(|shim| minimal_shims(shim, &place.join(syncs), syncs, size, at_once)),
+                    );
                 }
                 bare.push(spawn_all(size, at_once, |_| {
                     let mut command = Command::new("/bin/true");
@@ -79,20 +85,16 @@ pub(crate) fn run(scale: Scale) {
 }
 
 /// Seconds to the start of the last task, and how many did not succeed.
-fn burst(config: &Arc<Config>, size: usize, at_once: usize) -> (f64, usize) {
-    let data = TempDir::new().expect("a temporary directory");
+fn burst(config: &Arc<Config>, data: &Path, size: usize, at_once: usize) -> (f64, usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let _inside = runtime.enter();
     let lead = Duration::from_millis(1_000 + size as u64 / 6);
     // What a shim writes down is real time.
     let due = Timestamp::now() + lead;
     let clock: SharedClock = Arc::new(MovedClock::before_midnight(lead));
-    let store = Store::open(data.path(), Arc::clone(&clock)).expect("a new store");
-    let settings = LocalSettings {
-        data_dir: data.path().to_owned(),
-        max_children: at_once,
-        shim: PathBuf::from(BINARY),
-    };
+    let store = Store::open(data, Arc::clone(&clock)).expect("a new store");
+    let settings =
+        LocalSettings { data_dir: data.to_owned(), max_children: at_once, shim: PathBuf::from(BINARY) };
     let executor = LocalExecutor::open(settings, Arc::clone(&clock)).expect("an executor");
     let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).expect("there is a thread");
     let config = Arc::clone(config);
@@ -128,16 +130,16 @@ fn minimal_shim(dir: &Path) -> Option<PathBuf> {
 }
 
 /// The bound: seconds until the last of `size` minimal supervisors has started its `/bin/true`.
-fn minimal_shims(shim: &Path, syncs: &str, size: usize, at_once: usize) -> f64 {
-    let dir = TempDir::new().expect("a temporary directory");
+fn minimal_shims(shim: &Path, dir: &Path, syncs: &str, size: usize, at_once: usize) -> f64 {
+    std::fs::create_dir(dir).expect("the place is new");
     let began = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_nanos();
     spawn_all(size, at_once, |number| {
         let mut command = Command::new(shim);
-        command.arg(dir.path().join(number.to_string())).arg(syncs).stdin(Stdio::null());
+        command.arg(dir.join(number.to_string())).arg(syncs).stdin(Stdio::null());
         command
     });
     let started = (0..size).map(|number| {
-        let text = std::fs::read_to_string(dir.path().join(number.to_string()).join("started"));
+        let text = std::fs::read_to_string(dir.join(number.to_string()).join("started"));
         text.expect("it has started").parse::<u128>().expect("it is a time")
     });
     started.max().map_or(f64::NAN, |last| (last - began) as f64 / 1e9)
