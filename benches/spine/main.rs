@@ -1,0 +1,70 @@
+//! The numbers of the spine, each beside its bound, measured in the same run.
+//!
+//! `cargo bench` runs all, `cargo bench -- wheel durable` those, and `--quick` leaves the large sizes
+//! out. Rounds of ours and of the bound alternate; each row is the median of its rounds, with the load
+//! average beside it. Everything happens in temporary directories and on loopback.
+
+#![expect(clippy::disallowed_methods, reason = "what is measured here is the real time")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the results are printed")]
+
+mod clock;
+mod daemon;
+mod demand;
+mod durable;
+mod growth;
+mod history;
+mod http;
+mod idle;
+mod machine;
+mod processes;
+mod records;
+mod report;
+mod sample;
+mod syncs;
+mod takes_all;
+mod wheel;
+
+use std::process::ExitCode;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    /// The large sizes are left out.
+    pub(crate) quick: bool,
+    /// How often ours and the bound alternate.
+    pub(crate) rounds: usize,
+}
+
+impl Scale {
+    /// Fewer rounds for what takes long.
+    pub(crate) fn rounds_of(self, size: usize) -> usize {
+        if size >= 100_000 { self.rounds.min(3) } else { self.rounds }
+    }
+}
+
+const BENCHES: [(&str, fn(Scale)); 7] = [
+    ("wheel", wheel::run),
+    ("durable", durable::run),
+    ("processes", processes::run),
+    ("idle", idle::run),
+    ("demand", demand::run),
+    ("history", history::run),
+    ("growth", growth::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|name| *name != "--quick").collect();
+    if let Some(unknown) = wanted.iter().find(|name| BENCHES.iter().all(|(known, _)| known != *name)) {
+        let known = BENCHES.map(|(name, _)| name).join(", ");
+        eprintln!("expected `--quick` or some of {known}, found `{unknown}`");
+        return ExitCode::from(2);
+    }
+    let scale = Scale { quick, rounds: if quick { 3 } else { 5 } };
+    report::head();
+    for (_, run) in BENCHES.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
+        run(scale);
+    }
+    ExitCode::SUCCESS
+}
