@@ -20,12 +20,12 @@ use tekcron::task::{Dispatcher, Parts, Phase, Task};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::Scale;
 use crate::clock::MovedClock;
 use crate::daemon::BINARY;
 use crate::records;
 use crate::report::{Row, Unit};
 use crate::sample::median;
+use crate::{Scale, machine};
 
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 /// Tasks at once: the default, and as many as supercronic would run.
@@ -35,52 +35,81 @@ const SYNCS: [&str; 3] = ["all", "one", "none"];
 /// Seconds to the last of 1,000.
 const TARGET: f64 = 0.87;
 
+/// Ours, the minimal supervisor with all, one and no syncs, and `/bin/true` alone.
+const KINDS: usize = 5;
+
+/// What the rounds of one size gave.
+#[derive(Default)]
+struct Samples {
+    /// Seconds until the last one had started.
+    last: [Vec<f64>; KINDS],
+    /// Milliseconds of CPU of the processes of one task. Unlike time, this does not depend on who else
+    /// is at work.
+    cpu: [Vec<f64>; KINDS],
+    lost: usize,
+}
+
 pub(crate) fn run(scale: Scale) {
     let dir = TempDir::new().expect("a temporary directory");
-    let shim = minimal_shim(dir.path());
+    let shim = minimal_shim(dir.path()).expect("rustc builds the minimal supervisor");
     for size in SIZES.into_iter().take(if scale.quick { 2 } else { 3 }) {
         let config_dir = dir.path().join(format!("config-{size}"));
         records::write_config(&config_dir, size, "[\"/bin/true\"]", |_| "0 0 * * *".to_owned());
         let config = records::load_config(&config_dir, &dir.path().join("data"));
         for at_once in AT_ONCE.into_iter().take(if size > 1_000 { 1 } else { 2 }) {
-            let (mut ours, mut lost, mut minimal, mut bare) = (vec![], 0, [vec![], vec![], vec![]], vec![]);
+            let mut samples = Samples::default();
             for round in 0..if size > 1_000 { 1 } else { scale.rounds.min(3) } {
                 // Removed at the end only: where files were removed just now, ext4 is slow to make new ones.
                 let place = dir.path().join(format!("{size}-{at_once}-{round}"));
                 std::fs::create_dir(&place).expect("the directory is ours");
-                let (last, missing) = burst(&config, &place.join("ours"), size, at_once);
-                ours.push(last);
-                lost += missing;
-                for (syncs, minimal) in SYNCS.into_iter().zip(&mut minimal) {
-                    minimal.extend(
-                        shim.as_deref()
-                            .map(|shim| minimal_shims(shim, &place.join(syncs), syncs, size, at_once)),
-                    );
+                samples.round(&config, &shim, &place, size, at_once);
+            }
+            samples.print(size, at_once);
+        }
+    }
+}
+
+impl Samples {
+    fn round(&mut self, config: &Arc<Config>, shim: &Path, place: &Path, size: usize, at_once: usize) {
+        let mut lost = 0;
+        for kind in 0..KINDS {
+            let before = machine::cpu_of_children();
+            let last = match kind {
+                0 => {
+                    let (last, missing) = burst(config, &place.join("ours"), size, at_once);
+                    lost = missing;
+                    last
                 }
-                bare.push(spawn_all(size, at_once, |_| {
+                1..=3 => minimal_shims(shim, &place.join(SYNCS[kind - 1]), SYNCS[kind - 1], size, at_once),
+                _ => spawn_all(size, at_once, |_| {
                     let mut command = Command::new("/bin/true");
                     command.stdin(Stdio::null());
                     command
-                }));
-            }
-            let row = |what: &str, result, bound, target| {
-                let what = &format!("processes, {size} due at once, {at_once} at a time, {what}");
-                Row { what, unit: Unit::Seconds, result, bound, target }.print();
+                }),
             };
-            let (ours, bare) = (median(&mut ours), median(&mut bare));
-            let [all, one, none] = minimal.map(|mut samples| median(&mut samples));
-            row(
-                "last started",
-                ours,
-                Some(("minimal shim, same syncs", all)),
-                (size == 1_000).then_some(TARGET),
-            );
-            row("the minimal shim, same syncs", all, Some(("the same, one sync", one)), None);
-            row("the minimal shim, one sync", one, Some(("the same, no sync", none)), None);
-            row("the minimal shim, no sync", none, Some(("bare posix_spawn", bare)), None);
-            let what = &format!("processes, {size} due at once, {at_once} at a time, lost");
-            Row { what, unit: Unit::Lost, result: lost as f64, bound: None, target: Some(0.0) }.print();
+            self.last[kind].push(last);
+            self.cpu[kind].push((machine::cpu_of_children() - before) * 1e3 / size as f64);
         }
+        self.lost += lost;
+    }
+
+    fn print(mut self, size: usize, at_once: usize) {
+        let what = |what: &str| format!("processes, {size} due at once, {at_once} at a time, {what}");
+        let [ours, all, one, none, bare] = self.last.each_mut().map(|samples| median(samples));
+        let row = |name: &str, unit, result, bound, target| {
+            Row { what: &what(name), unit, result, bound: Some(bound), target }.print();
+        };
+        let target = (size == 1_000).then_some(TARGET);
+        row("last started", Unit::Seconds, ours, ("minimal shim, same syncs", all), target);
+        row("minimal shim, same syncs", Unit::Seconds, all, ("one sync", one), None);
+        row("minimal shim, one sync", Unit::Seconds, one, ("no sync", none), None);
+        row("minimal shim, no sync", Unit::Seconds, none, ("bare posix_spawn", bare), None);
+        let [ours, all, _, none, bare] = self.cpu.each_mut().map(|samples| median(samples));
+        row("CPU of one", Unit::Ms, ours, ("minimal shim, same syncs", all), None);
+        row("CPU of one minimal shim, no sync", Unit::Ms, none, ("bare posix_spawn", bare), None);
+        let lost = what("lost");
+        Row { what: &lost, unit: Unit::Lost, result: self.lost as f64, bound: None, target: Some(0.0) }
+            .print();
     }
 }
 
