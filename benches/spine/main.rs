@@ -42,7 +42,9 @@ impl Scale {
     }
 }
 
-const BENCHES: [(&str, fn(Scale)); 7] = [
+type Bench = fn(Scale);
+
+const BENCHES: [(&str, Bench); 7] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
