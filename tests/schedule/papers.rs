@@ -14,7 +14,7 @@ fn every_command_of_the_document_says_what_stands_below_it() {
     for block in blocks.into_iter().flatten() {
         for command in block.split("$ tekcron next ").skip(1) {
             let (line, expected) = command.split_once('\n').unwrap();
-            let said = said_at(NOW, &words(line)).unwrap_or_else(|error| error + "\n");
+            let said = said_at(NOW, &words(line)).unwrap_or_else(|error| format!("error: {error}\n"));
             assert_eq!(said, expected, "{line}");
             commands += 1;
         }

@@ -41,6 +41,10 @@ const REFUSALS: &[(&str, &str, &str, Option<&str>)] = &[
         "minute: expected a number from 0 to 59, found `99999999999999999999`",
         None,
     ),
+    // Of several mistakes the first.
+    ("61 25 32 13 8", "61", "minute: expected a number from 0 to 59, found `61`", None),
+    ("0 25 32 13 8", "25", "hour: expected a number from 0 to 23, found `25`", None),
+    ("0 0 1 13 8", "13", "month: expected a number from 1 to 12 or a name from JAN to DEC, found `13`", None),
     // What is no number and no name.
     ("-1 * * * *", "-1", "minute: expected a number from 0 to 59, found `-1`", None),
     ("x * * * *", "x", "minute: expected a number from 0 to 59, found `x`", None),

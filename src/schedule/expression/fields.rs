@@ -38,7 +38,11 @@ impl Fields {
             }
             _ => return Err(wrong_count(text, &words)),
         };
+        // From left to right: the first mistake is the one that is told.
+        let seconds = second.map_or(Ok([0].into_iter().collect()), |second| Field::Second.read(second))?;
+        let (minutes, hours) = (Field::Minute.read(minute)?, Field::Hour.read(hour)?);
         let (days, day_starred) = day_field(Field::Day, day)?;
+        let months = Field::Month.read(month)?;
         let (must_match_both, bare_weekday) = match weekday.strip_prefix('+') {
             Some(rest) if rest.text.is_empty() => return Err(nothing_after_plus(weekday)),
             Some(rest) => (true, rest),
@@ -47,11 +51,11 @@ impl Fields {
         let (weekdays, weekday_starred) = day_field(Field::Weekday, bare_weekday)?;
         let both = must_match_both || day_starred || weekday_starred;
         Ok(Self {
-            seconds: second.map_or(Ok([0].into_iter().collect()), |second| Field::Second.read(second))?,
-            minutes: Field::Minute.read(minute)?,
-            hours: Field::Hour.read(hour)?,
+            seconds,
+            minutes,
+            hours,
             days,
-            months: Field::Month.read(month)?,
+            months,
             weekdays,
             day_rule: if both { DayRule::Both } else { DayRule::Either },
             fixed_time: !minute.text.starts_with('*') && !hour.text.starts_with('*'),
