@@ -85,16 +85,21 @@ fn has_reached_executor(task: &Task) -> bool {
     task.phase > Phase::Pending
 }
 
-/// The log from when the task has reached the executor, until it or the service has ended.
+/// The log from when the task has reached the executor until it has ended. A service that stops breaks it off.
 fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
-    let stop = serving.stop.clone().cancelled_owned();
+    let (stop, stopping) = (serving.stop.clone().cancelled_owned(), serving.stop.clone());
     let opened = stream::once(async move {
         let task = reached(&serving, task).await?;
         serving.service.executor.logs(&task.name, query).await.map_err(io::Error::other)
     });
-    Body::from_stream(opened.try_flatten().take_until(stop).inspect_err(|error| {
+    let log = opened.try_flatten().inspect_err(|error| {
         tracing::warn!(%error, "a log could not be followed");
-    }))
+    });
+    // Broken off rather than ended: who follows it can tell, and goes on at the next service.
+    let cut = stream::once(async move {
+        stopping.is_cancelled().then(|| Err(io::Error::other("the service is stopping")))
+    });
+    Body::from_stream(log.take_until(stop).chain(cut.filter_map(futures::future::ready)))
 }
 
 async fn reached(serving: &Serving, mut task: Task) -> io::Result<Task> {

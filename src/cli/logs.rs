@@ -62,7 +62,7 @@ pub(super) async fn run(args: &LogsArgs, session: &Session) -> Result<(), CliErr
         say(&format!("{}; {then}", not_started(&task, session.now())));
     }
     let query = LogQuery { tail: args.lines, follow: args.follow, timestamps: args.timestamps };
-    wait::print_log(&client, &task, query).await
+    wait::print_log(session, &client, &task, query).await
 }
 
 /// So many of the newest tasks are looked at for one that has started.

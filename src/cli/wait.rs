@@ -50,7 +50,8 @@ pub(super) async fn started(
     ));
     let watched = async {
         if options.follow {
-            follow(client, &task).await?;
+            let query = LogQuery { follow: true, ..LogQuery::default() };
+            print_log(session, client, &task, query).await?;
         }
         until_end(session, &task).await
     };
@@ -136,26 +137,53 @@ fn announced(retry: &TaskResource, now: Timestamp) -> String {
     )
 }
 
-/// Prints the log until the task has ended, or the log breaks off.
-async fn follow(client: &Client, task: &TaskResource) -> Result<(), CliError> {
-    let query = LogQuery { follow: true, ..LogQuery::default() };
-    match print_log(client, task, query).await {
-        Err(CliError::Client(error)) if error.is_passing() => {
-            say(&format!(
-                "the log broke off: {error}\nhint: `tekcron logs {} --task {}` prints it from the beginning",
-                task.app, task.id
-            ));
-            Ok(())
+/// Prints the log of `task` as it comes. Where a followed log breaks off, as in a restart of the service, it
+/// goes on where it was when the service is back.
+pub(super) async fn print_log(
+    session: &Session,
+    client: &Client,
+    task: &TaskResource,
+    query: LogQuery,
+) -> Result<(), CliError> {
+    // The last lines are counted from an end that moves: there is no place to go on from.
+    let resumes = query.follow && query.tail.is_none();
+    let mut printed = 0;
+    let mut broken = match print_from(client, task, query, &mut printed).await {
+        Err(CliError::Client(error)) if resumes && error.is_passing() => session.clock.monotonic(),
+        done => return done,
+    };
+    loop {
+        session.clock.sleep(PAUSE).await;
+        let before = printed;
+        let again = match session.client() {
+            Ok(client) => print_from(&client, task, query, &mut printed).await,
+            Err(error) => Err(error.into()),
+        };
+        if printed > before {
+            broken = session.clock.monotonic();
         }
-        printed => printed,
+        match again {
+            Err(error) if is_passing(&error) && session.clock.monotonic() - broken < PATIENCE => {}
+            done => return done,
+        }
     }
 }
 
-/// Prints the log of `task` as it comes.
-pub(super) async fn print_log(client: &Client, task: &TaskResource, query: LogQuery) -> Result<(), CliError> {
+/// Prints the log behind its first `printed` bytes, and counts on.
+async fn print_from(
+    client: &Client,
+    task: &TaskResource,
+    query: LogQuery,
+    printed: &mut usize,
+) -> Result<(), CliError> {
+    let mut skip = *printed;
     let mut pieces = pin!(client.logs(&task.app, task.id, query).await?);
     while let Some(piece) = pieces.next().await {
-        output::print_bytes(&piece?)?;
+        let piece = piece?;
+        let new = &piece[skip.min(piece.len())..];
+        skip -= piece.len() - new.len();
+        output::print_bytes(new)?;
+        *printed += new.len();
     }
     Ok(())
 }

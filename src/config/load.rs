@@ -51,7 +51,7 @@ fn look(dir: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> Ch
         Ok(files) => files,
         Err(error) => return Checked::of(unreadable(dir, &error)),
     };
-    if files.settings.is_none() && files.apps.is_empty() && files.unread.is_empty() {
+    if files.apps.is_empty() && files.unread.is_empty() {
         return Checked::of(empty(dir, &files));
     }
     match absolute(dir) {
@@ -276,7 +276,7 @@ fn empty(dir: &Path, files: &Files) -> Problem {
     let looked_for = format!("{APPS}/*.toml");
     let problem = Problem::of_file(
         dir.display().to_string(),
-        format!("expected `{SETTINGS}` or `{looked_for}` in the config directory, found neither"),
+        format!("expected an App in `{looked_for}` of the config directory, found none"),
     );
     match files.strays.first() {
         _ if dir.ends_with(APPS) => problem.hint("name the directory that holds this one"),

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use axum::serve::Listener;
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,6 +29,8 @@ pub(crate) enum Reply {
     Stream(mpsc::UnboundedReceiver<&'static str>),
     /// The connection breaks before the answer is whole.
     Broken,
+    /// The connection breaks behind this text.
+    BrokenAfter(&'static str),
     /// Look there.
     Redirect(String),
     /// No answer, ever.
@@ -65,6 +67,15 @@ impl Reply {
             Self::Broken => {
                 let piece: Result<Bytes, _> = Err(std::io::Error::other("the line was cut"));
                 (200, Body::from_stream(stream::iter([piece])))
+            }
+            Self::BrokenAfter(text) => {
+                let text = stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+                // What is at hand is sent when there is nothing more for a moment.
+                let cut = stream::once(async {
+                    tokio::task::yield_now().await;
+                    Err(std::io::Error::other("the line was cut"))
+                });
+                (200, Body::from_stream(text.chain(cut)))
             }
             Self::Redirect(there) => {
                 let redirect = Response::builder().status(307).header("location", there);

@@ -108,13 +108,28 @@ async fn a_task_of_another_app_and_an_app_without_tasks_are_told() {
 }
 
 #[tokio::test]
-async fn a_log_that_breaks_off_while_it_is_followed_is_an_error() {
+async fn a_followed_log_that_breaks_off_goes_on_where_it_was() {
+    const LOG: &str = "GET /v1/apps/etl/tasks/7/logs?follow=true";
     let fake = Fake::start([
         ("GET /v1/apps/etl/tasks/7", Reply::ok(&task(7))),
-        ("GET /v1/apps/etl/tasks/7/logs?follow=true", Reply::Broken),
+        (LOG, Reply::BrokenAfter("one\ntw")),
+        (LOG, Reply::Broken),
+        (LOG, Reply::Text("one\ntwo\nthree\n")),
     ])
     .await;
     let run = fake.run(&["logs", "etl", "--task", "7", "--follow"]).await;
     fake.requests();
-    assert_eq!(run.code, 69, "{run}");
+    assert_eq!((run.code, run.out.as_str()), (0, "one\ntwo\nthree\n"), "{run}");
+}
+
+#[tokio::test]
+async fn the_last_lines_of_a_log_that_breaks_off_are_not_guessed_again() {
+    let fake = Fake::start([
+        ("GET /v1/apps/etl/tasks/7", Reply::ok(&task(7))),
+        ("GET /v1/apps/etl/tasks/7/logs?tail=2&follow=true", Reply::BrokenAfter("one\n")),
+    ])
+    .await;
+    let run = fake.run(&["logs", "etl", "--task", "7", "--follow", "-n", "2"]).await;
+    fake.requests();
+    assert_eq!((run.code, run.out.as_str()), (69, "one\n"), "{run}");
 }

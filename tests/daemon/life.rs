@@ -140,3 +140,38 @@ fn a_timeout_is_kept_while_the_daemon_is_down() {
     let _daemon = place.serve();
     place.until("the phase", || (place.json(&["tasks", "etl"])[0]["phase"] == "timed-out").then_some(()));
 }
+
+#[test]
+fn a_followed_log_goes_on_after_a_restart_without_losing_or_doubling_a_line() {
+    let place = Place::with(&[("etl", APP)]);
+    let go = place.path().join("go");
+    let env = format!("GO={}", go.display());
+    let line = "echo one; echo two; while [ ! -e \"$GO\" ]; do sleep 0.1; done; echo three; exit 5";
+    let daemon = place.serve();
+    let mut following = place
+        .command(&["run-task", "etl", "--follow", "-c", line, "--env", &env])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "one");
+    assert_eq!(lines.next().unwrap().unwrap(), "two");
+    assert!(daemon.terminate().success());
+    let _daemon = place.serve();
+    fs::write(&go, "").unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(rest, ["three"]);
+    assert_eq!(following.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn the_last_app_does_not_vanish_quietly() {
+    let place = Place::with(&[("etl", APP)]);
+    fs::write(place.path().join("config/tekcron.toml"), "grace = \"5s\"\n").unwrap();
+    let daemon = place.serve();
+    fs::remove_file(place.path().join("config/apps/etl.toml")).unwrap();
+    let output = place.run(&["reload"]);
+    assert!(!output.status.success());
+    assert_eq!(place.ok(&["apps", "-o", "name"]), "app/etl\n");
+    assert!(daemon.terminate().success());
+}
