@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, jitter};
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
 
 /// One page of a listing.
@@ -256,10 +256,11 @@ impl AppResource {
 impl JobResource {
     /// A job as it is shown, with the task of it that was claimed last.
     pub fn new(app: &App, job: &Job, last_task: Option<&Task>, now: Timestamp) -> Self {
+        let name = JobRef::new(app.name.clone(), job.name.clone());
         let schedules: Vec<_> =
-            job.schedules.iter().map(|schedule| ScheduleResource::new(schedule, now)).collect();
+            job.schedules.iter().map(|schedule| ScheduleResource::new(&name, schedule, now)).collect();
         Self {
-            name: JobRef::new(app.name.clone(), job.name.clone()).to_string(),
+            name: name.to_string(),
             app: app.name.to_string(),
             command: job.command.as_ref().or(app.command.as_ref()).map(CommandBody::from),
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
@@ -271,16 +272,18 @@ impl JobResource {
 }
 
 impl ScheduleResource {
-    /// A schedule as it is shown at `now`.
-    pub fn new(schedule: &Schedule, now: Timestamp) -> Self {
+    /// A schedule of `job` as it is shown at `now`.
+    pub fn new(job: &JobRef, schedule: &Schedule, now: Timestamp) -> Self {
         let recurrence = &schedule.recurrence;
+        let next = recurrence.next_after(now);
         Self {
             key: schedule.key.to_string(),
             cron: recurrence.expression().to_string(),
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
             catch_up: schedule.catch_up.to_string(),
-            next: recurrence.next_after(now),
+            next,
+            starts: next.map(|slot| slot + jitter(schedule, job, slot)),
         }
     }
 }
@@ -300,6 +303,8 @@ pub struct ScheduleResource {
     pub catch_up: String,
     /// Its next slot.
     pub next: Option<Timestamp>,
+    /// When the task of that slot starts: the slot, and its jitter.
+    pub starts: Option<Timestamp>,
 }
 
 /// A row of the slot ledger: one slot, or neighbours that ended alike.

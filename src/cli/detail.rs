@@ -96,5 +96,8 @@ const SCHEDULES: &[Column<ScheduleResource>] = &[
     Column::new("DST", |schedule, _| schedule.dst.clone()),
     Column::new("CatchUp", |schedule, _| schedule.catch_up.clone()),
     Column::new("Next", |schedule, _| schedule.next.map_or_else(|| "-".to_owned(), |next| next.to_string())),
+    Column::new("Starts", |schedule, _| {
+        schedule.starts.map_or_else(|| "-".to_owned(), |starts| starts.to_string())
+    }),
     Column::new("Key", |schedule, _| schedule.key.clone()),
 ];

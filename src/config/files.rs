@@ -20,6 +20,8 @@ pub(super) struct Files {
     pub(super) apps: Vec<File>,
     /// Names of files that look like Apps and are not where Apps are looked for.
     pub(super) strays: Vec<String>,
+    /// Names of files whose end is almost `.toml`.
+    pub(super) misnamed: Vec<String>,
     /// What should have been read and could not be.
     pub(super) unread: Vec<ReadError>,
 }
@@ -40,22 +42,37 @@ pub(super) struct ReadError {
 impl Files {
     /// Reads all that can be read; without the directory itself there is nothing to look at.
     pub(super) fn read(dir: &Path) -> Result<Self, ReadError> {
-        let beside = toml_files(dir)?;
-        let (settings, strays): (Vec<_>, Vec<_>) = beside.into_iter().partition(|name| name == SETTINGS);
-        let mut unread = Vec::new();
-        let mut take = |read: Result<File, ReadError>| read.map_err(|error| unread.push(error)).ok();
-        let settings = settings.into_iter().find_map(|name| take(read(dir, name)));
-        let apps = app_names(dir);
-        let apps = match apps {
-            Ok(names) => {
-                names.into_iter().filter_map(|name| take(read(dir, format!("{APPS}/{name}")))).collect()
+        let mut files = Self::default();
+        for name in names(dir)? {
+            match Kind::of(&name) {
+                Kind::Toml if name == SETTINGS => files.settings = files.take(dir, name),
+                Kind::Toml => files.strays.push(name),
+                Kind::Misnamed => files.misnamed.push(name),
+                Kind::Other => {}
             }
-            Err(error) => {
-                unread.push(error);
-                Vec::new()
+        }
+        for name in app_names(dir).unwrap_or_else(|error| files.lacks(error)) {
+            let kind = Kind::of(&name);
+            let name = format!("{APPS}/{name}");
+            match kind {
+                Kind::Toml => {
+                    let file = files.take(dir, name);
+                    files.apps.extend(file);
+                }
+                Kind::Misnamed => files.misnamed.push(name),
+                Kind::Other => {}
             }
-        };
-        Ok(Self { settings, apps, strays, unread })
+        }
+        Ok(files)
+    }
+
+    fn take(&mut self, dir: &Path, name: String) -> Option<File> {
+        read(dir, name).map_err(|error| self.unread.push(error)).ok()
+    }
+
+    fn lacks(&mut self, error: ReadError) -> Vec<String> {
+        self.unread.push(error);
+        Vec::new()
     }
 
     /// A hash of all names and contents, and of what cannot be read: it changes exactly when they do.
@@ -85,29 +102,50 @@ fn read(dir: &Path, name: String) -> Result<File, ReadError> {
     }
 }
 
-/// The names of the App files. Only the absence of their directory is an absence: what cannot be looked at
+/// What is in the directory of the App files. Only the absence of their directory is an absence: what cannot be looked at
 /// is an error.
 fn app_names(dir: &Path) -> Result<Vec<String>, ReadError> {
     let apps = dir.join(APPS);
     match apps.try_exists() {
-        Ok(true) => toml_files(&apps),
+        Ok(true) => names(&apps),
         Ok(false) => Ok(Vec::new()),
         Err(source) => Err(ReadError { path: apps, source }),
     }
 }
 
-/// The names of all TOML files in `dir` that are not hidden, sorted.
-fn toml_files(dir: &Path) -> Result<Vec<String>, ReadError> {
+/// The names of all that is in `dir` and not hidden, sorted.
+fn names(dir: &Path) -> Result<Vec<String>, ReadError> {
     let failed = |source| ReadError { path: dir.to_owned(), source };
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".toml") && !name.starts_with('.') {
+        if !name.starts_with('.') {
             names.push(name);
         }
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// What a name makes of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Toml,
+    /// Meant to be TOML, it seems: other capitals, or one letter off.
+    Misnamed,
+    Other,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name.rsplit_once('.') {
+            Some((_, "toml")) => Self::Toml,
+            // An editor's copy.
+            Some((_, "toml~")) => Self::Other,
+            Some((_, end)) if strsim::damerau_levenshtein(&end.to_lowercase(), "toml") <= 1 => Self::Misnamed,
+            _ => Self::Other,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +164,26 @@ mod tests {
         assert_eq!(one, generation(&[("a", "xy")]));
         for other in [&[("a", "xz")][..], &[("b", "xy")], &[("ax", "y")], &[("a", "x"), ("", "y")], &[]] {
             assert_ne!(one, generation(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_almost_ends_like_toml_is_a_slip() {
+        for (name, kind) in [
+            ("etl.toml", Kind::Toml),
+            ("a.b.toml", Kind::Toml),
+            ("etl.TOML", Kind::Misnamed),
+            ("etl.Toml", Kind::Misnamed),
+            ("etl.tml", Kind::Misnamed),
+            ("etl.tolm", Kind::Misnamed),
+            ("etl.toml~", Kind::Other),
+            ("etl.toml.bak", Kind::Other),
+            ("etl.yaml", Kind::Other),
+            ("etl.html", Kind::Other),
+            ("README.md", Kind::Other),
+            ("toml", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(name), kind, "{name}");
         }
     }
 }

@@ -280,6 +280,9 @@ fn empty(dir: &Path, files: &Files) -> Problem {
     );
     match files.strays.first() {
         _ if dir.ends_with(APPS) => problem.hint("name the directory that holds this one"),
+        None if !files.misnamed.is_empty() => {
+            problem.hint(format!("only what ends in `.toml` is read, not `{}`", files.misnamed[0]))
+        }
         Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
         None => problem.hint(format!(
             "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",
@@ -289,12 +292,17 @@ fn empty(dir: &Path, files: &Files) -> Problem {
 }
 
 fn strays<'a>(dir: &'a Path, files: &'a Files) -> impl Iterator<Item = Problem> + 'a {
-    files.strays.iter().map(move |stray| {
-        let name = dir.join(stray).display().to_string();
-        Problem::of_file(name, "this file is not read").only_a_warning().hint(format!(
-            "Apps belong in `{}`, settings in `{}`",
-            dir.join(APPS).display(),
-            dir.join(SETTINGS).display()
-        ))
-    })
+    let not_read = move |name: &str, hint: String| {
+        let name = dir.join(name).display().to_string();
+        Problem::of_file(name, "this file is not read").only_a_warning().hint(hint)
+    };
+    let strays = files.strays.iter().map(move |name| {
+        let (apps, settings) = (dir.join(APPS), dir.join(SETTINGS));
+        not_read(name, format!("Apps belong in `{}`, settings in `{}`", apps.display(), settings.display()))
+    });
+    let misnamed = files.misnamed.iter().map(move |name| {
+        let right = dir.join(name).with_extension("toml");
+        not_read(name, format!("only what ends in `.toml` is: `{}`", right.display()))
+    });
+    strays.chain(misnamed)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::executor::Executor;
 use crate::job::JobRef;
-use crate::schedule::tzdb_version;
+use crate::schedule::{jitter, tzdb_version};
 
 /// How many of the next fires are shown.
 const SHOWN: usize = 5;
@@ -45,7 +45,7 @@ impl Banner {
     }
 }
 
-/// The next `count` slots of all jobs after `now`.
+/// When the next `count` tasks of all jobs start: their slots after `now`, with their jitter.
 fn next_fires(config: &Config, now: Timestamp, count: usize) -> Vec<(Timestamp, JobRef)> {
     let mut fires = Vec::new();
     for (app, job) in config.jobs() {
@@ -53,7 +53,8 @@ fn next_fires(config: &Config, now: Timestamp, count: usize) -> Vec<(Timestamp, 
             let mut from = now;
             for _ in 0..count {
                 let Some(slot) = schedule.recurrence.next_after(from) else { break };
-                fires.push((slot, JobRef::new(app.name.clone(), job.name.clone())));
+                let job = JobRef::new(app.name.clone(), job.name.clone());
+                fires.push((slot + jitter(schedule, &job, slot), job));
                 from = slot;
             }
         }

@@ -145,7 +145,7 @@ async fn a_certificate_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_a_followed_log_and_an_idle_connection_and_the_server_with_them() {
+async fn a_stop_breaks_a_followed_log_off_and_ends_an_idle_connection_and_the_server_with_them() {
     let world = World::new();
     world.record(&[sample::task("etl", 1, world.now())]).await;
     *world.executor.logs.lock().unwrap() = Logs::Open;
@@ -158,7 +158,7 @@ async fn a_stop_ends_a_followed_log_and_an_idle_connection_and_the_server_with_t
     world.until("it is asked for", || !world.executor.asked.lock().unwrap().is_empty()).await;
     world.stop.cancel();
     let answer = following.await.unwrap();
-    assert!(answer.contains("transfer-encoding: chunked") && answer.ends_with("0\r\n\r\n"), "{answer}");
+    assert!(answer.contains("transfer-encoding: chunked") && !answer.ends_with("0\r\n\r\n"), "{answer}");
     running.served.await.unwrap().unwrap();
     drop(idle);
     assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");

@@ -84,6 +84,7 @@ pub(crate) fn job() -> JobResource {
             dst: "vixie".into(),
             catch_up: "latest".into(),
             next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
+            starts: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         }],
         overlap: "skip".into(),
         next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),

@@ -114,6 +114,23 @@ fn an_empty_config_directory_says_how_to_begin() {
 }
 
 #[test]
+fn a_file_whose_name_ends_almost_right_is_seen() {
+    let place = Place::with(&[
+        ("apps/plain.toml", PLAIN),
+        ("apps/a.TOML", "!"),
+        ("apps/c.tml", "!"),
+        ("tekcron.tom", "!"),
+        ("apps/README.md", "!"),
+        ("apps/.b.TOML", "!"),
+    ]);
+    let (outcome, screen) = place.screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+    let report = Place::with(&[("apps/a.TOML", PLAIN)]).report();
+    assert!(report.contains("hint: only what ends in `.toml` is read, not `apps/a.TOML`"), "{report}");
+}
+
+#[test]
 fn an_app_in_the_wrong_place_is_seen() {
     assert_snapshot!(Place::with(&[("etl.toml", PLAIN)]).report());
 }
