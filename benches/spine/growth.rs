@@ -96,9 +96,9 @@ fn plot(points: &[Point]) -> String {
     for step in 0..=4 {
         let (us, right) = (top * f64::from(step) / 4.0, WIDTH - MARGIN);
         let (at, text) = (y(us), MARGIN - 8.0);
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<path d=\"M{MARGIN} {at:.1}H{right}\" stroke=\"#ddd\"/><text x=\"{text}\" y=\"{:.1}\" text-anchor=\"end\">{us:.0}</text>\n",
+            "<path d=\"M{MARGIN} {at:.1}H{right}\" stroke=\"#ddd\"/><text x=\"{text}\" y=\"{:.1}\" text-anchor=\"end\">{us:.0}</text>",
             at + 4.0
         );
     }

@@ -42,7 +42,10 @@ impl Scale {
     }
 }
 
-const BENCHES: [(&str, fn(Scale)); 7] = [
+/// What is measured, by name.
+type Bench = (&'static str, fn(Scale));
+
+const BENCHES: [Bench; 7] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
