@@ -42,9 +42,10 @@ impl Scale {
     }
 }
 
-type Bench = fn(Scale);
+/// What is measured, by name.
+type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [Bench; 7] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
