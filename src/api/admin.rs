@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use super::extract::NoParams;
 use super::failure::{Code, Failure};
 use super::service::Shared;
+use crate::blocking::blocking;
 
 /// `POST /v1/token/rotate`: a new token; the old one is dead when this is answered.
 pub(super) async fn rotate_token(State(serving): State<Shared>, _: NoParams) -> Result<Json<Value>, Failure> {
     let token = serving.service.token.clone();
-    let rotated = tokio::task::spawn_blocking(move || token.rotate()).await;
-    match rotated {
-        Ok(Ok(text)) => {
-            tracing::info!("the API token was rotated");
-            Ok(Json(json!({ "token": text.expose_secret() })))
-        }
-        Ok(Err(error)) => Err(Failure::new(Code::Internal, error)),
-        Err(_) => Err(Failure::stopping()),
-    }
+    let rotated = blocking(move || Ok(token.rotate())).await;
+    let text = match rotated {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => return Err(Failure::new(Code::Internal, error)),
+        Err(error) => return Err(Failure::new(Code::Internal, error)),
+    };
+    tracing::info!("the API token was rotated");
+    Ok(Json(json!({ "token": text.expose_secret() })))
 }
 
 /// `POST /v1/reload`: puts a changed configuration into effect.

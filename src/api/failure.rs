@@ -136,6 +136,7 @@ impl From<ReloadError> for Failure {
         match error {
             // The report holds hints of its own, one a problem.
             ReloadError::Config(_) => Self { code: Code::BadConfig, message: error.to_string(), hint: None },
+            ReloadError::Look(_) => Self::new(Code::Internal, error),
             ReloadError::Store(error) => error.into(),
         }
     }

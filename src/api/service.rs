@@ -5,8 +5,9 @@ use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::token::Token;
+use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::daemon::Reloader;
@@ -59,12 +60,9 @@ impl Serving {
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
         let store = self.service.store.clone();
-        match tokio::task::spawn_blocking(move || read(&store)).await {
-            Ok(result) => Ok(result?),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Failure::stopping()),
-            },
-        }
+        blocking(move || Ok(read(&store)))
+            .await
+            .map_err(|error| Failure::new(Code::Internal, error))?
+            .map_err(Failure::from)
     }
 }

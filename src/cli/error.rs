@@ -149,6 +149,7 @@ fn of_daemon(error: &DaemonError) -> u8 {
         DaemonError::Store(_) => exit_code::IO,
         DaemonError::Bind { .. }
         | DaemonError::Executor(_)
+        | DaemonError::Look(_)
         | DaemonError::Wheel(_)
         | DaemonError::Timer(_) => exit_code::UNAVAILABLE,
         DaemonError::Api(error) => of_api(error),

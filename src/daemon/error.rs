@@ -12,6 +12,9 @@ pub enum DaemonError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] Problems),
+    /// Nobody could look at the configuration.
+    #[error("the config files cannot be looked at: {0}")]
+    Look(std::io::Error),
     /// Log or metrics could not be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -1,8 +1,9 @@
-use std::panic;
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+
+use crate::blocking::blocking;
 
 /// Looks at files, one look at a time, each on a thread that nothing else waits for: a mount that hangs
 /// holds up the next look, and no more.
@@ -14,18 +15,19 @@ impl Looks {
     }
 
     /// What `look` sees. Who stops waiting ends no look that has begun: the next one comes after it.
-    pub(super) async fn take<T: Send + 'static>(&self, look: impl FnOnce() -> T + Send + 'static) -> T {
+    ///
+    /// # Errors
+    /// Where the system gives no thread to look with.
+    pub(super) async fn take<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
         let turn = Arc::clone(&self.0).acquire_owned().await.expect("nobody closes it");
-        let seen = spawn_blocking(move || {
+        blocking(move || {
             let _turn = turn;
-            look()
-        });
-        match seen.await.map_err(|error| error.try_into_panic()) {
-            Ok(seen) => seen,
-            Err(Ok(panic)) => panic::resume_unwind(panic),
-            // The runtime ends, and with it whoever waits here.
-            Err(Err(_)) => std::future::pending().await,
-        }
+            Ok(look())
+        })
+        .await
     }
 }
 
@@ -57,6 +59,6 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!next.is_finished());
         release.send(()).unwrap();
-        assert_eq!(next.await.unwrap(), "seen");
+        assert_eq!(next.await.unwrap().unwrap(), "seen");
     }
 }

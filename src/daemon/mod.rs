@@ -63,7 +63,7 @@ pub async fn serve(
     let (dir, overrides) = (options.config_dir.clone(), options.overrides.clone());
     let first = async move { look::Looks::new().take(move || config::load(&dir, &overrides)).await };
     let Some(config) = signals.stop.run_until_cancelled(first).await else { return Ok(()) };
-    let config = Arc::new(config?);
+    let config = Arc::new(config.map_err(DaemonError::Look)??);
     let settings = config.settings.clone();
     telemetry::log_to_stderr(&settings)?;
     let metrics = telemetry::record_metrics()?;

@@ -30,6 +30,9 @@ pub enum ReloadError {
     /// It is wrong; the old one stays.
     #[error("the changed config is not used, the old one stays in effect\n{0}")]
     Config(#[from] Problems),
+    /// Nobody could look at the files.
+    #[error("the config files cannot be looked at: {0}")]
+    Look(std::io::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,7 +60,7 @@ impl Reloader {
     /// Reloads where the files differ from what is in effect, and from what was refused last.
     pub async fn rescan(&self) {
         let dir = self.dir.clone();
-        let found = match self.looks.take(move || config::fingerprint(&dir)).await {
+        let found = match self.looks.take(move || config::fingerprint(&dir)).await.flatten() {
             Ok(found) => found,
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };
@@ -96,7 +99,7 @@ impl Reloader {
             let found = config::fingerprint(&dir).ok();
             config::load(&dir, &overrides).map_err(|problems| (problems, found))
         };
-        let config = match self.looks.take(look).await {
+        let config = match self.looks.take(look).await.map_err(ReloadError::Look)? {
             Ok(config) => Arc::new(config),
             Err((problems, found)) => {
                 *refused = found;

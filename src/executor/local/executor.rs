@@ -13,8 +13,9 @@ use tokio::sync::mpsc;
 
 use super::log::LogReader;
 use super::place::{self, Standing, TaskDir};
-use super::watch::{Watch, blocking};
+use super::watch::Watch;
 use super::{cgroup, process, submit, tree};
+use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::executor::{
     Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,

@@ -16,8 +16,9 @@ use super::place::Standing;
 use super::request::{Program, Report, Request};
 use super::shim;
 use super::watch::Shim;
-use super::watch::blocking;
+
 use crate::app::env::STATE_DIR;
+use crate::blocking::blocking;
 use crate::executor::pipeline_run::{PipelineRun, TaskMeta, resolve_command, resolve_env, same_run};
 use crate::executor::{Submission, SubmitError, Submitted};
 use crate::fault::point;

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +14,7 @@ use super::lock;
 use super::orphan;
 use super::place::{Standing, TaskDir};
 use super::tree;
+use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::executor::{Observation, Observed};
 use crate::readiness::readable;
@@ -180,17 +180,6 @@ impl Shim {
             Self::Adopted(descriptor) => readable(descriptor).await,
         }
     }
-}
-
-/// Does `work` where it may block.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    // tokio panics where there is no thread and the system gives none; that is no reason to stop. It
-    // has queued the work all the same, which may be done later: nobody minds work done twice.
-    let thread = catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_blocking(work)));
-    let Ok(thread) = thread else { return Err(io::Error::other("no thread can be started")) };
-    thread.await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::live::{Stage, TaskKey};
 use super::settle::Retry;
 use super::{Dispatcher, Event};
+use crate::blocking::blocking;
 use crate::executor::pipeline_run;
 use crate::executor::{SubmitError, Submitted};
 use crate::fault::point;
@@ -100,10 +101,9 @@ impl Dispatcher {
         let previous_success = task.job_ref().and_then(|job| self.previous_success(&job));
         self.live.set_stage(key, Stage::Submitting);
         let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
-        // Credentials are read from files, which may be slow to answer.
-        let building =
-            tokio::task::spawn_blocking(move || pipeline_run::submission(&config, &task, previous_success));
         self.calls.push(Box::pin(async move {
+            // Credentials are read from files, which may be slow to answer.
+            let building = blocking(move || Ok(pipeline_run::submission(&config, &task, previous_success)));
             let result = match building.await {
                 Ok(Ok(submission)) => executor.submit(submission).await,
                 Ok(Err(error)) => {
