@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+mod durable;
 pub mod executor;
 mod fault;
 pub mod job;

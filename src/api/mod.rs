@@ -21,7 +21,6 @@ mod lookup;
 mod metrics;
 mod observe;
 mod page;
-mod replace;
 pub mod resources;
 mod router;
 mod run;

@@ -11,12 +11,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
-use super::replace::replace;
 use super::router::router;
 use super::service::Service;
 use super::tls::{self, TlsListener};
 use crate::clock::SharedClock;
 use crate::config::Settings;
+use crate::durable::replace;
 
 /// The file that says where the running server is.
 const ADDRESS: &str = "address";

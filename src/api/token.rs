@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
-use super::replace::replace;
+use crate::durable::replace;
 
 /// Random bytes of a token.
 const BYTES: usize = 32;

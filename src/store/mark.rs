@@ -13,6 +13,8 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use crate::durable::sync_dir;
+
 /// Its name in the store's directory.
 pub(super) const MARK_FILE: &str = "mark";
 
@@ -47,7 +49,7 @@ impl Mark {
             mark.write_at(turn * SLOT, groups)?;
         }
         mark.sync()?;
-        File::open(dir)?.sync_all()?;
+        sync_dir(dir)?;
         Ok(mark)
     }
 

@@ -17,6 +17,7 @@ use super::sound;
 use super::tally::Tally;
 use super::writer::{Disk, Observer, Writer};
 use crate::clock::SharedClock;
+use crate::durable::sync_dir;
 use crate::fault::point;
 
 const FORMAT: u32 = 1;
@@ -287,7 +288,7 @@ fn note_format(dir: &Path) -> std::io::Result<()> {
     file.sync_all()?;
     point("store-rename");
     fs::rename(unfinished, dir.join(FORMAT_FILE))?;
-    File::open(dir)?.sync_all()
+    sync_dir(dir)
 }
 
 /// The file that sled keeps its pages in, for syncs of our own.
@@ -297,7 +298,6 @@ fn data_file(dir: &Path) -> std::io::Result<File> {
     file.sync_all()?;
     // sled does not sync what it writes there when it is new.
     File::open(dir.join(sound::SETTINGS_FILE))?.sync_all()?;
-    // The names of new files are in the directory.
-    File::open(dir)?.sync_all()?;
+    sync_dir(dir)?;
     Ok(file)
 }

@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 
 use super::lock;
 use super::record::{self, Started};
+use crate::durable::sync_dir;
 use crate::executor::pipeline_run::PipelineRun;
 use crate::task::{Outcome, TaskName};
 
@@ -92,7 +93,7 @@ impl TaskDir {
     pub(super) fn give_up_name(&self) -> io::Result<PathBuf> {
         let gone = self.beside("gone").path;
         fs::rename(&self.path, &gone)?;
-        record::sync_dir(self.path.parent().expect("a task's directory has a parent"))?;
+        sync_dir(self.path.parent().expect("a task's directory has a parent"))?;
         Ok(gone)
     }
 
@@ -129,7 +130,7 @@ impl TaskDir {
     /// Asks the shim to end the task: durably, and at once where it lives.
     pub(super) fn ask_to_terminate(&self) -> io::Result<()> {
         fs::File::create(self.terminate())?.sync_all()?;
-        record::sync_dir(&self.path)?;
+        sync_dir(&self.path)?;
         let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
         let control = fs::File::options().write(true).custom_flags(flags.cast_signed()).open(self.control());
         match control.and_then(|mut control| control.write_all(b"t")) {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::process::Identity;
+use crate::durable::sync_dir;
 
 /// More than any record takes, and what a file system gives at least.
 const RESERVED: usize = 4096;
@@ -61,9 +62,4 @@ pub(super) fn reserve(path: &Path) -> io::Result<()> {
 
 fn open_new(path: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-/// Makes the names in `dir` durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 
+use crate::durable::sync_dir;
 use crate::executor::local::lock::Lock;
 use crate::executor::local::place::TaskDir;
 use crate::executor::local::record;
@@ -31,7 +32,7 @@ pub(super) fn take(request: &Request) -> Result<Taken, Report> {
     let taken = furnish(&new, request).and_then(|(lock, control)| {
         // Fails where a directory of that name is there, since no task's directory is ever empty.
         fs::rename(new.path(), dir.path())?;
-        record::sync_dir(parent(dir.path()))?;
+        sync_dir(parent(dir.path()))?;
         Ok(Taken { dir, control, _lock: lock })
     });
     taken.map_err(|error| {
@@ -54,7 +55,7 @@ fn furnish(dir: &TaskDir, request: &Request) -> io::Result<(Lock, File)> {
     // Open for writing too, lest the pipe looks closed between two pokes.
     let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
     let control = File::options().read(true).write(true).custom_flags(flags).open(dir.control())?;
-    record::sync_dir(dir.path())?;
+    sync_dir(dir.path())?;
     Ok((lock, control))
 }
 

@@ -1,11 +1,13 @@
+//! Files and names that are on disk when a call returns.
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Puts a file with `contents` and `mode` in place of `path`. Whoever reads it finds the old or the new
-/// one, whole; when this returns, the new one is on disk.
-pub(super) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+/// one, whole.
+pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -18,5 +20,10 @@ pub(super) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
     file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in `dir` durable: those of new files, and the absence of old ones.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
