@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong with the store. All of it is fatal to a daemon.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -68,4 +69,16 @@ pub enum StoreError {
     /// It was closed before the write.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// [`StoreError::Directory`] with the system's words.
+    pub(super) fn directory(path: &Path) -> impl Fn(io::Error) -> Self {
+        |error| Self::Directory { path: path.to_owned(), message: error.to_string() }
+    }
+
+    /// [`StoreError::Unreadable`] with words of our own.
+    pub(super) fn unreadable(path: &Path) -> impl Fn(String) -> Self {
+        |message| Self::Unreadable { path: path.to_owned(), message }
+    }
 }

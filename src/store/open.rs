@@ -61,7 +61,7 @@ impl Store {
         make_private(&dir)?;
         point("store-directory");
         let lock = lock(&dir)?;
-        remove_unfinished_snapshots(&dir)?;
+        sound::remove_unfinished_snapshots(&dir).map_err(StoreError::directory(&dir))?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
         check_small_files(&dir, is_new)?;
@@ -69,17 +69,16 @@ impl Store {
         point("store-opened");
         check_format(&tree, &dir, is_new)?;
         point("store-format");
-        let directory =
-            |error: std::io::Error| StoreError::Directory { path: dir.clone(), message: error.to_string() };
-        let file = data_file(&dir).map_err(directory)?;
+        let failed = StoreError::directory(&dir);
+        let file = data_file(&dir).map_err(&failed)?;
         let tally = check_tally(&tree, &dir)?;
-        let mark = Mark::open(&dir, tally.groups).map_err(directory)?;
+        let mark = Mark::open(&dir, tally.groups).map_err(&failed)?;
         if is_new {
-            note_format(&dir).map_err(directory)?;
+            note_format(&dir).map_err(&failed)?;
         }
         point("store-ready");
-        let writer = Writer::spawn(Disk { tree: tree.clone(), file, tally, mark }, clock, observer)
-            .map_err(|error| StoreError::Directory { path: dir, message: error.to_string() })?;
+        let writer =
+            Writer::spawn(Disk { tree: tree.clone(), file, tally, mark }, clock, observer).map_err(failed)?;
         Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
     }
 
@@ -143,9 +142,8 @@ impl std::fmt::Debug for Store {
 }
 
 fn make_private(dir: &Path) -> Result<(), StoreError> {
-    let failed =
-        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    let failed = StoreError::directory(dir);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(&failed)?;
     // Asked before sled, whose own error names no directory.
     let probe = dir.join("writable");
     File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)
@@ -153,8 +151,7 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
 
 /// One process owns the store. sled has a lock too, but what is done before sled opens needs one.
 fn lock(dir: &Path) -> Result<File, StoreError> {
-    let failed =
-        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
+    let failed = StoreError::directory(dir);
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).open(dir.join(LOCK)).map_err(failed)?;
     take_lock(&file, dir)?;
@@ -165,28 +162,12 @@ fn take_lock(file: &File, dir: &Path) -> Result<(), StoreError> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(()),
         Err(Errno::WOULDBLOCK) => Err(StoreError::InUse { path: dir.to_owned() }),
-        Err(error) => Err(StoreError::Directory { path: dir.to_owned(), message: error.to_string() }),
+        Err(error) => Err(StoreError::directory(dir)(error.into())),
     }
-}
-
-/// sled writes a snapshot under another name, syncs it, renames it, and only then removes the one before.
-/// Killed in between, it would take the unfinished one for its newest, and refuse it as damaged.
-fn remove_unfinished_snapshots(dir: &Path) -> Result<(), StoreError> {
-    let failed =
-        |error: std::io::Error| StoreError::Directory { path: dir.to_owned(), message: error.to_string() };
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            tracing::info!(file = %path.display(), "an unfinished snapshot of the store is removed; the one before it counts");
-            fs::remove_file(&path).map_err(failed)?;
-        }
-    }
-    Ok(())
 }
 
 fn check_small_files(dir: &Path, is_new: bool) -> Result<(), StoreError> {
-    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let unreadable = StoreError::unreadable(dir);
     let failed = |error: std::io::Error| unreadable(error.to_string());
     // sled takes a short settings file for none, and would begin anew over the data.
     let settings = dir.join(sound::SETTINGS_FILE);
@@ -209,7 +190,7 @@ fn check_small_files(dir: &Path, is_new: bool) -> Result<(), StoreError> {
 }
 
 fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
-    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let unreadable = StoreError::unreadable(dir);
     let open = || {
         sled::Config::new()
             .path(dir)
@@ -237,7 +218,7 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
 }
 
 fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreError> {
-    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let unreadable = StoreError::unreadable(dir);
     let format = tree.get(key::meta(key::FORMAT)).map_err(|error| unreadable(error.to_string()))?;
     match format {
         None if is_new => {
@@ -256,7 +237,7 @@ fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreEr
 
 /// Refuses a store from which something is missing.
 fn check_tally(tree: &sled::Db, dir: &Path) -> Result<Tally, StoreError> {
-    let unreadable = |message: String| StoreError::Unreadable { path: dir.to_owned(), message };
+    let unreadable = StoreError::unreadable(dir);
     let failed = |error: StoreError| unreadable(format!("its file `db` is damaged: {error}"));
     let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
     let stored = Tally::stored(tree).map_err(failed)?;

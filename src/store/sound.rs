@@ -1,4 +1,4 @@
-//! Whether sled's small files are as sled wrote them, asked before sled opens.
+//! Whether sled's small files are as sled wrote them, asked and mended before sled opens.
 //!
 //! sled only warns of a settings file whose checksum is wrong, and by wrong settings it would take the
 //! whole log for unwritten and blank it.
@@ -18,16 +18,32 @@ pub(super) fn damaged_settings(dir: &Path) -> io::Result<Option<PathBuf>> {
 
 /// The snapshot that sled would begin with, where it is not sound.
 pub(super) fn damaged_snapshot(dir: &Path) -> io::Result<Option<PathBuf>> {
-    let mut newest = None;
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let is_snapshot = name.starts_with("snap.") && !name.ends_with(".generating");
-        newest = newest.max(is_snapshot.then_some(name));
-    }
-    let Some(name) = newest else { return Ok(None) };
-    let path = dir.join(name);
+    let finished = snapshots(dir)?.into_iter().filter(|path| !is_unfinished(path));
+    let Some(newest) = finished.max() else { return Ok(None) };
     // Before its checksum stands its length, which that does not cover.
-    Ok(read(&path)?.filter(|bytes| !is_sound(bytes, 8)).map(|_| path))
+    Ok(read(&newest)?.filter(|bytes| !is_sound(bytes, 8)).map(|_| newest))
+}
+
+/// sled writes a snapshot under another name, syncs it, renames it, and only then removes the one before.
+/// Killed in between, it would take the unfinished one for its newest, and refuse it as damaged.
+pub(super) fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    for path in snapshots(dir)?.iter().filter(|path| is_unfinished(path)) {
+        tracing::info!(file = %path.display(), "an unfinished snapshot of the store is removed; the one before it counts");
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn snapshots(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let files = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
+    let files: Vec<_> = files.collect::<io::Result<_>>()?;
+    let is_snapshot =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."));
+    Ok(files.into_iter().filter(is_snapshot).collect())
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "generating")
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -41,38 +57,12 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 fn is_sound(bytes: &[u8], gap: usize) -> bool {
     let Some((rest, check)) = bytes.split_last_chunk::<4>() else { return false };
     let Some(length) = rest.len().checked_sub(gap).filter(|length| *length > 0) else { return false };
-    crc32(&rest[..length]) == u32::from_le_bytes(*check)
+    crc32fast::hash(&rest[..length]) == u32::from_le_bytes(*check)
 }
-
-/// The CRC-32 of IEEE 802.3.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8))
-}
-
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        let mut crc = index as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
-            bit += 1;
-        }
-        table[index] = crc;
-        index += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_is_the_one_that_the_standard_gives_as_its_example() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-    }
 
     #[test]
     fn what_sled_writes_is_sound_until_a_bit_of_it_changes() {
