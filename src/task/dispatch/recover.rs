@@ -70,6 +70,7 @@ impl Dispatcher {
         for (job, schedule) in known.keys() {
             if self.table.place(job, schedule).is_none() {
                 commit.remove_watermark(job, schedule);
+                self.spill(&mut commit);
             }
         }
         self.store.commit_later(commit);
@@ -99,6 +100,7 @@ impl Dispatcher {
                 known.insert((job, schedule), Watermark { at: entry.watermark, fingerprint });
             } else {
                 commit.remove_watermark(&job, &schedule);
+                self.spill(&mut commit);
                 gone.push(place);
             }
         }
@@ -134,9 +136,7 @@ impl Dispatcher {
                     // The first slot of a new or edited schedule lies in the future.
                     None => {
                         commit.put_watermark(&entry.job, &schedule.key, &Watermark { at: now, fingerprint });
-                        if commit.len() >= WATERMARKS_PER_COMMIT {
-                            self.store.commit_later(std::mem::take(commit));
-                        }
+                        self.spill(commit);
                     }
                 }
                 clamp(&mut entry, now);
@@ -145,6 +145,13 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Writes what has gathered: one commit of many holds everybody else's up.
+    fn spill(&self, commit: &mut Commit) {
+        if commit.len() >= WATERMARKS_PER_COMMIT {
+            self.store.commit_later(std::mem::take(commit));
+        }
     }
 
     /// The last slot of the ledger, where it lies ahead of the watermark: the clock was wrong once.

@@ -385,6 +385,17 @@ async fn a_schedule_removed_and_added_again_later_catches_nothing_up() {
 }
 
 #[tokio::test]
+async fn an_edit_may_remove_any_number_of_schedules() {
+    let many: Vec<_> = (0..5000).map(|n| format!("{{ id = \"s{n}\", cron = \"0 12 * * *\" }}")).collect();
+    let world = World::new("2026-01-01T00:00:30Z", &job(&format!("schedules = [{}]", many.join(", "))));
+    let life = world.begin();
+    assert_eq!(life.store.watermarks().unwrap().len(), many.len());
+    life.handle.reload(config("")).await.unwrap();
+    assert!(life.store.watermarks().unwrap().is_empty());
+    life.end().await;
+}
+
+#[tokio::test]
 async fn overlap_skip_leaves_the_slots_out_as_one_range_and_never_runs_them_later() {
     let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\"\noverlap = \"skip\""));
     let life = world.begin();
