@@ -21,7 +21,8 @@ use crate::task::{DispatchHandle, Ended};
 /// How long a repeated request is recognised.
 const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Of the budget of logs, what is used up again before the next sweep for it alone.
+/// A sweep of logs that are over their budget frees this fraction of it too, so that the next tasks do not
+/// ask for another.
 const LOG_SLACK: u64 = 20;
 
 /// Carries the housekeeping out: what may take long runs beside the rest, one sweep and one look at the
@@ -48,7 +49,8 @@ pub(super) struct Inbox {
 struct Swept {
     apps: BTreeSet<AppName>,
     everything: bool,
-    /// Bytes of log of all finished tasks, as far as that is known.
+    /// Bytes of log of all finished tasks, as far as that is known; while a sweep runs, of those that ended
+    /// since it began.
     logs: u64,
 }
 
@@ -57,15 +59,12 @@ impl Chores {
         let this = Arc::new(self);
         let mut swept = Swept { everything: true, ..Swept::default() };
         let mut look = JoinSet::new();
-        let mut sweep: JoinSet<Option<u64>> = JoinSet::new();
+        let mut sweep: JoinSet<u64> = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(done) = look.join_next() => done.expect("a look at the config does not panic"),
-                Some(kept) = sweep.join_next() => {
-                    // Where the sweep looked at all logs, it knows better than the sum.
-                    swept.logs = kept.expect("a sweep does not panic").unwrap_or(swept.logs);
-                }
+                Some(kept) = sweep.join_next() => swept.logs += kept.expect("a sweep does not panic"),
                 Some(()) = inbox.reload.recv(), if look.is_empty() => {
                     let reloader = Arc::clone(&this.reloader);
                     look.spawn(async move { reloader.reload_loudly().await });
@@ -85,7 +84,6 @@ impl Chores {
                     Chore::SweepEnded if !sweep.is_empty() => {}
                     Chore::SweepEnded => {
                         let (this, now) = (Arc::clone(&this), std::mem::take(&mut swept));
-                        swept.logs = now.logs;
                         sweep.spawn(async move { this.sweep(now).await });
                     }
                     Chore::Relist => this.dispatch.relist().await,
@@ -96,18 +94,18 @@ impl Chores {
         }
     }
 
-    /// Removes what is no longer kept. Returns the bytes of log that stay, where all were looked at.
-    async fn sweep(&self, swept: Swept) -> Option<u64> {
-        let budget = self.config.load().settings.log_budget;
+    /// Removes what is no longer kept. Returns the bytes of log that stay, as far as that is known.
+    async fn sweep(&self, swept: Swept) -> u64 {
+        let budget = self.config.load().settings.log_budget.bytes();
+        let is_over = swept.logs > budget;
         let sweep = Sweep::new(Arc::clone(&self.executor), self.store.clone());
-        let mut kept = None;
+        let mut kept = swept.logs;
         // Logs before records: a record that is gone is not written again.
-        if swept.everything || swept.logs > budget.bytes() {
-            let slack = budget.bytes() / LOG_SLACK;
-            let wanted = if swept.logs > budget.bytes() { budget.bytes() - slack } else { budget.bytes() };
+        if swept.everything || is_over {
+            let wanted = if is_over { budget - budget / LOG_SLACK } else { budget };
             let done = sweep.logs(ByteSize::from_bytes(wanted)).await;
             report(&done);
-            kept = Some(done.logs_kept);
+            kept = done.logs_kept.unwrap_or(kept);
         }
         let mut apps = swept.apps;
         if swept.everything {

@@ -3,7 +3,7 @@
 //! [`plan`] says which tasks of one App go, [`plan_logs`] which logs of all finished tasks; a [`Sweep`]
 //! carries that out through an executor and [`Records`]. Guaranteed: a task that has not ended is never
 //! removed; the record goes last, so that whatever fails is found and tried again by the next sweep. When
-//! to sweep is decided elsewhere: [`is_due`] is the cheap question after each finished task.
+//! to sweep is decided elsewhere.
 
 mod policy;
 mod sweep;

@@ -47,7 +47,7 @@ pub struct SweepReport {
     /// Tasks whose log alone was removed.
     pub logs_removed: Vec<TaskName>,
     /// The bytes of log of finished tasks that stay, where all were looked at.
-    pub logs_kept: u64,
+    pub logs_kept: Option<u64>,
     /// What the next sweep will try again.
     pub failures: Vec<Failure>,
 }
@@ -128,12 +128,13 @@ impl<R: Records> Sweep<R> {
         let mut report = SweepReport::default();
         match self.records.logged() {
             Ok(logs) => {
-                report.logs_kept = logs.iter().map(|task| task.log).sum();
+                let mut kept: u64 = logs.iter().map(|task| task.log).sum();
                 for task in plan_logs(logs, budget.bytes()) {
                     if self.remove_log(&task.app, task.id, &task.name, &mut report).await {
-                        report.logs_kept -= task.log;
+                        kept -= task.log;
                     }
                 }
+                report.logs_kept = Some(kept);
             }
             Err(source) => report.records_failed("all Apps".to_owned(), source),
         }
