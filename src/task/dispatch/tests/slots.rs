@@ -1,0 +1,231 @@
+//! Which slots run: after downtime, an edit, a stepped clock, an overlap.
+
+use super::*;
+
+#[tokio::test]
+async fn a_new_schedule_fires_its_first_slot_in_the_future_and_each_slot_once() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    assert!(life.tasks().is_empty());
+    world.pass_until(&life, "two tasks", || life.tasks().len() == 2).await;
+    let slots: Vec<_> = life.tasks().iter().map(|task| task.scheduled.unwrap().to_string()).collect();
+    assert_eq!(slots, ["2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z"]);
+    world.until("both submitted", || world.executor.submitted().len() == 2).await;
+    assert!(life.rows().iter().all(|row| matches!(row.outcome, SlotOutcome::Ran { .. })));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn down_over_three_slots_latest_runs_one_and_writes_the_others_down_as_one_range() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    world.begin().end().await;
+    world.set_clock("2026-01-01T00:03:30Z");
+    let life = world.begin();
+    world.until("a task", || life.tasks().len() == 1).await;
+    assert_eq!(life.tasks()[0].trigger, Trigger::CatchUp);
+    let expected = [
+        ("2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z", "missed"),
+        ("2026-01-01T00:03:00Z", "2026-01-01T00:03:00Z", "caught-up"),
+    ];
+    let expected = expected.map(|(first, last, outcome)| (first.to_owned(), last.to_owned(), outcome));
+    assert_eq!(outcomes(&life.rows()), expected);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn down_over_three_slots_all_runs_all_and_none_runs_none() {
+    for (policy, tasks, rows) in [("all", 3, 3), ("none", 0, 1)] {
+        let world = World::new(
+            "2026-01-01T00:00:30Z",
+            &job(&format!("schedule = \"* * * * *\"\ncatch_up = \"{policy}\"")),
+        );
+        world.begin().end().await;
+        world.set_clock("2026-01-01T00:03:30Z");
+        let life = world.begin();
+        world.until(policy, || life.rows().len() == rows).await;
+        assert_eq!(life.tasks().len(), tasks, "{policy}");
+        life.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_stepped_forward_is_a_catch_up_and_stepped_back_refires_nothing() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_mins(3));
+    world.clock.advance(LONGEST_SLEEP);
+    world.until("the latest slot", || life.tasks().len() == 1).await;
+    assert_eq!(life.tasks()[0].scheduled, Some(at("2026-01-01T00:03:00Z")));
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_mins(-2));
+    world.pass_until(&life, "the minute after the watermark", || life.tasks().len() == 2).await;
+    assert_eq!(life.tasks()[1].scheduled, Some(at("2026-01-01T00:04:00Z")));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_watermark_of_a_clock_that_was_a_year_ahead_is_set_back() {
+    let world = World::new("2027-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    world.begin().end().await;
+    world.set_clock("2026-01-01T00:00:30Z");
+    let life = world.begin();
+    world.pass_until(&life, "a task", || life.tasks().len() == 1).await;
+    assert_eq!(life.tasks()[0].scheduled, Some(at("2026-01-01T00:01:00Z")));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn an_edited_schedule_never_fires_a_past_slot() {
+    let world =
+        World::new("2026-01-01T00:30:00Z", &job("schedules = [{ id = \"x\", cron = \"0 12 * * *\" }]"));
+    let life = world.begin();
+    let edited = config(&job("schedules = [{ id = \"x\", cron = \"15 * * * *\" }]"));
+    life.handle.reload(edited).await.unwrap();
+    world.pass_until(&life, "a task", || life.tasks().len() == 1).await;
+    assert_eq!(life.tasks()[0].scheduled, Some(at("2026-01-01T01:15:00Z")));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_schedule_removed_and_added_again_later_catches_nothing_up() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    life.handle.reload(config("")).await.unwrap();
+    assert!(life.store.watermarks().unwrap().is_empty());
+    world.clock.advance(Duration::from_secs(300));
+    life.handle.reload(Arc::clone(&world.config)).await.unwrap();
+    assert!(life.tasks().is_empty());
+    world.pass_until(&life, "a task", || life.tasks().len() == 1).await;
+    assert!(life.tasks()[0].scheduled > Some(at("2026-01-01T00:05:30Z")));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn an_edit_may_remove_any_number_of_schedules() {
+    let many: Vec<_> = (0..5000).map(|n| format!("{{ id = \"s{n}\", cron = \"0 12 * * *\" }}")).collect();
+    let world = World::new("2026-01-01T00:00:30Z", &job(&format!("schedules = [{}]", many.join(", "))));
+    let life = world.begin();
+    assert_eq!(life.store.watermarks().unwrap().len(), many.len());
+    life.handle.reload(config("")).await.unwrap();
+    assert!(life.store.watermarks().unwrap().is_empty());
+    life.end().await;
+}
+
+#[tokio::test]
+async fn overlap_skip_leaves_the_slots_out_as_one_range_and_never_runs_them_later() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\"\noverlap = \"skip\""));
+    let life = world.begin();
+    world
+        .pass_until(&life, "three slots", || {
+            life.rows().last().is_some_and(|row| row.last >= at("2026-01-01T00:03:00Z"))
+        })
+        .await;
+    let first = life.tasks()[0].clone();
+    assert_eq!(life.tasks().len(), 1);
+    let skipped = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: first.id } };
+    assert_eq!(life.rows()[1].outcome, skipped);
+    assert_eq!(life.rows()[1].first, at("2026-01-01T00:02:00Z"));
+    assert_eq!(life.rows().len(), 2);
+    world.executor.end(&first.name, Phase::Succeeded, world.clock.now());
+    world.until("it ended", || life.tasks()[0].phase == Phase::Succeeded).await;
+    world.pass_until(&life, "the next slot", || life.tasks().len() == 2).await;
+    life.end().await;
+}
+
+#[tokio::test]
+async fn overlap_replace_cancels_waits_for_the_end_and_then_starts() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\"\noverlap = \"replace\""));
+    let life = world.begin();
+    world.pass_until(&life, "two tasks", || life.tasks().len() == 2).await;
+    let (first, second) = (life.tasks()[0].clone(), life.tasks()[1].clone());
+    world.until("a cancel", || world.executor.cancelled().contains(&first.name)).await;
+    assert_eq!(life.tasks()[1].phase, Phase::Queued);
+    assert!(!world.executor.submitted().contains(&second.name));
+    world.executor.end(&first.name, Phase::Cancelled, world.clock.now());
+    world.until("the second starts", || world.executor.submitted().contains(&second.name)).await;
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_burst_larger_than_one_commit_is_claimed_whole() {
+    let jobs: String =
+        (0..1500).map(|n| format!("[[jobs]]\nname = \"j{n}\"\nschedule = \"* * * * *\"\n")).collect();
+    let world = World::new("2026-01-01T00:00:59Z", &jobs);
+    let life = world.begin();
+    world.pass_until(&life, "every claim", || life.tasks().len() == 1500).await;
+    let mut per_job: BTreeMap<_, u32> = BTreeMap::new();
+    for task in life.tasks() {
+        *per_job.entry(task.job).or_default() += 1;
+    }
+    assert!(per_job.values().all(|count| *count == 1));
+    assert_eq!(world.executor.submitted().len(), 64, "the executor's room is respected");
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_service_that_stood_still_catches_up_instead_of_running_every_slot() {
+    let world = World::new("2026-01-01T00:00:00Z", &job("schedule = \"* * * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a first task", || !life.tasks().is_empty()).await;
+    let before = life.tasks().len();
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.advance(Duration::from_secs(65));
+    world
+        .pass_until(&life, "the catch-up", || life.tasks().iter().any(|t| t.trigger == Trigger::CatchUp))
+        .await;
+    let of_stall = life.tasks().len() - before;
+    assert!(of_stall <= 3, "{of_stall} tasks after 65 seconds that nobody watched");
+    let missed: Vec<_> = life.rows().into_iter().filter(|row| row.outcome == SlotOutcome::Missed).collect();
+    assert_eq!(missed.len(), 1, "one range: {missed:?}");
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_month_ahead_is_mended_while_the_service_runs() {
+    let world = World::new("2026-02-01T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a slot", || life.tasks().len() == 1).await;
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_hours(-31 * 24));
+    world.pass_until(&life, "a slot of the mended clock", || life.tasks().len() == 2).await;
+    let slots: Vec<_> = life.tasks().iter().map(|task| task.scheduled.unwrap().to_string()).collect();
+    assert_eq!(slots, ["2026-02-01T00:01:00Z", "2026-01-01T00:02:00Z"]);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_a_wrong_clock_ran_is_not_run_again_when_its_time_comes() {
+    let world = World::new("2026-01-31T00:00:30Z", &job("schedule = \"* * * * *\""));
+    let life = world.begin();
+    world.pass_until(&life, "a slot", || life.tasks().len() == 1).await;
+    life.end().await;
+    for now in ["2026-01-01T00:00:30Z", "2026-01-31T00:00:50Z"] {
+        world.set_clock(now);
+        let life = world.begin();
+        let before = life.tasks().len();
+        world.pass_until(&life, "another slot", || life.tasks().len() > before).await;
+        life.end().await;
+    }
+    let life = world.begin();
+    let slots: Vec<_> = life.tasks().iter().filter_map(|task| task.scheduled).collect();
+    let once: std::collections::BTreeSet<_> = slots.iter().collect();
+    assert_eq!(once.len(), slots.len(), "{slots:?}");
+    life.end().await;
+}
+
+#[tokio::test]
+async fn jitter_is_not_lateness() {
+    let world = World::new(
+        "2026-01-01T00:00:30Z",
+        &job("schedule = \"* * * * *\"\njitter = \"50s\"\nstart_deadline = \"10s\""),
+    );
+    let life = world.begin();
+    world.pass_until(&life, "ten slots", || life.rows().len() >= 10).await;
+    assert!(
+        life.rows().iter().all(|row| matches!(row.outcome, SlotOutcome::Ran { .. })),
+        "{:?}",
+        life.rows()
+    );
+    life.end().await;
+}
