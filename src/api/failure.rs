@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::resources::{ErrorBody, ErrorEnvelope};
 use crate::daemon::ReloadError;
 use crate::executor::ExecutorError;
+use crate::hint;
 use crate::store::StoreError;
 use crate::task::{RunError, TerminateError};
 
@@ -62,10 +63,8 @@ impl Failure {
     /// A failure in these words; a last line `hint: …` becomes its hint.
     pub(super) fn new(code: Code, text: impl ToString) -> Self {
         let text = text.to_string();
-        match text.split_once("\nhint: ") {
-            Some((message, hint)) => Self { code, message: message.to_owned(), hint: Some(hint.to_owned()) },
-            None => Self { code, message: text, hint: None },
-        }
+        let (message, hint) = hint::split(&text);
+        Self { code, message: message.to_owned(), hint: hint.map(str::to_owned) }
     }
 
     pub(super) fn bad_request(text: impl ToString) -> Self {

@@ -4,8 +4,8 @@ use super::failure::{Code, Failure};
 use super::service::Serving;
 use crate::app::{App, AppName};
 use crate::config::Config;
+use crate::hint::nearest;
 use crate::job::{Job, JobName, JobRef};
-use crate::nearest::nearest;
 use crate::store::{Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
 
@@ -85,7 +85,7 @@ fn jobs_of(config: &Config, app: &str) -> Option<String> {
 /// As of [`job`].
 pub(super) async fn job_with_tasks(serving: &Serving, name: &str) -> Result<JobRef, Failure> {
     let absent = match job(&serving.config(), name) {
-        Ok((app, job)) => return Ok(reference(app, job)),
+        Ok((app, job)) => return Ok(JobRef::of(app, job)),
         Err(absent) => absent,
     };
     let Ok(removed) = name.parse::<JobRef>() else { return Err(absent) };
@@ -99,11 +99,6 @@ pub(super) async fn job_with_tasks(serving: &Serving, name: &str) -> Result<JobR
         Ok(false)
     });
     if has_tasks.await? { Ok(removed) } else { Err(absent) }
-}
-
-/// The name of a job as a key.
-pub(super) fn reference(app: &App, job: &Job) -> JobRef {
-    JobRef::new(app.name.clone(), job.name.clone())
 }
 
 /// The task `id` of `app`.

@@ -256,7 +256,7 @@ impl AppResource {
 impl JobResource {
     /// A job as it is shown, with the task of it that was claimed last.
     pub fn new(app: &App, job: &Job, last_task: Option<&Task>, now: Timestamp) -> Self {
-        let name = JobRef::new(app.name.clone(), job.name.clone());
+        let name = JobRef::of(app, job);
         let schedules: Vec<_> =
             job.schedules.iter().map(|schedule| ScheduleResource::new(&name, schedule, now)).collect();
         Self {

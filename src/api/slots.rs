@@ -43,7 +43,7 @@ pub(super) async fn list(
     Segments(job): Segments<String>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<SlotResource>>, Failure> {
-    let job = lookup::job(&serving.config(), &job).map(|(app, job)| lookup::reference(app, job))?;
+    let job = lookup::job(&serving.config(), &job).map(|(app, job)| JobRef::of(app, job))?;
     let from = query.from.map_or(Timestamp::MIN, |Instant(from)| from);
     let to = query.to.map_or(Timestamp::MAX, |Instant(to)| to);
     if from > to {

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::table::{Column, apart, listing, pairs};
+use super::table::{Column, listing, pairs};
 use super::{age, jobs, tasks};
 use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
+use crate::hint;
 
 /// All that is known of a task.
 pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
@@ -15,7 +16,7 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
     };
     let cut =
         if task.log.cut > 0 { format!(", {} cut out of its middle", task.log.cut) } else { String::new() };
-    let message = task.message.as_deref().map(apart);
+    let message = task.message.as_deref().map(hint::split);
     pairs([
         ("Name", Some(task.name.clone())),
         ("App", Some(task.app.clone())),

@@ -11,6 +11,7 @@ use crate::api::ApiError;
 use crate::api::client::ClientError;
 use crate::config::Problems;
 use crate::daemon::DaemonError;
+use crate::hint::did_you_mean;
 use crate::store::StoreError;
 
 /// Why a verb did not do what it was asked to.
@@ -43,7 +44,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Render(#[from] RenderError),
     /// The configuration has no such App.
-    #[error("the App `{app}` does not exist{}", nearest.as_deref().map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default())]
+    #[error("the App `{app}` does not exist{}", did_you_mean(nearest.as_deref()))]
     NoApp {
         /// What was asked for.
         app: String,

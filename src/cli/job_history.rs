@@ -5,10 +5,11 @@ use clap::Args;
 use super::error::CliError;
 use super::output::{self, ListArgs};
 use super::session::Session;
-use super::table::{self, Column, NONE};
+use super::table::{Column, NONE};
 use super::{age, reference, tasks};
 use crate::api::client::TasksOf;
 use crate::api::resources::TaskResource;
+use crate::hint;
 
 /// Arguments of `job-history`.
 #[derive(Debug, Args)]
@@ -41,6 +42,6 @@ const COLUMNS: &[Column<TaskResource>] = &[
         task.exit_code.map_or_else(|| NONE.to_owned(), |code| code.to_string())
     }),
     Column::wide("Message", |task, _| {
-        task.message.as_deref().map_or(NONE, |message| table::apart(message).0).to_owned()
+        task.message.as_deref().map_or(NONE, |message| hint::split(message).0).to_owned()
     }),
 ];

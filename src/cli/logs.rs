@@ -10,8 +10,9 @@ use super::error::CliError;
 use super::output::say;
 use super::session::Session;
 use super::{age, reference, wait};
-use crate::api::client::{Client, LogQuery, TaskRef, TasksOf};
+use crate::api::client::{Client, TaskRef, TasksOf};
 use crate::api::resources::TaskResource;
+use crate::executor::LogQuery;
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct LogsArgs {
     task: Option<Which>,
     /// Only the last N lines
     #[arg(short = 'n', long = "lines", value_name = "N")]
-    lines: Option<u64>,
+    lines: Option<usize>,
     /// Print what is there; without --follow that is all (the default)
     #[arg(long)]
     recent: bool,

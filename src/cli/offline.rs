@@ -15,7 +15,7 @@ use crate::api::client::Listing;
 use crate::api::resources::{AppResource, JobResource};
 use crate::app::App;
 use crate::config::{self, Config};
-use crate::nearest::nearest;
+use crate::hint::nearest;
 
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {

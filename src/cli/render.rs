@@ -9,8 +9,8 @@ use super::reference;
 use crate::app::AppName;
 use crate::config::Config;
 use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
+use crate::hint::{did_you_mean, nearest};
 use crate::job::{JobName, JobRef};
-use crate::nearest::nearest;
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Arguments of `render`.
@@ -38,7 +38,7 @@ pub enum RenderFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// There is no such App or job.
-    #[error("expected an App or job, found neither called `{target}`{}", hint(nearest.as_deref()))]
+    #[error("expected an App or job, found neither called `{target}`{}", did_you_mean(nearest.as_deref()))]
     Unknown {
         /// What was asked for.
         target: String,
@@ -63,10 +63,6 @@ pub enum RenderError {
 
 fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// Writes the object of `args.target` to `out`. What only a real run has is a placeholder: the task id is
@@ -97,8 +93,7 @@ fn find(config: &Config, target: &str) -> Result<(AppName, Option<JobName>), Ren
     if let Some((app, _)) = config.apps.get_key_value(target) {
         return Ok((app.clone(), None));
     }
-    let jobs: Vec<JobRef> =
-        config.jobs().map(|(app, job)| JobRef::new(app.name.clone(), job.name.clone())).collect();
+    let jobs: Vec<JobRef> = config.jobs().map(|(app, job)| JobRef::of(app, job)).collect();
     let named = |job: &&JobRef| job.to_string() == target || job.job.as_str() == target;
     match jobs.iter().filter(named).collect::<Vec<_>>().as_slice() {
         [job] => Ok((job.app.clone(), Some(job.job.clone()))),

@@ -69,14 +69,6 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// What a message says, and the hint on its last line.
-pub(super) fn apart(message: &str) -> (&str, Option<&str>) {
-    match message.split_once("\nhint: ") {
-        Some((said, hint)) => (said, Some(hint)),
-        None => (message, None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,8 +16,10 @@ use super::output::{self, say};
 use super::run_options::RunOptions;
 use super::session::Session;
 use super::{age, table, tasks};
-use crate::api::client::{Client, LogQuery, TaskRef, TasksOf};
+use crate::api::client::{Client, TaskRef, TasksOf};
 use crate::api::resources::TaskResource;
+use crate::executor::LogQuery;
+use crate::hint;
 use crate::task::Phase;
 
 /// How long the service is asked to hold its answer.
@@ -200,7 +202,7 @@ fn in_words(task: &TaskResource) -> String {
     let after = after.map(|span| format!(" after {span}")).unwrap_or_default();
     // A success has nothing to explain; an end on purpose neither.
     let failed = !matches!(task.phase, Phase::Succeeded | Phase::Cancelled);
-    let (why, hint) = task.message.as_deref().filter(|_| failed).map(table::apart).unwrap_or_default();
+    let (why, hint) = task.message.as_deref().filter(|_| failed).map(hint::split).unwrap_or_default();
     let why = table::printable(why);
     let code = task.exit_code.filter(|_| failed && !why.contains("exit code"));
     let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();

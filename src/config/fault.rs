@@ -1,6 +1,8 @@
 use std::fmt::Display;
 use std::ops::Range;
 
+use crate::hint;
+
 /// Why a value is not what it should be, wherever the value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -18,10 +20,8 @@ impl Fault {
     /// As an error of ours reads: a line, then perhaps `hint: …`.
     pub(super) fn of(error: &impl Display) -> Self {
         let text = error.to_string();
-        match text.split_once("\nhint:") {
-            Some((message, hint)) => Self::new(message).hint(hint.trim()),
-            None => Self::new(text),
-        }
+        let (message, hint) = hint::split(&text);
+        Self { hint: hint.map(str::to_owned), ..Self::new(message) }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::fault::{Fault, listed};
 use crate::app::{NameError, dns_label, suggest_name};
-use crate::nearest::nearest;
+use crate::hint::nearest;
 
 /// The longest name that Kubernetes takes as a label value.
 const LABEL: usize = 63;

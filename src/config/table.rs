@@ -6,7 +6,7 @@ use super::fault::{Fault, listed};
 use super::problem::Severity;
 use super::source::{Found, Source};
 use super::value::Value;
-use crate::nearest::nearest;
+use crate::hint::nearest;
 
 /// A table that is being read. It remembers which keys were asked for; what is left over at the end is
 /// unknown.

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::app::{AppName, NameError, label_name};
+use super::Job;
+use crate::app::{App, AppName, NameError, label_name};
 
 label_name! {
     /// The name of a job within its App: a DNS label, because it becomes a Kubernetes label value.
@@ -38,6 +39,11 @@ impl JobRef {
     /// The job `job` of `app`.
     pub fn new(app: AppName, job: JobName) -> Self {
         Self { app, job }
+    }
+
+    /// How the job `job` of `app` is called.
+    pub fn of(app: &App, job: &Job) -> Self {
+        Self::new(app.name.clone(), job.name.clone())
     }
 }
 

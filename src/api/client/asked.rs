@@ -37,17 +37,6 @@ pub enum TasksOf {
     Job(String),
 }
 
-/// Which part of a log is wanted, and how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LogQuery {
-    /// The last lines; all where unset.
-    pub tail: Option<u64>,
-    /// Whether to stay until the task has ended.
-    pub follow: bool,
-    /// Whether each line begins with its time.
-    pub timestamps: bool,
-}
-
 /// Which slots are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotQuery {

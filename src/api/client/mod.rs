@@ -10,6 +10,6 @@ mod error;
 mod routes;
 mod transport;
 
-pub use self::asked::{Listing, LogQuery, Reload, SlotQuery, TaskRef, TasksOf};
+pub use self::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 pub use self::error::ClientError;
 pub use self::transport::{Client, is_this_machine};

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::asked::{Listing, LogQuery, Reload, SlotQuery, TaskRef, TasksOf};
+use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
     AppResource, JobResource, Page, RunBody, SlotResource, TaskResource, TerminateResource,
 };
+use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
 
 /// The most items that a page can have.

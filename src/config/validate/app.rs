@@ -11,7 +11,7 @@ use crate::config::parse;
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::nearest::nearest;
+use crate::hint::nearest;
 
 /// The App of one file, and where its name stands. None where it has no usable name.
 pub(in crate::config) fn app<'s>(

@@ -131,7 +131,7 @@ impl Dispatcher {
     ) -> Result<Vec<TaskId>, RunError> {
         let Some(job) = job else { return Ok(Vec::new()) };
         let policy = request.overrides.overlap.unwrap_or(job.overlap);
-        let active = self.live.of_job(&JobRef::new(app.name.clone(), job.name.clone()));
+        let active = self.live.of_job(&JobRef::of(app, job));
         match decide_overlap(policy, &active) {
             OverlapDecision::Start => Ok(Vec::new()),
             OverlapDecision::Replace { cancel } => Ok(cancel),

@@ -33,7 +33,7 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(app: &Arc<App>, job: &Job, schedule: &Schedule, watermark: Timestamp) -> Self {
         Self {
-            job: JobRef::new(app.name.clone(), job.name.clone()),
+            job: JobRef::of(app, job),
             app: Arc::clone(app),
             schedule: schedule.clone(),
             overlap: job.overlap,

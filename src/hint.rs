@@ -1,4 +1,17 @@
-//! The name that was probably meant: for hints.
+//! Hints: the line of an error that begins with `hint: `, and the name that was probably meant.
+
+/// What a message says, and the hint on its last line.
+pub(crate) fn split(message: &str) -> (&str, Option<&str>) {
+    match message.split_once("\nhint: ") {
+        Some((said, hint)) => (said, Some(hint)),
+        None => (message, None),
+    }
+}
+
+/// The line that ends a message about a name, where there is a likely one.
+pub(crate) fn did_you_mean(name: Option<&str>) -> String {
+    name.map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default()
+}
 
 /// How alike two names are, at least, for one to be a slip of the other.
 const LIKE: f64 = 0.8;
