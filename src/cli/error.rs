@@ -129,6 +129,7 @@ fn of_client(error: &ClientError) -> u8 {
         ClientError::Authority(_) => exit_code::USAGE,
         ClientError::Token => exit_code::NO_PERMISSION,
         ClientError::Unreachable { .. }
+        | ClientError::Untrusted { .. }
         | ClientError::AuthorityServes { .. }
         | ClientError::Protocol { .. }
         | ClientError::Broken { .. }

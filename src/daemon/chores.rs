@@ -67,7 +67,7 @@ impl Chores {
                 Some(kept) = sweep.join_next() => swept.logs += kept.expect("a sweep does not panic"),
                 Some(()) = inbox.reload.recv(), if look.is_empty() => {
                     let reloader = Arc::clone(&this.reloader);
-                    look.spawn(async move { reloader.reload_loudly().await });
+                    look.spawn(async move { _ = reloader.reload().await });
                 }
                 Some(ended) = inbox.ended.recv() => {
                     swept.logs += ended.log;

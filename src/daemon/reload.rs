@@ -10,8 +10,8 @@ use crate::fault::point;
 use crate::store::StoreError;
 use crate::task::DispatchHandle;
 
-/// Puts a changed configuration into effect. A bad one keeps the old one, and is complained about
-/// once.
+/// Puts a changed configuration into effect. A bad one keeps the old one; the log has a complaint about
+/// it, once for as long as it stays, and says when it is mended.
 pub struct Reloader {
     dir: PathBuf,
     overrides: SettingsOverrides,
@@ -57,37 +57,43 @@ impl Reloader {
         }
     }
 
-    /// Reloads where the files differ from what is in effect, and from what was refused last.
+    /// Reloads where the files differ from what was refused last, or else from what is in effect.
     pub async fn rescan(&self) {
         let dir = self.dir.clone();
         let found = match self.looks.take(move || config::fingerprint(&dir)).await.flatten() {
             Ok(found) => found,
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };
-        let refused = self.refused.lock().await.as_ref() == Some(&found);
+        let refused = self.refused.lock().await.clone();
         // Somebody may be in the middle of writing: a change counts when it has stayed for a while.
         let settled = self.changing.lock().await.replace(found.clone()) == Some(found.clone());
-        if settled && !refused && self.current.load().generation != found {
-            self.reload_loudly().await;
+        let differs = match &refused {
+            Some(refused) => *refused != found,
+            None => self.current.load().generation != found,
+        };
+        if settled && differs {
+            // The log has how it went.
+            _ = self.reload().await;
         }
     }
 
-    /// Reloads, and says in the log how it went.
-    pub async fn reload_loudly(&self) {
-        match self.reload().await {
+    /// Reloads, and says in the log how it went, whoever asked. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then everything stays as it was.
+    pub async fn reload(&self) -> Result<bool, ReloadError> {
+        let outcome = self.replace().await;
+        match &outcome {
             Ok(true) => {
                 tracing::info!(generation = self.current.load().generation, "the config was reloaded")
             }
             Ok(false) => tracing::info!("the config is unchanged"),
             Err(error) => tracing::error!("{error}"),
         }
+        outcome
     }
 
-    /// Reloads. Returns whether anything changed.
-    ///
-    /// # Errors
-    /// [`ReloadError`]; then everything stays as it was.
-    pub async fn reload(&self) -> Result<bool, ReloadError> {
+    async fn replace(&self) -> Result<bool, ReloadError> {
         let mut refused = self.refused.lock().await;
         let before = self.current.load_full();
         let count = |result: &'static str| {

@@ -3,14 +3,20 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hint::{did_you_mean, nearest};
+
 /// A policy word that is none of the known ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of {expected}, found `{found}`")]
+#[error("expected one of {}, found `{found}`{}", listed(known), did_you_mean(nearest(found, known).copied()))]
 pub struct UnknownWord {
-    /// The known words, for people.
-    pub expected: &'static str,
+    /// The known words.
+    pub known: Vec<&'static str>,
     /// What stands there.
     pub found: String,
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a word is no overlap policy.
@@ -105,7 +111,7 @@ impl FromStr for DstMode {
             "vixie" => Ok(Self::Vixie),
             "skip" => Ok(Self::Skip),
             "literal" => Ok(Self::Literal),
-            _ => Err(UnknownWord { expected: "`vixie`, `skip`, `literal`", found: text.to_owned() }),
+            _ => Err(UnknownWord { known: vec!["vixie", "skip", "literal"], found: text.to_owned() }),
         }
     }
 }
@@ -118,7 +124,7 @@ impl FromStr for CatchUp {
             "latest" => Ok(Self::Latest),
             "all" => Ok(Self::All),
             "none" => Ok(Self::None),
-            _ => Err(UnknownWord { expected: "`latest`, `all`, `none`", found: text.to_owned() }),
+            _ => Err(UnknownWord { known: vec!["latest", "all", "none"], found: text.to_owned() }),
         }
     }
 }
@@ -133,7 +139,7 @@ impl FromStr for Overlap {
             "skip" | "Forbid" => Ok(Self::Skip),
             "replace" | "Replace" => Ok(Self::Replace),
             "queue-one" | "queue-all" | "replace-now" => Err(OverlapError::NotYet(text.to_owned())),
-            _ => Err(UnknownWord { expected: "`allow`, `skip`, `replace`", found: text.to_owned() }.into()),
+            _ => Err(UnknownWord { known: vec!["allow", "skip", "replace"], found: text.to_owned() }.into()),
         }
     }
 }

@@ -78,10 +78,10 @@ impl FromStr for Phase {
     type Err = crate::schedule::UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|phase| phase.as_str() == text).ok_or_else(|| Self::Err {
-            expected: "the phases of a task, as in `running` or `succeeded`",
-            found: text.to_owned(),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|phase| phase.as_str() == text)
+            .ok_or_else(|| Self::Err { known: Self::ALL.map(Self::as_str).to_vec(), found: text.to_owned() })
     }
 }
 

@@ -84,6 +84,15 @@ async fn without_it_or_with_another_one_no_request_is_made() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_not_trusted_is_not_taken_for_one_that_does_not_run() {
+    let (fake, _) = service([]).await;
+    let run = fake.run(&["apps"]).await;
+    assert_eq!(run.code, 69, "{run}");
+    assert!(run.err.contains("is not trusted: invalid peer certificate"), "{run}");
+    fake.requests();
+}
+
+#[tokio::test]
 async fn an_authority_that_is_none_is_told() {
     let (fake, _) = service([]).await;
     let nothing = fake.data_dir.path().join("token");

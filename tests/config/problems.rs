@@ -234,6 +234,10 @@ fn jobs_and_their_schedules() {
             "jobs[0].dst <\"summer\"> expected one of `vixie`, `skip`, `literal`, found `summer`",
         ),
         (
+            "dst = \"vixi\"\nschedule = \"@daily\"",
+            "jobs[0].dst <\"vixi\"> expected one of `vixie`, `skip`, `literal`, found `vixi` | did you mean `vixie`?",
+        ),
+        (
             "catch_up = \"some\"",
             "jobs[0].catch_up <\"some\"> expected one of `latest`, `all`, `none`, found `some`",
         ),

@@ -103,6 +103,22 @@ fn a_changed_file_is_taken_up_and_a_bad_one_is_not() {
 }
 
 #[test]
+fn the_log_has_each_complaint_about_the_config_whoever_asked_and_its_end() {
+    let place = Place::with(&[("etl", APP)]);
+    let daemon = place.serve();
+    let complaints = || place.log().matches("memroy").count();
+    place.write_app("more", "[app]\nname = \"more\"\nmemroy = \"1G\"\n");
+    assert_eq!(place.run(&["reload"]).status.code(), Some(1));
+    assert!(complaints() > 0, "{}", place.log());
+    std::fs::remove_file(place.path().join("config/apps/more.toml")).unwrap();
+    place.until("the end of the complaint", || place.log().contains("the config is unchanged").then_some(()));
+    let before = complaints();
+    place.write_app("more", "[app]\nname = \"more\"\nmemroy = \"1G\"\n");
+    place.until("the same complaint again", || (complaints() > before).then_some(()));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
 fn a_running_task_survives_both_ends_of_its_daemon() {
     let place = Place::with(&[("etl", APP)]);
     let line = "echo begun; while [ ! -e ../go ] && [ ! -e \"$GO\" ]; do sleep 0.1; done; echo ended; exit 5";

@@ -14,11 +14,21 @@ pub enum ClientError {
     #[error("expected a token of letters, digits, `-` and `_`, found other characters")]
     Token,
     /// Nobody answers there.
-    #[error("no tekcron answers at `{url}`: {message}\nhint: {}", hint_of_silence(message))]
+    #[error(
+        "no tekcron answers at `{url}`: {message}\nhint: start it with `tekcron serve`, or say where it is with --url or --data-dir"
+    )]
     Unreachable {
         /// Where it was looked for.
         url: String,
         /// The system's words.
+        message: String,
+    },
+    /// Somebody answers there, and does not prove to be the service.
+    #[error("who answers at `{url}` is not trusted: {message}\nhint: {}", hint_of_distrust(message))]
+    Untrusted {
+        /// Who was asked.
+        url: String,
+        /// The TLS library's words.
         message: String,
     },
     /// The server proves itself by a certificate that is none for servers.
@@ -71,6 +81,7 @@ impl ClientError {
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
             Self::Authority(_)
             | Self::Token
+            | Self::Untrusted { .. }
             | Self::AuthorityServes { .. }
             | Self::Protocol { .. }
             | Self::Answer { .. } => false,
@@ -89,13 +100,11 @@ fn hint(status: StatusCode, hint: Option<&str>) -> String {
     hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
 }
 
-fn hint_of_silence(message: &str) -> &'static str {
+fn hint_of_distrust(message: &str) -> &'static str {
     if message.contains("certificate expired") {
         "renew the certificate of the service"
-    } else if message.contains("certificate") {
-        "--ca FILE names the certificates to trust, and the host in the URL must be one of its names"
     } else {
-        "start it with `tekcron serve`, or say where it is with --url or --data-dir"
+        "--ca FILE names the certificates to trust, and the host in the URL must be one of its names"
     }
 }
 
@@ -119,6 +128,11 @@ pub(super) fn is_other_protocol(error: &(dyn std::error::Error + 'static)) -> bo
         // The HTTP library's words for an answer that begins otherwise.
         None => innermost(error).starts_with("invalid HTTP version"),
     }
+}
+
+/// Whether TLS was begun there, and refused.
+pub(super) fn is_distrust(error: &(dyn std::error::Error + 'static)) -> bool {
+    tls_error(error).is_some()
 }
 
 /// Whether the server's certificate is one of an authority.

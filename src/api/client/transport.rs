@@ -6,7 +6,7 @@ use reqwest::{Certificate, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::error::{ClientError, innermost, is_authority, is_other_protocol};
+use super::error::{ClientError, innermost, is_authority, is_distrust, is_other_protocol};
 use crate::api::resources::ErrorEnvelope;
 
 /// How long a connection may take to be made.
@@ -127,6 +127,8 @@ impl Client {
             ClientError::AuthorityServes { url }
         } else if is_other_protocol(error) {
             ClientError::Protocol { url }
+        } else if is_distrust(error) {
+            ClientError::Untrusted { url, message: innermost(error) }
         } else if error.is_connect() {
             ClientError::Unreachable { url, message: innermost(error) }
         } else {
