@@ -22,11 +22,13 @@ pub(crate) fn load() -> String {
     text.split(' ').next().unwrap_or("?").to_owned()
 }
 
-/// Resident memory of a process in MiB.
-pub(crate) fn resident(pid: u32) -> f64 {
+/// Resident memory of a process in MiB: all of it, and what is no file.
+pub(crate) fn resident(pid: u32) -> [f64; 2] {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(f64::NAN) / 1024.0
+    ["VmRSS:", "RssAnon:"].map(|key| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(f64::NAN) / 1024.0
+    })
 }
 
 /// Seconds on a CPU of all threads of a process so far, to the nanosecond.

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -153,6 +154,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         data_dir: read.settings.data_dir.clone(),
         services: read.service_names.filter(|_| !dir.loose && !unknown),
         now: dir.now,
+        recurrences: RefCell::default(),
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
     let problems = Problems::new(problems);

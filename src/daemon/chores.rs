@@ -77,8 +77,8 @@ impl Chores {
                     // One that has not come back sees what this one would see.
                     Chore::RescanConfig if !look.is_empty() => {}
                     Chore::RescanConfig => {
-                        let reloader = Arc::clone(&this.reloader);
-                        look.spawn(async move { reloader.rescan().await });
+                        let (reloader, now) = (Arc::clone(&this.reloader), this.clock.monotonic());
+                        look.spawn(async move { reloader.rescan(now).await });
                     }
                     Chore::SweepAll => swept.everything = true,
                     Chore::SweepEnded if !sweep.is_empty() => {}

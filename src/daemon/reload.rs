@@ -1,11 +1,12 @@
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::look::Looks;
-use crate::config::{self, Config, Problems, Settings, SettingsOverrides};
+use crate::config::{self, Config, Problems, Rescans, Settings, SettingsOverrides};
 use crate::fault::point;
 use crate::store::StoreError;
 use crate::task::DispatchHandle;
@@ -21,6 +22,8 @@ pub struct Reloader {
     refused: Mutex<Option<String>>,
     /// The generation of the files at the last rescan.
     changing: Mutex<Option<String>>,
+    /// What the rescans saw; one look at a time has it.
+    rescans: Arc<std::sync::Mutex<Rescans>>,
     looks: Looks,
 }
 
@@ -53,14 +56,17 @@ impl Reloader {
             dispatch,
             refused: Mutex::new(None),
             changing: Mutex::new(None),
+            rescans: Arc::default(),
             looks: Looks::new(),
         }
     }
 
     /// Reloads where the files differ from what was refused last, or else from what is in effect.
-    pub async fn rescan(&self) {
-        let dir = self.dir.clone();
-        let found = match self.looks.take(move || config::fingerprint(&dir)).await.flatten() {
+    /// `now` is monotonic.
+    pub async fn rescan(&self, now: Duration) {
+        let (dir, rescans) = (self.dir.clone(), Arc::clone(&self.rescans));
+        let look = move || rescans.lock().unwrap_or_else(PoisonError::into_inner).fingerprint(&dir, now);
+        let found = match self.looks.take(look).await.flatten() {
             Ok(found) => found,
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };

@@ -25,7 +25,7 @@ pub use self::key::{KeyError, ScheduleKey};
 pub use self::missed::{Missed, SlotRange, missed};
 pub use self::overlap::{OverlapDecision, decide_overlap};
 pub use self::policy::{CatchUp, DstMode, Overlap, OverlapError, UnknownWord};
-pub use self::recurrence::{Recurrence, RecurrenceError};
+pub use self::recurrence::{Recurrence, RecurrenceError, Recurrences};
 pub use self::zone::{Zone, ZoneError, tzdb_version};
 
 /// One schedule of one job.

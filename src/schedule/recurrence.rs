@@ -5,14 +5,15 @@
 //! times of day (neither its minute nor its hour starts with `*`). Slots are whole seconds, strictly
 //! ascending, in the years 1970 to 2100 of the zone's wall clock.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::calendar::{self, Calendar};
+use super::calendar::{self, Calendar, KnownDays};
 use super::expression::Field;
 use super::segment::Segment;
-use super::{DstMode, Expression, Zone};
+use super::{DstMode, Expression, ScheduleKey, Zone};
 
 /// No zone is further from UTC than this.
 const DAY: i64 = 86_400;
@@ -27,6 +28,35 @@ struct Inner {
     timezone: Zone,
     dst: DstMode,
     calendar: Calendar,
+    key: ScheduleKey,
+}
+
+/// Makes recurrences, and makes the same one only once: of many schedules most are alike.
+#[derive(Debug, Default)]
+pub struct Recurrences {
+    known: HashMap<(Box<str>, Box<str>, DstMode), Recurrence>,
+    days: KnownDays,
+}
+
+impl Recurrences {
+    /// As [`Recurrence::new`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn make(
+        &mut self,
+        expression: Expression,
+        timezone: Zone,
+        dst: DstMode,
+    ) -> Result<Recurrence, RecurrenceError> {
+        let same = (expression.as_str().into(), timezone.name().into(), dst);
+        if let Some(known) = self.known.get(&same) {
+            return Ok(known.clone());
+        }
+        let made = Recurrence::with(expression, timezone, dst, &mut self.days)?;
+        self.known.insert(same, made.clone());
+        Ok(made)
+    }
 }
 
 /// The expression can never match: no month that it names has a day that it names.
@@ -48,11 +78,21 @@ impl Recurrence {
     /// # Errors
     /// Where the expression can never match, such as `0 0 30 2 *`.
     pub fn new(expression: Expression, timezone: Zone, dst: DstMode) -> Result<Self, RecurrenceError> {
-        let calendar = Calendar::new(expression.fields());
+        Self::with(expression, timezone, dst, &mut KnownDays::default())
+    }
+
+    fn with(
+        expression: Expression,
+        timezone: Zone,
+        dst: DstMode,
+        days: &mut KnownDays,
+    ) -> Result<Self, RecurrenceError> {
+        let calendar = Calendar::new(expression.fields(), days);
         if calendar.next_after(-1).is_none() {
             return Err(RecurrenceError::of(expression));
         }
-        Ok(Self(Arc::new(Inner { expression, timezone, dst, calendar })))
+        let key = ScheduleKey::hashed(expression.as_str(), timezone.name(), dst.as_str());
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, calendar, key })))
     }
 
     /// The expression.
@@ -68,6 +108,12 @@ impl Recurrence {
     /// How it meets changes of the clocks.
     pub fn dst(&self) -> DstMode {
         self.0.dst
+    }
+
+    /// A hash of expression, zone and dst mode: the key of a schedule without an `id`, and what tells an
+    /// edited schedule from an unchanged one.
+    pub fn key(&self) -> &ScheduleKey {
+        &self.0.key
     }
 
     pub(super) fn calendar(&self) -> &Calendar {

@@ -111,6 +111,8 @@ async fn turn(
         if (slept || !due.is_empty()) && wakes.send(Wake { due }).is_err() {
             return;
         }
+        // Nobody waits for this any more.
+        buckets.forget_taken();
     }
 }
 
@@ -118,25 +120,68 @@ fn positive(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or(Duration::ZERO)
 }
 
-/// Timers by instant. Disarming is lazy: a bucket's entry counts only while `armed` agrees.
+/// Timers by instant. A bucket whose timers are all still wanted is handed over as it is, whatever its size;
+/// what is remembered of each of them is forgotten later, of many at once.
 #[derive(Debug, Default)]
 struct Buckets {
-    buckets: BTreeMap<Timestamp, Vec<TimerId>>,
-    armed: HashMap<TimerId, Timestamp>,
+    buckets: BTreeMap<Timestamp, Bucket>,
+    /// Where each timer was put last. The bucket may have been taken since.
+    armed: HashMap<TimerId, Place>,
+    /// How many timers are armed.
+    live: usize,
+    /// How many buckets there have been.
+    made: u64,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Tells it from earlier buckets of its instant.
+    number: u64,
+    timers: Vec<TimerId>,
+    /// How many of the timers have been moved or disarmed since they were put here.
+    stale: usize,
+}
+
+/// A bucket, which may be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    at: Timestamp,
+    bucket: u64,
 }
 
 impl Buckets {
     fn arm(&mut self, timers: Vec<(TimerId, Timestamp)>) {
         for (timer, at) in timers {
-            if self.armed.insert(timer, at) != Some(at) {
-                self.buckets.entry(at).or_default().push(timer);
+            let made = &mut self.made;
+            let bucket = self.buckets.entry(at).or_insert_with(|| {
+                *made += 1;
+                Bucket { number: *made, ..Bucket::default() }
+            });
+            let place = Place { at, bucket: bucket.number };
+            let before = self.armed.insert(timer, place);
+            if before != Some(place) {
+                bucket.timers.push(timer);
+                self.live += 1;
+                self.leave(before);
             }
         }
     }
 
     fn disarm(&mut self, timers: &[TimerId]) {
         for timer in timers {
-            self.armed.remove(timer);
+            let before = self.armed.remove(timer);
+            self.leave(before);
+        }
+    }
+
+    /// A timer is no longer wanted where it was.
+    fn leave(&mut self, before: Option<Place>) {
+        let bucket = before.and_then(|before| {
+            self.buckets.get_mut(&before.at).filter(|bucket| bucket.number == before.bucket)
+        });
+        if let Some(bucket) = bucket {
+            bucket.stale += 1;
+            self.live -= 1;
         }
     }
 
@@ -147,17 +192,31 @@ impl Buckets {
     fn take_due(&mut self, now: Timestamp) -> Vec<TimerId> {
         let mut due = Vec::new();
         while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() <= now) {
-            let (at, timers) = bucket.remove_entry();
-            let armed = &mut self.armed;
-            due.extend(timers.into_iter().filter(|timer| {
-                let current = armed.get(timer) == Some(&at);
-                if current {
-                    armed.remove(timer);
-                }
-                current
-            }));
+            let (at, Bucket { number, mut timers, stale }) = bucket.remove_entry();
+            if stale > 0 {
+                let place = Place { at, bucket: number };
+                // Forgotten at once: a timer that left and came back stands here twice.
+                timers.retain(|timer| match self.armed.get(timer) == Some(&place) {
+                    true => self.armed.remove(timer).is_some(),
+                    false => false,
+                });
+            }
+            self.live -= timers.len();
+            match due.is_empty() {
+                true => due = timers,
+                false => due.append(&mut timers),
+            }
         }
         due
+    }
+
+    /// Forgets the timers of buckets that were taken, where they are the most of what is remembered.
+    fn forget_taken(&mut self) {
+        if self.armed.len() / 2 > self.live {
+            let buckets = &self.buckets;
+            let is_armed = |place: &Place| buckets.get(&place.at).is_some_and(|b| b.number == place.bucket);
+            self.armed.retain(|_, place| is_armed(place));
+        }
     }
 }
 
@@ -189,6 +248,36 @@ mod tests {
         buckets.disarm(&[TimerId(2)]);
         assert_eq!(buckets.take_due(at(15)), [TimerId(3)]);
         assert_eq!(buckets.take_due(at(25)), [TimerId(1)]);
+    }
+
+    #[test]
+    fn a_timer_is_armed_again_for_the_instant_it_was_taken_at() {
+        let mut buckets = Buckets::default();
+        for _ in 0..3 {
+            buckets.arm(vec![(TimerId(1), at(10)), (TimerId(1), at(10))]);
+            assert_eq!(buckets.take_due(at(10)), [TimerId(1)]);
+        }
+        buckets.disarm(&[TimerId(1)]);
+        buckets.arm(vec![(TimerId(2), at(10))]);
+        assert_eq!(buckets.take_due(at(10)), [TimerId(2)]);
+    }
+
+    #[test]
+    fn what_was_taken_is_forgotten_and_what_is_armed_is_not() {
+        let mut buckets = Buckets::default();
+        buckets.arm((0..1000).map(|id| (TimerId(id), at(10))).collect());
+        buckets.arm(vec![
+            (TimerId(7), at(20)),
+            (TimerId(5000), at(20)),
+            (TimerId(8), at(20)),
+            (TimerId(8), at(10)),
+        ]);
+        assert_eq!(buckets.take_due(at(10)).len(), 999);
+        buckets.forget_taken();
+        assert_eq!(buckets.armed.len(), 2);
+        assert_eq!(buckets.take_due(at(20)), [TimerId(7), TimerId(5000)]);
+        buckets.forget_taken();
+        assert!(buckets.armed.is_empty() && buckets.live == 0 && buckets.buckets.is_empty());
     }
 
     /// Lets the wheel go to sleep before the clock moves.

@@ -17,7 +17,7 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
         value.refuse(Fault::new("expected an array of tables, found a table").hint("write `[[jobs]]`"));
         return BTreeMap::new();
     }
-    let mut jobs = BTreeMap::new();
+    let mut jobs = Vec::new();
     let mut places: BTreeMap<JobName, Value<'_>> = BTreeMap::new();
     for item in value.array().unwrap_or_default() {
         let Some(mut table) = item.table() else { continue };
@@ -33,9 +33,10 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
             continue;
         }
         places.insert(name.clone(), name_at);
-        jobs.insert(name.clone(), Job { name, ..job });
+        jobs.push((name.clone(), Job { name, ..job }));
     }
-    jobs
+    // Made of all at once, a map has no room to spare.
+    jobs.into_iter().collect()
 }
 
 /// The job but for its name.
@@ -52,7 +53,7 @@ fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
         env: env(&mut table),
         resources: resources(&mut table),
         timeout: timeout(&mut table),
-        schedules: schedules(&mut table, around.now),
+        schedules: schedules(&mut table, around),
         overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
     };

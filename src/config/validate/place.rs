@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -5,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::config::fault::Fault;
+use crate::schedule::Recurrences;
 
 /// What an App is checked against.
 pub(in crate::config) struct Surroundings {
@@ -15,6 +17,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) services: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
+    /// The recurrences of all Apps so far.
+    pub(in crate::config) recurrences: RefCell<Recurrences>,
 }
 
 impl Surroundings {
@@ -94,8 +98,13 @@ mod tests {
             ("work", "work", Some("one that holds")),
             ("work", "other/../work", Some("one that holds")),
         ] {
-            let surroundings =
-                Surroundings { base: base.clone(), data_dir: base.join(data), services: None, now: None };
+            let surroundings = Surroundings {
+                base: base.clone(),
+                data_dir: base.join(data),
+                services: None,
+                now: None,
+                recurrences: RefCell::default(),
+            };
             let checked = surroundings.directory(Path::new(path));
             match words {
                 None => assert_eq!(checked, Ok(base.join(path)), "{data} {path}"),

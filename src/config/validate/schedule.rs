@@ -2,12 +2,13 @@ use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::place::Surroundings;
 use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
 use crate::schedule::{
-    CatchUp, DstMode, Expression, ExpressionError, OtherReading, Recurrence, Schedule, ScheduleKey, Zone,
+    CatchUp, DstMode, Expression, ExpressionError, OtherReading, Schedule, ScheduleKey, Zone,
 };
 
 /// How far back `catch_up = "all"` goes where nobody says otherwise.
@@ -16,8 +17,8 @@ const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 const MAX_CATCH_UP: u32 = 100;
 
 /// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
-/// does not say otherwise. Where `now` is known, changes of the clocks ahead are warned of.
-pub(super) fn schedules(job: &mut Table<'_>, now: Option<Timestamp>) -> Vec<Schedule> {
+/// does not say otherwise. In a check, changes of the clocks ahead are warned of.
+pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Schedule> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
     if let (Some(_), Some(several)) = (&one, &several) {
@@ -28,12 +29,12 @@ pub(super) fn schedules(job: &mut Table<'_>, now: Option<Timestamp>) -> Vec<Sche
     }
     let mut read = Vec::new();
     if let Some(value) = one {
-        read.extend(schedule(&value, None, common.clone()).map(|schedule| (schedule, value)));
+        read.extend(schedule(&value, None, common.clone(), around).map(|schedule| (schedule, value)));
     }
     for value in several.and_then(|value| value.array()).unwrap_or_default() {
-        read.extend(listed(&value, &common).map(|schedule| (schedule, value)));
+        read.extend(listed(&value, &common, around).map(|schedule| (schedule, value)));
     }
-    if let Some(now) = now {
+    if let Some(now) = around.now {
         read.iter().for_each(|(schedule, value)| warn_of_clocks(schedule, value, now));
     }
     distinct(read)
@@ -91,7 +92,7 @@ impl Policies {
 }
 
 /// An item of `schedules`.
-fn listed(value: &Value<'_>, common: &Policies) -> Option<Schedule> {
+fn listed(value: &Value<'_>, common: &Policies, around: &Surroundings) -> Option<Schedule> {
     if let Some(cron) = value.is_text().then(|| value.text()).flatten() {
         let hint = format!("write `{{ cron = \"{cron}\" }}`");
         value.refuse(Fault::new("expected a table with `cron`, found a string").hint(hint));
@@ -102,24 +103,28 @@ fn listed(value: &Value<'_>, common: &Policies) -> Option<Schedule> {
     let id = table.get("id").and_then(|value| value.parsed::<ScheduleKey>());
     let policies = Policies::read(&mut table).or(common);
     table.finish();
-    schedule(&cron?, id, policies)
+    schedule(&cron?, id, policies, around)
 }
 
-fn schedule(cron: &Value<'_>, id: Option<ScheduleKey>, policies: Policies) -> Option<Schedule> {
+fn schedule(
+    cron: &Value<'_>,
+    id: Option<ScheduleKey>,
+    policies: Policies,
+    around: &Surroundings,
+) -> Option<Schedule> {
     let expression = expression(cron)?;
     if let Some(OtherReading { message, hint, span }) = expression.other_reading() {
         cron.warn(Fault { message, hint: Some(hint), span: within(cron, &expression, span) });
     }
     let zone = policies.timezone.unwrap_or_default();
     let dst = policies.dst.unwrap_or_default();
-    let key =
-        id.unwrap_or_else(|| ScheduleKey::hashed(&expression.to_string(), &zone.to_string(), dst.as_str()));
-    let recurrence = Recurrence::new(expression, zone, dst).map_err(|error| Fault::of(&error));
+    let recurrence = around.recurrences.borrow_mut().make(expression, zone, dst);
+    let recurrence = cron.checked(recurrence.map_err(|error| Fault::of(&error)))?;
     let catch_up = policies.catch_up.unwrap_or_default();
     let window = (catch_up == CatchUp::All).then_some(ALL_WINDOW);
     Some(Schedule {
-        key,
-        recurrence: cron.checked(recurrence)?,
+        key: id.unwrap_or_else(|| recurrence.key().clone()),
+        recurrence,
         start_deadline: policies.start_deadline,
         catch_up,
         catch_up_window: policies.catch_up_window.or(window),
@@ -145,7 +150,7 @@ fn expression(cron: &Value<'_>) -> Option<Expression> {
 
 /// The schedules, each of whose keys must be its own.
 fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
-    let mut schedules: Vec<Schedule> = Vec::new();
+    let mut schedules: Vec<Schedule> = Vec::with_capacity(read.len());
     for (schedule, value) in read {
         if schedules.iter().any(|other| other.key == schedule.key) {
             value.refuse(

@@ -2,7 +2,7 @@ use super::piece::Piece;
 use super::{ExpressionError, Field, Values};
 
 /// How the two day fields combine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::schedule) enum DayRule {
     /// A day matches both.
     Both,

@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A set of numbers below 64: the values of one field.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(in crate::schedule) struct Values(u64);
 
 impl Values {
@@ -12,6 +12,17 @@ impl Values {
 
     pub(in crate::schedule) fn contains(self, value: u8) -> bool {
         value < 64 && self.0 & (1 << value) != 0
+    }
+
+    /// The least value that is not below `value`, at most 63.
+    pub(in crate::schedule) fn first_from(self, value: u8) -> Option<u8> {
+        let rest = self.0 & (u64::MAX << value);
+        (rest != 0).then(|| rest.trailing_zeros() as u8)
+    }
+
+    /// The greatest value below `value`, at most 63.
+    pub(in crate::schedule) fn last_below(self, value: u8) -> Option<u8> {
+        (self.0 & !(u64::MAX << value)).checked_ilog2().map(|value| value as u8)
     }
 
     pub(in crate::schedule) fn iter(self) -> impl Iterator<Item = u8> {

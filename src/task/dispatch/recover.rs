@@ -96,7 +96,7 @@ impl Dispatcher {
             let still =
                 config.job(&job).is_some_and(|(_, job)| job.schedules.iter().any(|s| s.key == schedule));
             if still {
-                let fingerprint = entry.fingerprint.clone();
+                let fingerprint = entry.fingerprint();
                 known.insert((job, schedule), Watermark { at: entry.watermark, fingerprint });
             } else {
                 commit.remove_watermark(&job, &schedule);
@@ -128,7 +128,7 @@ impl Dispatcher {
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);
-                let fingerprint = entry.fingerprint.clone();
+                let fingerprint = entry.fingerprint();
                 let identity = (entry.job.clone(), schedule.key.clone());
                 let before = known.get(&identity).filter(|watermark| watermark.fingerprint == fingerprint);
                 match before {

@@ -211,7 +211,7 @@ impl Dispatcher {
     fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
-        let watermark = Watermark { at, fingerprint: entry.fingerprint.clone() };
+        let watermark = Watermark { at, fingerprint: entry.fingerprint() };
         claims.commit.put_watermark(&entry.job, &entry.schedule.key, &watermark);
         if claims.slots >= SLOTS_PER_COMMIT {
             self.send_claims(claims);

@@ -8,7 +8,6 @@ use crate::job::{Job, JobRef};
 use crate::schedule::wheel::TimerId;
 use crate::schedule::{Overlap, Schedule, ScheduleKey};
 use crate::store::SlotRow;
-use crate::task::base32_hash;
 
 /// Timers below this are schedules, by their place in the [`Table`].
 pub(super) const FIRST_TASK_TIMER: u64 = 1 << 32;
@@ -20,8 +19,6 @@ pub(super) struct Entry {
     pub(super) app: Arc<App>,
     pub(super) schedule: Schedule,
     pub(super) overlap: Overlap,
-    /// Tells an edited schedule from an unchanged one under the same key.
-    pub(super) fingerprint: String,
     /// Every slot at or before this is decided.
     pub(super) watermark: Timestamp,
     /// Up to here the ledger is asked before a slot is claimed: the watermark was set back.
@@ -37,19 +34,16 @@ impl Entry {
             app: Arc::clone(app),
             schedule: schedule.clone(),
             overlap: job.overlap,
-            fingerprint: fingerprint(schedule),
             watermark,
             ledger_until: None,
             newest_row: None,
         }
     }
-}
 
-fn fingerprint(schedule: &Schedule) -> String {
-    let recurrence = &schedule.recurrence;
-    let expression = recurrence.expression().to_string();
-    let timezone = recurrence.timezone().to_string();
-    base32_hash(&[&expression, &timezone, recurrence.dst().as_str()])
+    /// Tells an edited schedule from an unchanged one under the same key.
+    pub(super) fn fingerprint(&self) -> String {
+        self.schedule.recurrence.key().to_string()
+    }
 }
 
 /// All schedules, each at a place of its own for as long as it is configured.
