@@ -22,8 +22,11 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// The most commits that share one sync.
 const GROUP: usize = 4096;
 
-/// The most writes of one sled batch: larger ones hold everybody else up.
-const BATCH: usize = 4096;
+/// The most writes of commits that share a batch: a small commit does not wait for a large one to join.
+const SHARED: usize = 1024;
+
+/// The most writes of one commit: larger ones hold everybody else up.
+const LARGEST: usize = 4096;
 
 /// What one group commit did, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,14 +98,18 @@ struct Loop {
 
 impl Loop {
     fn run(mut self, writes: &Receiver<Write>) {
-        while let Ok(first) = writes.recv() {
+        let mut left_over = None;
+        while let Some(first) = left_over.take().or_else(|| writes.recv().ok()) {
+            let mut size = first.commit.len();
             let mut group = vec![first];
-            let mut size = group[0].commit.len();
             while group.len() < GROUP
-                && size < BATCH
                 && let Ok(next) = writes.try_recv()
             {
                 size += next.commit.len();
+                if size > SHARED {
+                    left_over = Some(next);
+                    break;
+                }
                 group.push(next);
             }
             let result = self.write(&mut group);
@@ -156,7 +163,7 @@ impl Disk {
         let mut writes = BTreeMap::new();
         for write in group {
             let mut commit = std::mem::take(&mut write.commit);
-            debug_assert!(commit.len() <= BATCH, "a commit of {} writes holds everybody up", commit.len());
+            debug_assert!(commit.len() <= LARGEST, "a commit of {} writes holds everybody up", commit.len());
             writes.append(&mut commit.writes);
         }
         if writes.is_empty() {
@@ -166,7 +173,11 @@ impl Disk {
         tally.groups += 1;
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
-            if let Some(before) = self.tree.get(&key).map_err(write_error)? {
+            let before = self.tree.get(&key).map_err(write_error)?;
+            if before.as_deref() == value.as_deref() {
+                continue;
+            }
+            if let Some(before) = before {
                 tally.remove(&key, &before);
             }
             match value {
