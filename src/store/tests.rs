@@ -115,6 +115,25 @@ async fn writes_that_change_nothing_are_left_out_and_counted_out_once() {
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end() {
+    let dir = TempDir::new().unwrap();
+    let (seen, syncs) = std::sync::mpsc::channel();
+    let observer = Box::new(move |stats: WriteStats| drop(seen.send(stats.commits)));
+    let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
+    let create = |id| {
+        let mut commit = Commit::new();
+        commit.create_task(&task(id));
+        commit
+    };
+    (1..=3).for_each(|id| store.commit_later(create(id)));
+    store.commit(create(4)).await.unwrap();
+    store.commit_later(create(5));
+    drop(store);
+    assert_eq!(syncs.into_iter().collect::<Vec<_>>(), [4, 1]);
+    assert_eq!(reopen(dir.path()).active_tasks().unwrap().len(), 5);
+}
+
+#[tokio::test]
 async fn commits_too_large_to_share_a_batch_are_written_in_turn() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();

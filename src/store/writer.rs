@@ -1,4 +1,7 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
+//!
+//! A group that nobody waits for is only applied; it becomes durable with the next sync, in which its
+//! order stands.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,16 +31,16 @@ const SHARED: usize = 1024;
 /// The most writes of one commit: larger ones hold everybody else up.
 const LARGEST: usize = 4096;
 
-/// What one group commit did, for metrics.
+/// What one sync did, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteStats {
-    /// Commits that shared it.
+    /// Commits that it made durable.
     pub commits: usize,
-    /// From the first write to the end of the sync.
+    /// From the first write of the group that it was for to its end.
     pub took: std::time::Duration,
 }
 
-/// Sees every group commit.
+/// Sees every sync.
 pub(super) type Observer = Box<dyn Fn(WriteStats) + Send>;
 
 struct Write {
@@ -55,7 +58,7 @@ impl Writer {
     pub(super) fn spawn(disk: Disk, clock: SharedClock, observer: Observer) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
-        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed) };
+        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed), unsynced: 0 };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
@@ -94,6 +97,8 @@ struct Loop {
     clock: SharedClock,
     observer: Observer,
     failed: Arc<OnceLock<StoreError>>,
+    /// Commits that were applied, and wait for a sync.
+    unsynced: usize,
 }
 
 impl Loop {
@@ -119,6 +124,10 @@ impl Loop {
                 }
             }
         }
+        if self.unsynced > 0 {
+            // A failure has been logged, and nobody waits.
+            let _ = self.write(&mut []);
+        }
     }
 
     /// A failed write or sync leaves the file in an unknown state: no later success may hide it.
@@ -128,16 +137,24 @@ impl Loop {
         }
         let began = self.clock.monotonic();
         point("commit");
+        let nobody_waits = !group.is_empty() && group.iter().all(|write| write.done.is_none());
+        self.unsynced += group.len();
         // sled panics on some errors; whoever waits must hear of those too.
-        let written = catch_unwind(AssertUnwindSafe(|| self.disk.write(group)));
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            self.disk.apply(group)?;
+            if nobody_waits { Ok(()) } else { self.disk.sync() }
+        }));
         let panicked = |_| Err(StoreError::Write { message: "sled panicked".to_owned() });
         let result = written.unwrap_or_else(panicked);
-        point("commit-durable");
         if let Err(error) = &result {
             tracing::error!(%error, "the store failed; nothing more is acknowledged");
             let _ = self.failed.set(error.clone());
         }
-        (self.observer)(WriteStats { commits: group.len(), took: self.clock.monotonic() - began });
+        if !nobody_waits {
+            point("commit-durable");
+            let commits = std::mem::take(&mut self.unsynced);
+            (self.observer)(WriteStats { commits, took: self.clock.monotonic() - began });
+        }
         result
     }
 }
@@ -152,12 +169,6 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    fn write(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
-        self.apply(group)?;
-        self.sync()?;
-        self.mark.write(self.tally.groups).map_err(write_error)
-    }
-
     /// Writes the group as one batch, the tally with it.
     fn apply(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
         let mut writes = BTreeMap::new();
@@ -198,7 +209,8 @@ impl Disk {
         point("commit-applied");
         self.tree.flush().map_err(write_error)?;
         // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
-        self.file.sync_data().map_err(write_error)
+        self.file.sync_data().map_err(write_error)?;
+        self.mark.write(self.tally.groups).map_err(write_error)
     }
 }
 

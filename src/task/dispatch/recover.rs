@@ -73,7 +73,8 @@ impl Dispatcher {
                 self.spill(&mut commit);
             }
         }
-        self.commit_later(commit);
+        // A new schedule must not be new again after a crash: its first slot may have passed by then.
+        self.commit_then(commit, |_| ());
         point("recovered");
         let places = self.table.places();
         self.look_at_schedules(&places, now)
