@@ -15,6 +15,7 @@ mod growth;
 mod history;
 mod http;
 mod idle;
+mod life;
 mod machine;
 mod processes;
 mod records;
@@ -45,7 +46,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
@@ -53,6 +54,7 @@ const BENCHES: [Bench; 7] = [
     ("demand", demand::run),
     ("history", history::run),
     ("growth", growth::run),
+    ("life", life::run),
 ];
 
 fn main() -> ExitCode {

@@ -17,7 +17,7 @@ use tekcron::task::{LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskI
 pub(crate) const JOBS: usize = 100;
 
 /// Slots of one commit, as in the dispatcher.
-pub(crate) const SLOTS_PER_COMMIT: usize = 512;
+pub(crate) const SLOTS_PER_COMMIT: usize = 256;
 
 /// The name of an App.
 pub(crate) fn app(number: usize) -> AppName {

@@ -33,11 +33,20 @@ impl Commit {
         self.writes.is_empty()
     }
 
+    /// Takes over the writes of `later`, which win where both write the same.
+    pub fn append(&mut self, mut later: Self) -> &mut Self {
+        self.writes.append(&mut later.writes);
+        self
+    }
+
     /// A task that did not exist before, and with it its App's counter.
     pub fn create_task(&mut self, task: &Task) -> &mut Self {
         self.put(key::name(&task.name), key::task(&task.app, task.id));
         self.put_counter(&task.app, task.id);
-        self.update_task(task)
+        if !task.phase.is_terminal() {
+            self.put(key::active(&task.app, task.id), Vec::new());
+        }
+        self.put(key::task(&task.app, task.id), record::encode_task(task))
     }
 
     /// The highest id that an App has given away.
@@ -47,9 +56,10 @@ impl Commit {
 
     /// A task as it is now.
     pub fn update_task(&mut self, task: &Task) -> &mut Self {
-        self.put(key::task(&task.app, task.id), record::encode_task(task));
-        let active = key::active(&task.app, task.id);
-        if task.phase.is_terminal() { self.delete(active) } else { self.put(active, Vec::new()) }
+        if task.phase.is_terminal() {
+            self.delete(key::active(&task.app, task.id));
+        }
+        self.put(key::task(&task.app, task.id), record::encode_task(task))
     }
 
     /// A task is forgotten. Its slot's row stays.
@@ -62,6 +72,11 @@ impl Commit {
     /// A row of the slot ledger; one that begins at the same instant is replaced.
     pub fn put_slot(&mut self, job: &JobRef, row: &SlotRow) -> &mut Self {
         self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row.last, row.outcome))
+    }
+
+    /// The nominal time of a job's latest successful run.
+    pub fn put_previous_success(&mut self, job: &JobRef, nominal: Timestamp) -> &mut Self {
+        self.put(key::previous_success(job), record::encode(&record::micros(nominal)))
     }
 
     /// A schedule has been decided up to here.

@@ -12,6 +12,7 @@ const COUNTER: u8 = b'c';
 const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
+const PREVIOUS_SUCCESS: u8 = b'p';
 const SLOT: u8 = b's';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
@@ -109,6 +110,10 @@ pub(super) fn meta(what: &str) -> Vec<u8> {
 /// Whether the store itself needs this row, which is no record.
 pub(super) fn is_meta(key: &[u8]) -> bool {
     key.first() == Some(&META)
+}
+
+pub(super) fn previous_success(job: &JobRef) -> Vec<u8> {
+    text_key(PREVIOUS_SUCCESS, &[job.app.as_str(), job.job.as_str()])
 }
 
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {

@@ -56,7 +56,11 @@ impl Store {
         Self::open_observed(data_dir, clock, Box::new(observe))
     }
 
-    fn open_observed(data_dir: &Path, clock: SharedClock, observer: Observer) -> Result<Self, StoreError> {
+    pub(super) fn open_observed(
+        data_dir: &Path,
+        clock: SharedClock,
+        observer: Observer,
+    ) -> Result<Self, StoreError> {
         let dir = data_dir.join("store");
         make_private(&dir)?;
         point("store-directory");
@@ -113,7 +117,8 @@ impl Store {
         self.inner.writer.write(commit, Some(Box::new(done)));
     }
 
-    /// Writes `commit` with the next group, waiting for nothing. For what can be found out again.
+    /// Writes `commit`, waiting for nothing: it becomes durable with the next sync that somebody waits
+    /// for, or when sled writes its log of its own accord. For what can be found out again.
     pub fn commit_later(&self, commit: Commit) {
         if !commit.is_empty() {
             self.inner.writer.write(commit, None);

@@ -85,6 +85,17 @@ impl Store {
         Ok(counters)
     }
 
+    /// The nominal time of a job's latest successful run, also when that is no longer kept.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a job that never succeeded is not an error.
+    pub fn previous_success(&self, job: &JobRef) -> Result<Option<Timestamp>, StoreError> {
+        let at = key::previous_success(job);
+        let Some(value) = self.tree().get(&at).map_err(read_error)? else { return Ok(None) };
+        let nominal = record::decode("previous success", &at, &value)?;
+        record::timestamp("previous success", &at, nominal).map(Some)
+    }
+
     /// How far each schedule has been decided.
     ///
     /// # Errors

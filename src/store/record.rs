@@ -180,6 +180,6 @@ pub(super) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
-fn timestamp(kind: &'static str, raw_key: &[u8], micros: i64) -> Result<Timestamp, StoreError> {
+pub(super) fn timestamp(kind: &'static str, raw_key: &[u8], micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|error| unreadable(kind, raw_key, error))
 }

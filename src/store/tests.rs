@@ -69,6 +69,7 @@ async fn what_was_committed_is_there_after_reopening() {
     commit.update_task(&second);
     commit.put_watermark(&job(), &schedule(), &Watermark { at: at(120), fingerprint: "f".to_owned() });
     commit.put_idempotency("key", &first.app, first.id, "hash", at(60));
+    commit.put_previous_success(&job(), at(120));
     store.commit(commit).await.unwrap();
     drop(store);
 
@@ -82,12 +83,75 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(older.unwrap(), std::slice::from_ref(&first));
     assert_eq!(store.counters().unwrap().get(&first.app), Some(&TaskId(2)));
     assert_eq!(store.watermarks().unwrap()[&(job(), schedule())].at, at(120));
+    assert_eq!(store.previous_success(&job()).unwrap(), Some(at(120)));
+    assert_eq!(store.previous_success(&"etl.other".parse().unwrap()).unwrap(), None);
     assert_eq!(store.idempotency("key").unwrap(), Some((first.app.clone(), first.id, "hash".to_owned())));
 
     assert_eq!(store.expire_idempotency(at(60 + 3600), SignedDuration::from_hours(24)).unwrap(), 0);
     assert_eq!(store.expire_idempotency(at(61 + 86_400), SignedDuration::from_hours(24)).unwrap(), 1);
     store.commit(Commit::new()).await.unwrap();
     assert_eq!(store.idempotency("key").unwrap(), None);
+}
+
+#[tokio::test]
+async fn writes_that_change_nothing_are_left_out_and_counted_out_once() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let mut ended = task(1);
+    let mut commit = Commit::new();
+    commit.create_task(&ended);
+    store.commit(commit.clone()).await.unwrap();
+    store.commit(commit).await.unwrap();
+    ended.phase = Phase::Succeeded;
+    for _ in 0..2 {
+        let mut commit = Commit::new();
+        commit.update_task(&ended);
+        store.commit(commit).await.unwrap();
+    }
+    drop(store);
+    let store = reopen(dir.path());
+    assert_eq!(store.task(&ended.app, ended.id).unwrap(), Some(ended));
+    assert_eq!(store.active_tasks().unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end() {
+    let dir = TempDir::new().unwrap();
+    let (seen, syncs) = std::sync::mpsc::channel();
+    let observer = Box::new(move |stats: WriteStats| drop(seen.send(stats.commits)));
+    let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
+    let create = |id| {
+        let mut commit = Commit::new();
+        commit.create_task(&task(id));
+        commit
+    };
+    (1..=3).for_each(|id| store.commit_later(create(id)));
+    store.commit(create(4)).await.unwrap();
+    store.commit_later(create(5));
+    drop(store);
+    assert_eq!(syncs.into_iter().collect::<Vec<_>>(), [4, 1]);
+    assert_eq!(reopen(dir.path()).active_tasks().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn commits_too_large_to_share_a_batch_are_written_in_turn() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let (done, durable) = std::sync::mpsc::channel();
+    for (number, ids) in [(0, 1..=400), (1, 300..=700), (2, 700..=700)] {
+        let mut commit = Commit::new();
+        for id in ids {
+            commit.create_task(&Task { display_name: number.to_string(), ..task(id) });
+        }
+        let done = done.clone();
+        store.commit_then(commit, move |result| done.send((number, result)).unwrap());
+    }
+    drop(done);
+    let order: Vec<i32> =
+        durable.into_iter().map(|(number, result)| result.map(|()| number).unwrap()).collect();
+    assert_eq!(order, [0, 1, 2]);
+    let called = |id| store.task(&job().app, TaskId(id)).unwrap().unwrap().display_name;
+    assert_eq!([1, 300, 699, 700].map(called), ["0", "1", "1", "2"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,7 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
+//!
+//! A group that nobody waits for is only applied; it becomes durable with the next sync, in which its
+//! order stands.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,19 +25,22 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// The most commits that share one sync.
 const GROUP: usize = 4096;
 
-/// The most writes of one sled batch: larger ones hold everybody else up.
-const BATCH: usize = 4096;
+/// The most writes of commits that share a batch: a small commit does not wait for a large one to join.
+const SHARED: usize = 1024;
 
-/// What one group commit did, for metrics.
+/// The most writes of one commit: larger ones hold everybody else up.
+const LARGEST: usize = 4096;
+
+/// What one sync did, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteStats {
-    /// Commits that shared it.
+    /// Commits that it made durable.
     pub commits: usize,
-    /// From the first write to the end of the sync.
+    /// From the first write of the group that it was for to its end.
     pub took: std::time::Duration,
 }
 
-/// Sees every group commit.
+/// Sees every sync.
 pub(super) type Observer = Box<dyn Fn(WriteStats) + Send>;
 
 struct Write {
@@ -52,7 +58,7 @@ impl Writer {
     pub(super) fn spawn(disk: Disk, clock: SharedClock, observer: Observer) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
-        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed) };
+        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed), unsynced: 0 };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
@@ -91,18 +97,24 @@ struct Loop {
     clock: SharedClock,
     observer: Observer,
     failed: Arc<OnceLock<StoreError>>,
+    /// Commits that were applied, and wait for a sync.
+    unsynced: usize,
 }
 
 impl Loop {
     fn run(mut self, writes: &Receiver<Write>) {
-        while let Ok(first) = writes.recv() {
+        let mut left_over = None;
+        while let Some(first) = left_over.take().or_else(|| writes.recv().ok()) {
+            let mut size = first.commit.len();
             let mut group = vec![first];
-            let mut size = group[0].commit.len();
             while group.len() < GROUP
-                && size < BATCH
                 && let Ok(next) = writes.try_recv()
             {
                 size += next.commit.len();
+                if size > SHARED {
+                    left_over = Some(next);
+                    break;
+                }
                 group.push(next);
             }
             let result = self.write(&mut group);
@@ -111,6 +123,10 @@ impl Loop {
                     done(result.clone());
                 }
             }
+        }
+        if self.unsynced > 0 {
+            // A failure has been logged, and nobody waits.
+            let _ = self.write(&mut []);
         }
     }
 
@@ -121,16 +137,24 @@ impl Loop {
         }
         let began = self.clock.monotonic();
         point("commit");
+        let nobody_waits = !group.is_empty() && group.iter().all(|write| write.done.is_none());
+        self.unsynced += group.len();
         // sled panics on some errors; whoever waits must hear of those too.
-        let written = catch_unwind(AssertUnwindSafe(|| self.disk.write(group)));
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            self.disk.apply(group)?;
+            if nobody_waits { Ok(()) } else { self.disk.sync() }
+        }));
         let panicked = |_| Err(StoreError::Write { message: "sled panicked".to_owned() });
         let result = written.unwrap_or_else(panicked);
-        point("commit-durable");
         if let Err(error) = &result {
             tracing::error!(%error, "the store failed; nothing more is acknowledged");
             let _ = self.failed.set(error.clone());
         }
-        (self.observer)(WriteStats { commits: group.len(), took: self.clock.monotonic() - began });
+        if !nobody_waits {
+            point("commit-durable");
+            let commits = std::mem::take(&mut self.unsynced);
+            (self.observer)(WriteStats { commits, took: self.clock.monotonic() - began });
+        }
         result
     }
 }
@@ -145,18 +169,12 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    fn write(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
-        self.apply(group)?;
-        self.sync()?;
-        self.mark.write(self.tally.groups).map_err(write_error)
-    }
-
     /// Writes the group as one batch, the tally with it.
     fn apply(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
         let mut writes = BTreeMap::new();
         for write in group {
             let mut commit = std::mem::take(&mut write.commit);
-            debug_assert!(commit.len() <= BATCH, "a commit of {} writes holds everybody up", commit.len());
+            debug_assert!(commit.len() <= LARGEST, "a commit of {} writes holds everybody up", commit.len());
             writes.append(&mut commit.writes);
         }
         if writes.is_empty() {
@@ -166,7 +184,11 @@ impl Disk {
         tally.groups += 1;
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
-            if let Some(before) = self.tree.get(&key).map_err(write_error)? {
+            let before = self.tree.get(&key).map_err(write_error)?;
+            if before.as_deref() == value.as_deref() {
+                continue;
+            }
+            if let Some(before) = before {
                 tally.remove(&key, &before);
             }
             match value {
@@ -187,7 +209,8 @@ impl Disk {
         point("commit-applied");
         self.tree.flush().map_err(write_error)?;
         // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
-        self.file.sync_data().map_err(write_error)
+        self.file.sync_data().map_err(write_error)?;
+        self.mark.write(self.tally.groups).map_err(write_error)
     }
 }
 

@@ -74,7 +74,7 @@ impl Dispatcher {
             task.not_before = Some(latest);
             let mut commit = Commit::new();
             commit.update_task(task);
-            self.store.commit_later(commit);
+            self.commit_later(commit);
         }
         self.arm_task(key, due.min(latest));
     }

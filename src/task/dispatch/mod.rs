@@ -10,6 +10,7 @@
 //! Only the store can stop it: every other failure is one task's.
 
 mod clock_step;
+mod commits;
 mod error;
 mod live;
 mod recover;
@@ -24,6 +25,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
@@ -39,8 +41,11 @@ use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
 use crate::job::JobRef;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
-use crate::store::{Store, StoreError};
+use crate::store::{Commit, Store, StoreError};
 use crate::task::{Task, TaskId};
+
+/// The most events of one kind in one turn of the loop.
+const TURN: usize = 256;
 
 /// What the dispatcher is made of.
 pub struct Parts {
@@ -99,6 +104,8 @@ enum Event {
     Request(Request),
     /// New tasks are on disk, the one of an idempotency key among them.
     Claimed(Vec<TaskKey>, Option<String>),
+    /// A batch of slots is on disk, and with it these tasks.
+    SlotsClaimed(Vec<TaskKey>),
     /// A durable intent to end a task.
     TerminateDurable(TaskKey),
     SubmitDone(TaskKey, Result<Submitted, SubmitError>),
@@ -116,6 +123,10 @@ pub struct Dispatcher {
     wheel: Wheel,
     config: Arc<Config>,
     table: Table,
+    /// Schedules to look at, by their places: some, each time that the claims before are on disk.
+    due: VecDeque<usize>,
+    /// Batches of slots on their way to the disk.
+    claims_under_way: usize,
     live: LiveTasks,
     /// Claimed tasks that wait for room at the executor.
     ready: VecDeque<TaskKey>,
@@ -130,6 +141,8 @@ pub struct Dispatcher {
     downtime_until: Timestamp,
     /// What the wall clock showed at the event before.
     seen: Timestamp,
+    /// Writes that nobody waits for, until the next commit.
+    gathered: Commit,
     /// Calls to the executor under way.
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     internal: mpsc::UnboundedSender<Event>,
@@ -172,6 +185,8 @@ impl Dispatcher {
             wheel,
             config,
             table: Table::default(),
+            due: VecDeque::new(),
+            claims_under_way: 0,
             live: LiveTasks::default(),
             ready: VecDeque::new(),
             timers: HashMap::new(),
@@ -181,6 +196,7 @@ impl Dispatcher {
             previous_success: HashMap::new(),
             downtime_until: now,
             seen: now,
+            gathered: Commit::new(),
             calls: FuturesUnordered::new(),
             internal,
             inbox: Some(inbox),
@@ -189,6 +205,7 @@ impl Dispatcher {
         };
         dispatcher.recover_tasks(now)?;
         dispatcher.recover_schedules(now)?;
+        dispatcher.send_gathered();
         Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
     }
 
@@ -205,20 +222,44 @@ impl Dispatcher {
             let event = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                Some(wake) = inbox.wakes.recv() => Event::Wake(wake),
-                Some(event) = inbox.internal.recv() => event,
-                Some(event) = self.calls.next(), if !self.calls.is_empty() => event,
-                Some(observation) = inbox.observations.recv() => Event::Observed(observation),
-                Some(request) = inbox.requests.recv() => Event::Request(request),
+                Some(wake) = inbox.wakes.recv() => Some(Event::Wake(wake)),
+                Some(event) = inbox.internal.recv() => Some(event),
+                Some(event) = self.calls.next(), if !self.calls.is_empty() => Some(event),
+                Some(observation) = inbox.observations.recv() => Some(Event::Observed(observation)),
+                Some(request) = inbox.requests.recv() => Some(Event::Request(request)),
+                () = std::future::ready(()), if self.may_submit() => None,
                 else => break,
             };
             let now = self.clock.now();
             self.look_at_clock(now)?;
-            self.handle(event, now)?;
+            event.map_or(Ok(()), |event| self.handle(event, now))?;
+            self.handle_others(&mut inbox, now)?;
             self.pump(now);
+            self.send_gathered();
         }
+        // What was due before the end is not left for the next life to catch up.
+        self.claim_all(self.clock.now())?;
         self.finish_calls().await?;
-        self.store.commit(crate::store::Commit::new()).await
+        self.send_gathered();
+        self.store.commit(Commit::new()).await
+    }
+
+    /// Handles what else has come by now, as much from one as from another: a burst holds up nobody.
+    fn handle_others(&mut self, inbox: &mut Inbox, now: Timestamp) -> Result<(), StoreError> {
+        for _ in 0..TURN {
+            let events = [
+                inbox.wakes.try_recv().ok().map(Event::Wake),
+                inbox.internal.try_recv().ok(),
+                self.calls.next().now_or_never().flatten(),
+                inbox.observations.try_recv().ok().map(Event::Observed),
+                inbox.requests.try_recv().ok().map(Event::Request),
+            ];
+            if events.iter().all(Option::is_none) {
+                break;
+            }
+            events.into_iter().flatten().try_for_each(|event| self.handle(event, now))?;
+        }
+        Ok(())
     }
 
     /// Hears the answers to what the executor was asked, as long as `drain` allows: a task that it has
@@ -246,6 +287,11 @@ impl Dispatcher {
                 if let Some(idempotency_key) = idempotency_key {
                     self.fresh_keys.remove(&idempotency_key);
                 }
+                self.claimed(&keys, now);
+            }
+            Event::SlotsClaimed(keys) => {
+                self.claims_under_way -= 1;
+                self.claim_some(now)?;
                 self.claimed(&keys, now);
             }
             Event::TerminateDurable(key) => {
@@ -288,20 +334,6 @@ impl Dispatcher {
         let counter = self.counters.entry(app.clone()).or_insert(TaskId(0));
         counter.0 += 1;
         *counter
-    }
-
-    /// Sends a commit on its way; `then` is called when it is on disk.
-    fn commit_then(
-        &self,
-        commit: crate::store::Commit,
-        then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
-    ) {
-        let internal = self.internal.clone();
-        self.store.commit_then(commit, move |durable| match durable {
-            Ok(()) => then(&internal),
-            // The loop may have ended already.
-            Err(error) => drop(internal.send(Event::StoreFailed(error))),
-        });
     }
 }
 

@@ -73,7 +73,8 @@ impl Dispatcher {
                 self.spill(&mut commit);
             }
         }
-        self.store.commit_later(commit);
+        // A new schedule must not be new again after a crash: its first slot may have passed by then.
+        self.commit_then(commit, |_| ());
         point("recovered");
         let places = self.table.places();
         self.look_at_schedules(&places, now)
@@ -87,6 +88,8 @@ impl Dispatcher {
         reply: oneshot::Sender<Result<(), StoreError>>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // An edit moves watermarks: what was due before it is claimed before.
+        self.claim_all(now)?;
         let mut known = Watermarks::new();
         let mut commit = Commit::new();
         let mut gone = Vec::new();
@@ -112,7 +115,7 @@ impl Dispatcher {
         self.enter_schedules(&config, &known, &mut commit, now)?;
         self.config = config;
         // Nobody may wait for the answer any more.
-        self.store.commit_then(commit, move |durable| drop(reply.send(durable)));
+        self.commit(commit, move |durable| drop(reply.send(durable)));
         point("reload-sent");
         let places = self.table.places();
         self.look_at_schedules(&places, now)
@@ -148,9 +151,9 @@ impl Dispatcher {
     }
 
     /// Writes what has gathered: one commit of many holds everybody else's up.
-    fn spill(&self, commit: &mut Commit) {
+    fn spill(&mut self, commit: &mut Commit) {
         if commit.len() >= WATERMARKS_PER_COMMIT {
-            self.store.commit_later(std::mem::take(commit));
+            self.commit_later(std::mem::take(commit));
         }
     }
 

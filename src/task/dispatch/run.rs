@@ -86,7 +86,7 @@ impl Dispatcher {
                 None => Err(RunError::Forgotten { app: first.app, task: first.id }),
             };
             // The first request's commit may be under way: this one is durable when that is.
-            self.store.commit_then(Commit::new(), |durable| {
+            self.commit(Commit::new(), |durable| {
                 // Nobody may wait any more.
                 let _ = reply.send(durable.map_err(RunError::from).and(answer));
             });
@@ -196,7 +196,7 @@ impl Dispatcher {
             self.fresh_keys.insert(idempotency_key.clone(), (key.clone(), hash));
         }
         let internal = self.internal.clone();
-        self.store.commit_then(commit, move |durable| {
+        self.commit(commit, move |durable| {
             let event = match &durable {
                 Ok(()) => Event::Claimed(vec![key], request.idempotency_key),
                 Err(error) => Event::StoreFailed(error.clone()),
@@ -226,7 +226,7 @@ impl Dispatcher {
         let Some(ending) = self.end(&key, Why::Terminated, now) else {
             let store = self.store.clone();
             // Its end may be on its way to the disk: it is read behind that.
-            self.store.commit_then(Commit::new(), move |durable| {
+            self.commit(Commit::new(), move |durable| {
                 let found = durable.and_then(|()| store.task(&key.app, key.id)).map_err(TerminateError::from);
                 let answer = found.and_then(|task| {
                     task.map(Terminated::AlreadyEnded)
@@ -238,7 +238,7 @@ impl Dispatcher {
             return;
         };
         // The end or the intent is on its way already; an empty commit is durable when that is.
-        self.store.commit_then(Commit::new(), move |durable| {
+        self.commit(Commit::new(), move |durable| {
             // Nobody may wait any more.
             let _ = reply.send(durable.map_err(TerminateError::from).map(|()| ending));
         });

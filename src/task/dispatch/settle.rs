@@ -83,7 +83,7 @@ impl Dispatcher {
         task.started = started.or(task.started);
         let mut commit = Commit::new();
         commit.update_task(task);
-        self.store.commit_later(commit);
+        self.commit_later(commit);
     }
 
     pub(super) fn cancel_if_wanted(&mut self, key: &TaskKey) {
@@ -115,6 +115,11 @@ impl Dispatcher {
         metrics::counter!("tekcron_tasks_total", "phase" => task.phase.as_str()).increment(1);
         let mut commit = Commit::new();
         commit.update_task(&task);
+        if task.phase == Phase::Succeeded
+            && let Some(job) = task.job_ref()
+        {
+            self.note_success(&job, nominal(&task), &mut commit);
+        }
         let next = (retry == Retry::ByPolicy).then(|| self.next_attempt(&task, now)).flatten();
         let next: Vec<TaskKey> = next
             .into_iter()
@@ -133,10 +138,6 @@ impl Dispatcher {
             let _ = internal.send(Event::Claimed(next, None));
         });
         if let Some(job) = task.job_ref() {
-            if task.phase == Phase::Succeeded {
-                let latest = self.previous_success.entry(job.clone()).or_default();
-                *latest = (*latest).max(Some(nominal(&task)));
-            }
             self.release_waiting(&job);
         }
         Some(task)
@@ -186,11 +187,20 @@ impl Dispatcher {
         if let Some(known) = self.previous_success.get(job) {
             return *known;
         }
-        let tasks = self.store.tasks(&job.app, None).filter_map(Result::ok);
-        let mut of_job = tasks.filter(|task| task.job.as_ref() == Some(&job.job));
-        let last = of_job.find(|task| task.phase == Phase::Succeeded).map(|task| nominal(&task));
-        self.previous_success.insert(job.clone(), last);
-        last
+        let stored = self.store.previous_success(job).unwrap_or_else(|error| {
+            tracing::warn!(%job, %error, "nobody knows when this job last succeeded");
+            None
+        });
+        self.previous_success.insert(job.clone(), stored);
+        stored
+    }
+
+    /// A backfilled run may stand for an earlier time than the latest one does.
+    fn note_success(&mut self, job: &JobRef, nominal: Timestamp, commit: &mut Commit) {
+        if self.previous_success(job).is_none_or(|latest| latest < nominal) {
+            self.previous_success.insert(job.clone(), Some(nominal));
+            commit.put_previous_success(job, nominal);
+        }
     }
 }
 

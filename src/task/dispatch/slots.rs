@@ -1,4 +1,8 @@
 //! From due schedules to claimed slots.
+//!
+//! A burst is decided about in batches, the next one when the one before is on disk: between two of them
+//! everybody else's writes have their turn. What was decided is always sent, so that commits reach the
+//! store in the order of the decisions; a slot that waits for its batch is only due a little longer.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +16,7 @@ use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError, Waterma
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
-const SLOTS_PER_COMMIT: usize = 512;
+const SLOTS_PER_COMMIT: usize = 256;
 
 /// Slots claimed on their way to the disk together.
 #[derive(Default)]
@@ -34,14 +38,32 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Claims every slot of these schedules that is due, and arms the wheel for the next ones.
+    /// Claims every slot of these schedules that is due, and arms the wheel for the next ones; those that
+    /// are too many at once when the claims before them are on disk.
     pub(super) fn look_at_schedules(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
+        self.due.extend(places);
+        self.claim_some(now)
+    }
+
+    /// Claims the next batch of what is due, unless one is on its way to the disk.
+    pub(super) fn claim_some(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.claim_while(now, |dispatcher| dispatcher.claims_under_way == 0)
+    }
+
+    /// Claims everything that is due.
+    pub(super) fn claim_all(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.claim_while(now, |_| true)
+    }
+
+    fn claim_while(&mut self, now: Timestamp, may: impl Fn(&Self) -> bool) -> Result<(), StoreError> {
         let mut claims = Claims::default();
-        let mut timers = Vec::with_capacity(places.len());
-        for place in places {
-            self.catch_up(*place, now, &mut claims)?;
-            if let Some(next) = self.claim_due(*place, now, &mut claims)? {
-                timers.push((timer_of(*place), next));
+        let mut timers = Vec::new();
+        while may(self)
+            && let Some(place) = self.due.pop_front()
+        {
+            self.catch_up(place, now, &mut claims)?;
+            if let Some(next) = self.claim_due(place, now, &mut claims)? {
+                timers.push((timer_of(place), next));
             }
         }
         self.send_claims(&mut claims);
@@ -224,9 +246,10 @@ impl Dispatcher {
             return;
         }
         point("claim");
+        self.claims_under_way += 1;
         self.commit_then(commit, move |internal| {
             // The loop may have ended already.
-            let _ = internal.send(Event::Claimed(tasks, None));
+            let _ = internal.send(Event::SlotsClaimed(tasks));
         });
     }
 }

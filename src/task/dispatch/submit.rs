@@ -20,6 +20,9 @@ use crate::task::{LogSize, Outcome, Phase, Task, Trigger};
 const FIRST_WAIT: SignedDuration = SignedDuration::from_millis(500);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 
+/// The most submissions of one turn.
+const SUBMISSIONS: usize = 64;
+
 impl Dispatcher {
     /// The claims of these tasks are on disk: only now may the executor hear of them.
     pub(super) fn claimed(&mut self, keys: &[TaskKey], now: Timestamp) {
@@ -74,15 +77,23 @@ impl Dispatcher {
             task.phase = Phase::Pending;
             let mut commit = Commit::new();
             commit.update_task(task);
-            self.store.commit_later(commit);
+            self.commit_later(commit);
         }
         self.live.set_stage(key, Stage::Ready);
         self.ready.push_back(key.clone());
     }
 
-    /// Submits what is ready while the executor has room.
+    /// Whether something is ready, and the executor has room for it.
+    pub(super) fn may_submit(&self) -> bool {
+        !self.ready.is_empty() && self.live.at_executor() < self.executor.capacity()
+    }
+
+    /// Submits what is ready while the executor has room; some in each turn, so that claims do not wait.
     pub(super) fn pump(&mut self, now: Timestamp) {
-        while self.live.at_executor() < self.executor.capacity() {
+        for _ in 0..SUBMISSIONS {
+            if !self.may_submit() {
+                return;
+            }
             let Some(key) = self.ready.pop_front() else { return };
             if self.live.get(&key).is_some_and(|live| live.stage == Stage::Ready) {
                 self.submit(&key, now);
@@ -101,10 +112,12 @@ impl Dispatcher {
         let previous_success = task.job_ref().and_then(|job| self.previous_success(&job));
         self.live.set_stage(key, Stage::Submitting);
         let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
+        let reads_files = config.apps.get(&task.app).is_some_and(|app| !app.services.is_empty());
         self.calls.push(Box::pin(async move {
+            let build = move || Ok(pipeline_run::submission(&config, &task, previous_success));
             // Credentials are read from files, which may be slow to answer.
-            let building = blocking(move || Ok(pipeline_run::submission(&config, &task, previous_success)));
-            let result = match building.await {
+            let built = if reads_files { blocking(build).await } else { build() };
+            let result = match built {
                 Ok(Ok(submission)) => executor.submit(submission).await,
                 Ok(Err(error)) => {
                     Err(SubmitError::Refused { reason: "InvalidTask".to_owned(), message: in_full(&error) })
@@ -173,7 +186,7 @@ impl Dispatcher {
         }
         let mut commit = Commit::new();
         commit.update_task(task);
-        self.store.commit_later(commit);
+        self.commit_later(commit);
         point("confirmed");
         if terminating {
             self.cancel_at_executor(key);
@@ -197,7 +210,7 @@ impl Dispatcher {
         if let (Some(job), Some(row)) = (task.job_ref(), slot_row(&task)) {
             commit.put_slot(&job, &row);
         }
-        self.store.commit_later(commit);
+        self.commit_later(commit);
         Ok(self.live.insert(task, Stage::Submitting))
     }
 

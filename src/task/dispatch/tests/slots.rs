@@ -48,6 +48,58 @@ async fn down_over_three_slots_all_runs_all_and_none_runs_none() {
     }
 }
 
+/// More than two batches of claims.
+const BURST: usize = 600;
+
+fn burst(schedule: &str) -> String {
+    let job = |number| format!("[[jobs]]\nname = \"job-{number}\"\nschedule = \"{schedule}\"\n");
+    (0..BURST).map(job).collect()
+}
+
+fn slots_with_a_task(life: &Life) -> Vec<(String, Timestamp)> {
+    let slots = life.tasks().into_iter().map(|task| (task.display_name, task.scheduled.unwrap()));
+    let mut slots: Vec<_> = slots.collect();
+    slots.sort();
+    slots
+}
+
+#[tokio::test]
+async fn a_burst_of_several_batches_is_claimed_once_each_and_submitted() {
+    let world = World::new("2026-01-01T00:00:30Z", &burst("0 * * * *"));
+    world.executor.state.lock().unwrap().capacity = Some(BURST);
+    let life = world.begin();
+    life.store.commit(crate::store::Commit::new()).await.unwrap();
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_mins(59) + SignedDuration::from_secs(28));
+    world.pass_until(&life, "all submitted", || world.executor.submitted().len() == BURST).await;
+    let mut slots = slots_with_a_task(&life);
+    assert!(slots.iter().all(|(_, slot)| *slot == at("2026-01-01T01:00:00Z")));
+    slots.dedup();
+    assert_eq!(slots.len(), BURST);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn what_was_due_of_a_burst_is_claimed_before_an_edit_and_before_the_end() {
+    let world = World::new("2026-01-01T00:00:30Z", &burst("0 * * * *"));
+    world.begin().end().await;
+    world.set_clock("2026-01-01T01:00:01Z");
+    let life = world.begin();
+    life.handle.reload(config(&burst("30 5 * * *"))).await.unwrap();
+    assert_eq!(slots_with_a_task(&life).len(), BURST);
+    life.end().await;
+
+    world.set_clock("2026-01-01T02:00:01Z");
+    // The schedules of the first configuration again: what was due meanwhile was never theirs.
+    world.begin().end().await;
+    world.set_clock("2026-01-01T03:00:01Z");
+    let life = world.begin();
+    life.stop.cancel();
+    life.running.await.unwrap().unwrap();
+    let store = life.store;
+    assert_eq!(store.tasks(&"etl".parse().unwrap(), None).count(), 2 * BURST);
+}
+
 #[tokio::test]
 async fn a_clock_stepped_forward_is_a_catch_up_and_stepped_back_refires_nothing() {
     let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
