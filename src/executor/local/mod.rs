@@ -32,6 +32,7 @@ mod process;
 mod record;
 mod request;
 pub mod shim;
+mod spawn;
 mod submit;
 mod tree;
 mod watch;
