@@ -90,7 +90,8 @@ impl Samples {
                 }),
             };
             self.last[kind].push(last);
-            let [children, this] = [machine::cpu_of_children() - before[0], machine::cpu_of_this() - before[1]];
+            let [children, this] =
+                [machine::cpu_of_children() - before[0], machine::cpu_of_this() - before[1]];
             self.cpu[kind].push(children * 1e3 / size as f64);
             if kind == 0 {
                 self.daemon.push(this * 1e3 / size as f64);
@@ -114,7 +115,13 @@ impl Samples {
         row("CPU of one", Unit::Ms, ours, ("minimal shim, same syncs", all), None);
         row("CPU of one minimal shim, same syncs", Unit::Ms, all, ("no sync", none), None);
         row("CPU of one minimal shim, no sync", Unit::Ms, none, ("bare posix_spawn", bare), None);
-        row("CPU of one, less its command", Unit::Ms, ours - bare, ("minimal shim, same syncs", all - bare), None);
+        row(
+            "CPU of one, less its command",
+            Unit::Ms,
+            ours - bare,
+            ("minimal shim, same syncs", all - bare),
+            None,
+        );
         let daemon = median(&mut self.daemon);
         row("CPU of the daemon for one", Unit::Ms, daemon, ("bare posix_spawn", bare), None);
         let lost = what("lost");

@@ -295,7 +295,9 @@ impl Stranger {
     pub(crate) fn programs(&self) -> Vec<String> {
         let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
         let own = |status: String| {
-            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+            let field = |name: &str| {
+                status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next())
+            };
             (field("Uid:") == Some(&self.user)).then(|| field("Name:").unwrap().to_owned())
         };
         processes.filter_map(|path| own(fs::read_to_string(path.join("status")).ok()?)).collect()

@@ -117,7 +117,9 @@ impl Recorded {
             match serde_json::from_slice(line) {
                 Ok(Entry::Started(started)) => recorded.started = Some(started),
                 Ok(Entry::Ended(outcome)) => recorded.ended = Some(outcome),
-                Err(error) => return if lines.next().is_none() { Ok(recorded) } else { Err(unreadable(path, &error)) },
+                Err(error) => {
+                    return if lines.next().is_none() { Ok(recorded) } else { Err(unreadable(path, &error)) };
+                }
             }
             recorded.end += line.len() as u64;
         }

@@ -60,7 +60,8 @@ impl<'a> Supervisor<'a> {
         taken: &'a mut Taken,
         wakes: &'a Wakes,
     ) -> Self {
-        let deadline = request.timeout.map(|timeout| clock.monotonic().saturating_add(timeout.unsigned_abs()));
+        let deadline =
+            request.timeout.map(|timeout| clock.monotonic().saturating_add(timeout.unsigned_abs()));
         Self { clock, request, taken, wakes, deadline, terminated: false, started: None, finished: None }
     }
 
