@@ -150,7 +150,7 @@ fn a_nursery_that_is_killed_is_started_again_and_its_tasks_go_on() {
     assert_eq!(run(&place, "true", &[])["phase"], "succeeded");
     assert_ne!(children(daemon.pid().as_raw_pid()), nursery);
     fs::write(&go, "").unwrap();
-    place.until("its end", || (place.json(&["task", "work", "1"])[0]["exit_code"] == 6).then_some(()));
+    place.until("its end", || (place.json(&["tasks", "work"])[1]["exit_code"] == 6).then_some(()));
     // It goes with the daemon, however that ends.
     let nursery = children(daemon.pid().as_raw_pid())[0].to_string();
     daemon.kill();

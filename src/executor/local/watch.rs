@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -17,6 +18,9 @@ use crate::clock::SharedClock;
 use crate::executor::{Observation, Observed};
 use crate::readiness::readable;
 use crate::task::TaskName;
+
+/// How long after a supervisor is tried to be watched again where the machine is out of descriptors.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Watches shims. Those who wait are dropped with it; the shims go on.
 pub(super) struct Watch {
@@ -113,8 +117,9 @@ impl Watch {
         waiting.spawn(async move {
             started.await;
             shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
-            if let Err(error) = departure(&dir).await {
-                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched; the next relist looks at it");
+            while let Err(error) = departure(&dir).await {
+                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched now; it is tried again");
+                shared.clock.sleep(AGAIN).await;
             }
             drop(room);
             locked(&shared.watched).remove(&name);
