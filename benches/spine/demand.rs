@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use futures::future::join_all;
+use rustix::process::{Flock, FlockType, Signal, fcntl_getlk, kill_process};
 use tekcron::clock::SystemClock;
 use tekcron::store::{Commit, Store};
 use tempfile::TempDir;
@@ -158,7 +159,11 @@ impl Sleeper {
         answers(daemon.address(), &request, 201, 1, Duration::from_nanos(1));
         loop {
             let tasks = fs::read_dir(data.join("tasks")).expect("the daemon is ready").filter_map(Result::ok);
-            let started = tasks.map(|task| task.path()).find(|task| task.join("started").exists());
+            let records = tasks.map(|task| task.path().join("record"));
+            let started = records.filter(|record| {
+                fs::read_to_string(record).is_ok_and(|record| record.contains("\n{\"started\":"))
+            });
+            let started = started.filter_map(|record| record.parent().map(Path::to_owned)).next();
             if let Some(dir) = started {
                 return Self { dir };
             }
@@ -169,7 +174,12 @@ impl Sleeper {
     /// Ends it as the daemon would.
     pub(crate) fn end(self) {
         let asked = fs::write(self.dir.join("terminate"), "");
-        let told = fs::OpenOptions::new().write(true).open(self.dir.join("control"));
-        asked.and_then(|()| told?.write_all(b"t")).expect("its supervisor lives");
+        let record = fs::File::open(self.dir.join("record"));
+        let told = record.and_then(|record| {
+            let lock = fcntl_getlk(record, &Flock::from(FlockType::WriteLock))?;
+            let shim = lock.and_then(|lock| lock.pid).ok_or(std::io::ErrorKind::NotFound)?;
+            Ok(kill_process(shim, Signal::USR1)?)
+        });
+        asked.and(told).expect("its supervisor lives");
     }
 }

@@ -43,10 +43,21 @@ pub(crate) fn cpu(pid: u32) -> f64 {
 
 /// Seconds on a CPU of all processes that this one and its children have waited for, so far.
 pub(crate) fn cpu_of_children() -> f64 {
+    ticks_of_this(16)
+}
+
+/// Seconds on a CPU of this process so far, threads that have ended included.
+pub(crate) fn cpu_of_this() -> f64 {
+    ticks_of_this(14)
+}
+
+/// Fields `first` and the next one of proc(5), added up; a hundredth of a second each.
+fn ticks_of_this(first: usize) -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    // Fields 16 and 17 of proc(5), of which the first here is the third; a hundredth of a second each.
-    fields.split(' ').skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    // The first here is the third.
+    let ticks = fields.split(' ').skip(first - 3).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Bytes that the files below `dir` take on the disk.

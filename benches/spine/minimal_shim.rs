@@ -6,12 +6,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+unsafe extern "C" {
+    fn fork() -> i32;
+    fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Syncs {
@@ -27,57 +32,46 @@ fn main() -> io::Result<()> {
         Some("none") => Syncs::None,
         _ => Syncs::All,
     };
-    if argument == "gate" { gate() } else { supervise(Path::new(&argument), syncs) }
-}
-
-fn gate() -> io::Result<()> {
-    io::stdin().read_exact(&mut [0])?;
-    Err(Command::new("/bin/true").env_clear().stdin(Stdio::null()).exec())
+    supervise(Path::new(&argument), syncs)
 }
 
 fn supervise(dir: &Path, syncs: Syncs) -> io::Result<()> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let (mut stdout, their_stdout) = io::pipe()?;
+    let (mut stderr, their_stderr) = io::pipe()?;
+    // SAFETY: this process has one thread.
+    let gate = unsafe { fork() };
+    if gate == 0 {
+        drop(ours);
+        (&theirs).read_exact(&mut [0])?;
+        let mut command = Command::new("/bin/true");
+        command.env_clear().current_dir(dir.join("work")).process_group(0);
+        return Err(command.stdin(Stdio::null()).stdout(their_stdout).stderr(their_stderr).exec());
+    }
+    drop((theirs, their_stdout, their_stderr));
     let new = dir.with_extension("new");
     fs::create_dir(&new)?;
-    write(&new.join("run"), &[b'{'; 2048], syncs)?;
-    fs::write(new.join("exit.new"), [b' '; 4096])?;
-    fs::create_dir(new.join("log"))?;
-    sync_dir(&new, syncs)?;
+    let record = File::options().write(true).create_new(true).open(new.join("record"))?;
+    record.write_all_at(&[b' '; 6144], 0)?;
     fs::rename(&new, dir)?;
-    sync_dir(dir.parent().expect("it is below another"), syncs)?;
     fs::create_dir(dir.join("work"))?;
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let mut gate = Command::new("/proc/self/exe")
-        .arg("gate")
-        .env_clear()
-        .current_dir(dir.join("work"))
-        .process_group(0)
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_nanos();
-    write(&dir.join("started"), now.to_string().as_bytes(), syncs)?;
-    if syncs == Syncs::One {
-        File::open(dir.join("started"))?.sync_data()?;
+    record.write_all_at(now.to_string().as_bytes(), 0)?;
+    if syncs != Syncs::None {
+        record.sync_data()?;
+    }
+    if syncs == Syncs::All {
+        File::open(dir)?.sync_all()?;
+        File::open(dir.parent().expect("it is below another"))?.sync_all()?;
     }
     ours.write_all(b"g")?;
-    gate.wait()?;
-    write(&dir.join("exit"), b"0", syncs)?;
-    fs::remove_dir(dir.join("work"))
-}
-
-fn write(path: &Path, bytes: &[u8], syncs: Syncs) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(false).open(&new)?;
-    file.write_all(bytes)?;
-    file.set_len(bytes.len() as u64)?;
+    stdout.read_to_end(&mut Vec::new())?;
+    stderr.read_to_end(&mut Vec::new())?;
+    // SAFETY: nobody wants the status.
+    unsafe { waitpid(gate, std::ptr::null_mut(), 0) };
+    record.write_all_at(b"0", 4096)?;
     if syncs == Syncs::All {
-        file.sync_all()?;
+        record.sync_data()?;
     }
-    fs::rename(&new, path)?;
-    sync_dir(path.parent().expect("it is below a directory"), syncs)
-}
-
-fn sync_dir(dir: &Path, syncs: Syncs) -> io::Result<()> {
-    if syncs == Syncs::All { File::open(dir)?.sync_all() } else { Ok(()) }
+    fs::remove_dir(dir.join("work"))
 }

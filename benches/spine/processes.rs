@@ -46,6 +46,8 @@ struct Samples {
     /// Milliseconds of CPU of the processes of one task. Unlike time, this does not depend on who else
     /// is at work.
     cpu: [Vec<f64>; KINDS],
+    /// The same of the daemon's part: dispatcher, store and executor, here in this process.
+    daemon: Vec<f64>,
     lost: usize,
 }
 
@@ -73,7 +75,7 @@ impl Samples {
     fn round(&mut self, config: &Arc<Config>, shim: &Path, place: &Path, size: usize, at_once: usize) {
         let mut lost = 0;
         for kind in 0..KINDS {
-            let before = machine::cpu_of_children();
+            let before = [machine::cpu_of_children(), machine::cpu_of_this()];
             let last = match kind {
                 0 => {
                     let (last, missing) = burst(config, &place.join("ours"), size, at_once);
@@ -88,7 +90,12 @@ impl Samples {
                 }),
             };
             self.last[kind].push(last);
-            self.cpu[kind].push((machine::cpu_of_children() - before) * 1e3 / size as f64);
+            let [children, this] =
+                [machine::cpu_of_children() - before[0], machine::cpu_of_this() - before[1]];
+            self.cpu[kind].push(children * 1e3 / size as f64);
+            if kind == 0 {
+                self.daemon.push(this * 1e3 / size as f64);
+            }
         }
         self.lost += lost;
     }
@@ -106,7 +113,17 @@ impl Samples {
         row("minimal shim, no sync", Unit::Seconds, none, ("bare posix_spawn", bare), None);
         let [ours, all, _, none, bare] = self.cpu.each_mut().map(|samples| median(samples));
         row("CPU of one", Unit::Ms, ours, ("minimal shim, same syncs", all), None);
+        row("CPU of one minimal shim, same syncs", Unit::Ms, all, ("no sync", none), None);
         row("CPU of one minimal shim, no sync", Unit::Ms, none, ("bare posix_spawn", bare), None);
+        row(
+            "CPU of one, less its command",
+            Unit::Ms,
+            ours - bare,
+            ("minimal shim, same syncs", all - bare),
+            None,
+        );
+        let daemon = median(&mut self.daemon);
+        row("CPU of the daemon for one", Unit::Ms, daemon, ("bare posix_spawn", bare), None);
         let lost = what("lost");
         Row { what: &lost, unit: Unit::Lost, result: self.lost as f64, bound: None, target: Some(0.0) }
             .print();
@@ -168,8 +185,9 @@ fn minimal_shims(shim: &Path, dir: &Path, syncs: &str, size: usize, at_once: usi
         command
     });
     let started = (0..size).map(|number| {
-        let text = std::fs::read_to_string(dir.join(number.to_string()).join("started"));
-        text.expect("it has started").parse::<u128>().expect("it is a time")
+        let text = std::fs::read_to_string(dir.join(number.to_string()).join("record"));
+        let text = text.expect("it has started");
+        text[..text.find(' ').unwrap_or_default()].parse::<u128>().expect("it is a time")
     });
     started.max().map_or(f64::NAN, |last| (last - began) as f64 / 1e9)
 }

@@ -151,8 +151,9 @@ fn a_timeout_is_kept_while_the_daemon_is_down() {
     place.until("it runs", || (place.json(&["tasks", "etl"])[0]["phase"] == "running").then_some(()));
     daemon.kill();
     let dirs: Vec<_> = fs::read_dir(place.path().join("data/tasks")).unwrap().map(Result::unwrap).collect();
-    let exit = dirs[0].path().join("exit");
-    place.until("its time-out", || exit.exists().then_some(()));
+    let record = dirs[0].path().join("record");
+    let ended = || fs::read_to_string(&record).unwrap().contains("PipelineRunTimeout");
+    place.until("its time-out", || ended().then_some(()));
     let _daemon = place.serve();
     place.until("the phase", || (place.json(&["tasks", "etl"])[0]["phase"] == "timed-out").then_some(()));
 }

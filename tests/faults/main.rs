@@ -17,4 +17,5 @@ mod kills;
 #[cfg(feature = "fault-points")]
 mod points;
 mod scarce;
+mod unruly;
 mod world;

@@ -226,10 +226,18 @@ fn a_data_directory_that_cannot_be_written_is_named_with_a_hint() {
     assert!(daemon.terminate().success());
 }
 
-/// Moves a soft limit of the daemon while it runs, by `program`, which must be run by the same user.
-fn limit(mut program: Command, daemon: &Daemon, limit: &str) {
-    let output = program.args(["--pid", &daemon.pid().as_raw_pid().to_string(), limit]).output().unwrap();
+/// Moves a soft limit of a process while it runs, by `program`, which must be run by the same user.
+fn limit(mut program: Command, pid: i32, limit: &str) {
+    let output = program.args(["--pid", &pid.to_string(), limit]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// The children of a process, whichever of its threads started them.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let lists = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("children")));
+    let numbers = |list: String| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>();
+    lists.filter_map(Result::ok).flat_map(numbers).collect()
 }
 
 fn open_descriptors(daemon: &Daemon) -> usize {
@@ -243,9 +251,9 @@ fn without_descriptors_claims_are_held_and_go_on_once_there_are_some() {
     let daemon = place.serve();
     place.until("a run", || place.log().contains("a task has ended").then_some(()));
     let descriptors = open_descriptors(&daemon) + 1;
-    limit(Command::new("prlimit"), &daemon, &format!("--nofile={descriptors}:"));
+    limit(Command::new("prlimit"), daemon.pid().as_raw_pid(), &format!("--nofile={descriptors}:"));
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
-    limit(Command::new("prlimit"), &daemon, "--nofile=4096:");
+    limit(Command::new("prlimit"), daemon.pid().as_raw_pid(), "--nofile=4096:");
     all_claimed_so_far_run(&place);
     assert!(daemon.terminate().success());
 }
@@ -262,14 +270,14 @@ fn all_claimed_so_far_run(place: &Place) {
 }
 
 /// A daemon of a user that nobody else is, whom the limit on processes holds, as it does not hold root.
-struct Stranger {
-    place: Place,
+pub(crate) struct Stranger {
+    pub(crate) place: Place,
     user: String,
 }
 
 impl Stranger {
     /// None where nobody may become somebody else, which is said.
-    fn with(app: &str) -> Option<Self> {
+    pub(crate) fn with(app: &str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let user = 54_000 + std::process::id() % 1000 * 4 + NEXT.fetch_add(1, Ordering::Relaxed);
         let stranger = Self { place: place_with(app), user: user.to_string() };
@@ -283,13 +291,25 @@ impl Stranger {
         None
     }
 
+    /// What the programs of this user's processes are called.
+    pub(crate) fn programs(&self) -> Vec<String> {
+        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let own = |status: String| {
+            let field = |name: &str| {
+                status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next())
+            };
+            (field("Uid:") == Some(&self.user)).then(|| field("Name:").unwrap().to_owned())
+        };
+        processes.filter_map(|path| own(fs::read_to_string(path.join("status")).ok()?)).collect()
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", &self.user, "--clear-groups", program]).current_dir(self.place.path());
         command
     }
 
-    fn serve(&self) -> Daemon {
+    pub(crate) fn serve(&self) -> Daemon {
         let log = fs::File::options().append(true).create(true).open(self.place.path().join("log")).unwrap();
         let mut serve = self.command("./tekcron");
         let daemon = Daemon::started(
@@ -299,8 +319,12 @@ impl Stranger {
         daemon
     }
 
-    fn limit(&self, daemon: &Daemon, processes: u32) {
-        limit(self.command("prlimit"), daemon, &format!("--nproc={processes}:"));
+    /// Limits the daemon, and the process that forks for it.
+    pub(crate) fn limit(&self, daemon: &Daemon, processes: u32) {
+        let daemon = daemon.pid().as_raw_pid();
+        for pid in children(daemon).into_iter().chain([daemon]) {
+            limit(self.command("prlimit"), pid, &format!("--nproc={processes}:"));
+        }
     }
 }
 

@@ -129,7 +129,7 @@ async fn credentials_reach_the_task_and_no_file() {
 
 fn assert_nowhere(dir: &Path, secret: &str) {
     let files = files(dir);
-    assert!(files.iter().any(|file| file.ends_with("run.json")));
+    assert!(files.iter().any(|file| file.ends_with("record")));
     for file in files {
         let bytes = fs::read(&file).unwrap();
         let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());

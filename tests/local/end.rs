@@ -157,8 +157,7 @@ async fn a_killed_supervisor_loses_the_task_and_takes_its_processes_along() {
 
 /// The processes whose environment holds the mark that `started` tells.
 fn marked(world: &World, name: &TaskName) -> Vec<i32> {
-    let started = fs::read(world.task_dir(name).join("started")).unwrap();
-    let started: serde_json::Value = serde_json::from_slice(&started).unwrap();
+    let started = world.started(name).unwrap();
     let mark = started["mark"].as_str().unwrap();
     assert!(mark.starts_with("CF_INSTANCE_GUID="));
     let is_marked = |pid: &i32| {

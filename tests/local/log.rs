@@ -98,5 +98,5 @@ async fn the_log_of_an_ended_task_can_be_removed_alone() {
     world.executor.delete_log(&name).await.unwrap();
     world.executor.delete_log(&name).await.unwrap();
     assert_eq!(world.log(&name).await, "");
-    assert!(world.task_dir(&name).join("exit").exists());
+    assert!(world.task_dir(&name).join("record").exists());
 }

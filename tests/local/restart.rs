@@ -66,8 +66,7 @@ async fn a_directory_without_a_supervisor_in_which_nothing_ran_is_cleared_away()
     let name = name_of(&submission);
     let dir = world.task_dir(&name);
     fs::create_dir(&dir).unwrap();
-    fs::write(dir.join("lock"), "").unwrap();
-    fs::write(dir.join("run.json"), serde_json::to_vec(&submission.run).unwrap()).unwrap();
+    fs::write(dir.join("record"), serde_json::to_string(&submission.run).unwrap() + "\n").unwrap();
     fs::create_dir(world.data().join("tasks/.new-demo-1")).unwrap();
     assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Absent);
     assert!(!dir.exists());
@@ -122,12 +121,11 @@ async fn a_supervisor_killed_at_any_moment_leaves_nothing_that_runs_unseen() {
         let submission = shell(&format!("echo x >> {}; exec sleep 1000", mark.display()));
         let name = world.submit(submission).await;
         // Later from round to round; every other time not before the command may run.
-        let started = world.task_dir(&name).join("started");
-        while round % 2 == 1 && !started.exists() {
+        while round % 2 == 1 && world.started(&name).is_none() {
             tokio::task::yield_now().await;
         }
         (0..round * 2000).for_each(|_| std::hint::spin_loop());
-        let lock = fs::File::open(world.task_dir(&name).join("lock")).unwrap();
+        let lock = fs::File::open(world.task_dir(&name).join("record")).unwrap();
         let holder = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock)).unwrap().unwrap();
         kill_process(holder.pid.unwrap(), Signal::KILL).unwrap();
         let end = world.until(&name, |state| matches!(state, Observed::Finished(_) | Observed::Absent)).await;
@@ -171,13 +169,12 @@ async fn a_task_that_ran_before_a_reboot_is_lost_and_no_stranger_is_killed() {
     ] {
         let dir = world.task_dir(&name);
         fs::create_dir(&dir).unwrap();
-        fs::write(dir.join("lock"), "").unwrap();
-        fs::write(dir.join("run.json"), serde_json::to_vec(&submission.run).unwrap()).unwrap();
-        let started = serde_json::json!({
+        let started = serde_json::json!({ "started": {
             "at": "2026-01-01T00:00:00Z", "process": { "pid": pid, "ticks": ticks, "boot": boot },
             "mark": "CF_INSTANCE_GUID=nobody", "cgroup": null, "keep_workdir": false,
-        });
-        fs::write(dir.join("started"), started.to_string()).unwrap();
+        }});
+        let run = serde_json::to_string(&submission.run).unwrap();
+        fs::write(dir.join("record"), format!("{run}\n{started}\n")).unwrap();
         let Observed::Finished(outcome) = world.executor.observe(&name).await.unwrap() else {
             panic!("it is lost");
         };

@@ -54,7 +54,7 @@ impl World {
     pub(crate) async fn restart_when_ended(self, name: &TaskName) -> Self {
         let Self { executor, dir, .. } = self;
         drop(executor);
-        let lock = fs::File::open(dir.path().join("data/tasks").join(name.as_str()).join("lock")).unwrap();
+        let lock = fs::File::open(dir.path().join("data/tasks").join(name.as_str()).join("record")).unwrap();
         // Waits for the supervisor to let go of it.
         let locked = tokio::task::spawn_blocking(move || fcntl_lock(&lock, FlockOperation::LockShared));
         within(locked).await.unwrap().unwrap();
@@ -144,11 +144,16 @@ impl World {
         }
     }
 
+    /// What the task's record says of its start; `None` before.
+    pub(crate) fn started(&self, name: &TaskName) -> Option<serde_json::Value> {
+        let record = fs::read_to_string(self.task_dir(name).join("record")).ok()?;
+        let entry: serde_json::Value = serde_json::from_str(record.lines().nth(1)?).ok()?;
+        entry.get("started").cloned()
+    }
+
     /// The process of a running task's command.
     pub(crate) fn pid(&self, name: &TaskName) -> i32 {
-        let started = fs::read(self.task_dir(name).join("started")).unwrap();
-        let started: serde_json::Value = serde_json::from_slice(&started).unwrap();
-        started["process"]["pid"].as_i64().unwrap() as i32
+        self.started(name).unwrap()["process"]["pid"].as_i64().unwrap() as i32
     }
 
     /// The process that supervises a running task.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::log::LogReader;
 use super::place::{self, Standing, TaskDir};
+use super::spawn::Spawner;
 use super::watch::Watch;
 use super::{cgroup, process, submit, tree};
 use crate::blocking::blocking;
@@ -66,6 +67,7 @@ pub struct LocalExecutor {
     pub(super) settings: LocalSettings,
     pub(super) tasks: PathBuf,
     pub(super) cgroup: Option<PathBuf>,
+    pub(super) spawner: Spawner,
     pub(super) watch: Watch,
     clock: SharedClock,
     observations: Mutex<Option<mpsc::Receiver<Observation>>>,
@@ -95,6 +97,7 @@ impl LocalExecutor {
         let (send, receive) = mpsc::channel(OBSERVATIONS);
         Ok(Arc::new(Self {
             watch: Watch::new(settings.max_children, Arc::clone(&clock), send),
+            spawner: Spawner::new(settings.shim.clone()),
             settings,
             tasks,
             cgroup,

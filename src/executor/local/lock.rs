@@ -11,31 +11,25 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, Pid, PidfdFlags, fcntl_getlk, pidfd_open};
 
-/// A lock held by this process until it ends or drops this.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+/// Locks `file` until this process ends, or closes any descriptor of the same file.
+pub(super) fn take(file: &File) -> io::Result<()> {
+    Ok(fcntl_lock(file, FlockOperation::NonBlockingLockExclusive)?)
 }
 
-impl Lock {
-    /// Creates the file at `path`, which must be new, and locks it.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = File::options().write(true).create_new(true).open(path)?;
-        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { _file: file })
+/// The process that holds the lock on `file`, where one does.
+pub(super) fn holder_of(file: &File) -> io::Result<Option<Pid>> {
+    match fcntl_getlk(file, &Flock::from(FlockType::WriteLock))? {
+        None => Ok(None),
+        Some(Flock { pid: Some(pid), .. }) => Ok(Some(pid)),
+        Some(_) => Err(io::Error::other("its supervisor lives in another process namespace")),
     }
 }
 
 /// The process that holds the lock at `path`, where one does. A lock that is not there is not held.
 pub(super) fn holder(path: &Path) -> io::Result<Option<Pid>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    match fcntl_getlk(&file, &Flock::from(FlockType::WriteLock))? {
-        None => Ok(None),
-        Some(Flock { pid: Some(pid), .. }) => Ok(Some(pid)),
-        Some(_) => Err(io::Error::other("its supervisor lives in another process namespace")),
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => holder_of(&file?),
     }
 }
 

@@ -10,7 +10,7 @@ use super::cgroup::Cgroup;
 use super::log;
 use super::place::TaskDir;
 use super::process::{self, Identity};
-use super::record::{self, Started};
+use super::record::{Entry, Record, Started};
 use super::tree;
 use crate::task::{Outcome, Phase};
 
@@ -35,7 +35,7 @@ pub(super) fn bury(dir: &TaskDir, started: &Started, now: Timestamp) -> io::Resu
         tree::remove(&dir.work())?;
     }
     let outcome = lost(dir, started, rebooted, now)?;
-    record::write(&dir.exit(), &outcome)?;
+    Record::reopen(&dir.record())?.add(&Entry::Ended(outcome.clone()))?;
     Ok(outcome)
 }
 

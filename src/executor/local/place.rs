@@ -1,14 +1,14 @@
 //! The directory of one task, and what it says of the task.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::process::pidfd_send_signal;
 
 use super::lock;
-use super::record::{self, Started};
+use super::record::{Recorded, Started};
+use super::shim::POKE;
 use crate::durable::sync_dir;
 use crate::executor::pipeline_run::PipelineRun;
 use crate::task::{Outcome, TaskName};
@@ -52,28 +52,12 @@ impl TaskDir {
         &self.path
     }
 
-    pub(super) fn lock(&self) -> PathBuf {
-        self.path.join("lock")
-    }
-
-    pub(super) fn run(&self) -> PathBuf {
-        self.path.join("run.json")
-    }
-
-    pub(super) fn started(&self) -> PathBuf {
-        self.path.join("started")
-    }
-
-    pub(super) fn exit(&self) -> PathBuf {
-        self.path.join("exit")
+    pub(super) fn record(&self) -> PathBuf {
+        self.path.join("record")
     }
 
     pub(super) fn terminate(&self) -> PathBuf {
         self.path.join("terminate")
-    }
-
-    pub(super) fn control(&self) -> PathBuf {
-        self.path.join("control")
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -105,25 +89,26 @@ impl TaskDir {
 
     /// The object; `None` where the directory is not there.
     pub(super) fn read_run(&self) -> io::Result<Option<PipelineRun>> {
-        record::read(&self.run())
+        let path = self.record();
+        let Some(file) = open(&path)? else { return Ok(None) };
+        Recorded::read(&file, &path)?.object(&path)
     }
 
     /// How the task stands now.
     pub(super) fn standing(&self) -> io::Result<Standing> {
-        if let Some(outcome) = record::read(&self.exit())? {
-            return Ok(Standing::Ended(outcome));
-        }
-        let alive = lock::holder(&self.lock())?.is_some();
-        // The end was written while the lock was held, so after the lock it is looked for again.
-        let outcome = if alive { None } else { record::read(&self.exit())? };
-        let started = record::read(&self.started())?;
-        Ok(match (outcome, alive, started) {
+        let path = self.record();
+        let Some(file) = open(&path)? else {
+            return Ok(if fs::exists(&self.path)? { Standing::Abandoned } else { Standing::Absent });
+        };
+        // First the lock: whoever held it no more has written down what there was.
+        let alive = lock::holder_of(&file)?.is_some();
+        let recorded = Recorded::read(&file, &path)?;
+        Ok(match (recorded.ended, alive, recorded.started) {
             (Some(outcome), _, _) => Standing::Ended(outcome),
             (None, true, Some(started)) => Standing::Running(started),
             (None, true, None) => Standing::Preparing,
             (None, false, Some(started)) => Standing::Orphaned(started),
-            (None, false, None) if fs::exists(&self.path)? => Standing::Abandoned,
-            (None, false, None) => Standing::Absent,
+            (None, false, None) => Standing::Abandoned,
         })
     }
 
@@ -131,19 +116,24 @@ impl TaskDir {
     pub(super) fn ask_to_terminate(&self) -> io::Result<()> {
         fs::File::create(self.terminate())?.sync_all()?;
         sync_dir(&self.path)?;
-        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        let control = fs::File::options().write(true).custom_flags(flags.cast_signed()).open(self.control());
-        match control.and_then(|mut control| control.write_all(b"t")) {
-            // Nobody reads it: there is no shim any more. Or it is full: the shim will read soon.
-            Err(error) if is_nobody_there(&error) || error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            told => told,
+        match lock::holder_descriptor(&self.record())? {
+            None => Ok(()),
+            Some(shim) => match pidfd_send_signal(&shim, POKE) {
+                // It has just ended.
+                Err(rustix::io::Errno::SRCH) => Ok(()),
+                told => Ok(told?),
+            },
         }
     }
 }
 
-fn is_nobody_there(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    matches!(errno, Some(rustix::io::Errno::NXIO | rustix::io::Errno::PIPE | rustix::io::Errno::NOENT))
+/// Opens a record, where it is there.
+fn open(path: &Path) -> io::Result<Option<fs::File>> {
+    match fs::File::open(path) {
+        // A path through something that is not a directory does not exist either.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
 }
 
 /// The directories in `tasks` that are no tasks and that nobody works on: left by a crash.
@@ -152,7 +142,7 @@ pub(super) fn leftovers(tasks: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(tasks)? {
         let entry = entry?;
         let is_task = !entry.file_name().to_string_lossy().starts_with(NO_TASK);
-        if !is_task && lock::holder(&entry.path().join("lock"))?.is_none() {
+        if !is_task && lock::holder(&TaskDir::new(entry.path()).record())?.is_none() {
             found.push(entry.path());
         }
     }

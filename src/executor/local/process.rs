@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::OnceLock;
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
@@ -24,13 +25,18 @@ impl Identity {
     /// The process that has the number `pid` now.
     pub(super) fn of(pid: Pid) -> io::Result<Self> {
         let pid = pid.as_raw_pid();
-        Ok(Self { pid, ticks: start_ticks(pid)?, boot: boot_id()? })
+        Ok(Self { pid, ticks: start_ticks(pid)?, boot: boot_id()?.to_owned() })
     }
 }
 
 /// The id of this boot.
-pub(super) fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+pub(super) fn boot_id() -> io::Result<&'static str> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(boot);
+    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(BOOT.get_or_init(|| boot.trim().to_owned()))
 }
 
 /// When the process `pid` started, in clock ticks since the boot.

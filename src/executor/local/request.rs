@@ -1,21 +1,21 @@
 //! What the daemon tells a shim, and what it is told back.
 //!
-//! Both go over one socket, the shim's standard input, because a request holds credentials: these are
-//! in no file, argument vector or environment but the task's own.
+//! Both go over one socket, made for the one task, because a request holds credentials: these are in no
+//! file, argument vector or environment but the task's own.
 
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::limits::Limits;
-use crate::executor::pipeline_run::PipelineRun;
 
 /// All that a shim needs to know. Not `Debug`, since it holds credentials.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Request {
-    /// The object.
-    pub(super) run: PipelineRun,
+    /// The object, as it is recorded.
+    pub(super) run: Box<RawValue>,
     /// What is executed.
     pub(super) program: Program,
     /// Where the task's directory is to be.

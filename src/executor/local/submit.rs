@@ -1,28 +1,23 @@
 //! From submission to a shim that has taken the task.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdSocket;
-use std::process::Stdio;
 
 use jiff::SignedDuration;
+use serde_json::value::to_raw_value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 
 use super::executor::LocalExecutor;
 use super::limits::Limits;
 use super::place::Standing;
 use super::request::{Program, Report, Request};
-use super::shim;
-use super::watch::Shim;
 
 use crate::app::env::STATE_DIR;
 use crate::blocking::blocking;
 use crate::executor::pipeline_run::{PipelineRun, TaskMeta, resolve_command, resolve_env, same_run};
 use crate::executor::{Submission, SubmitError, Submitted};
 use crate::fault::point;
-use crate::task::TaskName;
 
 /// Where programs are found, unless the App says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -34,12 +29,12 @@ pub(super) async fn submit(
     executor: &LocalExecutor,
     submission: Submission,
 ) -> Result<Submitted, SubmitError> {
-    let (meta, request) = prepare(executor, submission)?;
-    if let Some(found) = found(executor, &meta, &request.run).await? {
+    let Prepared { meta, run, request } = prepare(executor, submission)?;
+    if let Some(found) = found(executor, &meta, &run).await? {
         return Ok(found);
     }
     let room = executor.watch.room().await;
-    let (mut child, socket) = spawn(executor, &meta.name).map_err(|error| SubmitError::Unavailable {
+    let socket = spawn(executor).await.map_err(|error| SubmitError::Unavailable {
         message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
     })?;
     point("shim-spawned");
@@ -52,18 +47,17 @@ pub(super) async fn submit(
                 let _ = socket.read_to_end(&mut Vec::new()).await;
             };
             let dir = executor.dir(&meta.name);
-            executor.watch.watch(meta.name, dir, Shim::Child(child), started, Some(room));
+            executor.watch.watch(meta.name, dir, started, Some(room));
             Ok(Submitted::Created)
         }
         Ok(Report::Exists) => {
-            found_after(executor, &meta, &request.run, "its name was taken, and is free again").await
+            found_after(executor, &meta, &run, "its name was taken, and is free again").await
         }
         Ok(Report::Failed(message)) => Err(SubmitError::Unavailable { message }),
         Err(error) => {
-            // It has closed its socket without an answer, so it is gone, and what it left does not change.
-            let _ = child.wait().await;
+            // It is gone, or is about to be: whatever is found is watched.
             let message = format!("its supervisor ended without an answer: {error}");
-            found_after(executor, &meta, &request.run, &message).await
+            found_after(executor, &meta, &run, &message).await
         }
     }
 }
@@ -102,7 +96,14 @@ async fn found(
     Ok(Some(Submitted::Adopted { id }))
 }
 
-fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<(TaskMeta, Request), SubmitError> {
+/// A submission that a shim can take.
+struct Prepared {
+    meta: TaskMeta,
+    run: PipelineRun,
+    request: Request,
+}
+
+fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<Prepared, SubmitError> {
     let mut run = submission.run;
     let meta = TaskMeta::read(&run.metadata).map_err(invalid)?;
     // As an API server does: no other execution has this id.
@@ -130,9 +131,9 @@ fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<(TaskMeta
         limits: Limits::of(&run).map_err(invalid)?,
         cgroup: executor.cgroup.clone(),
         mark: format!("{MARK}={uid}"),
-        run,
+        run: to_raw_value(&run).map_err(invalid)?,
     };
-    Ok((meta, request))
+    Ok(Prepared { meta, run, request })
 }
 
 fn invalid(error: impl ToString) -> SubmitError {
@@ -148,21 +149,13 @@ fn timeout(run: &PipelineRun) -> Result<Option<SignedDuration>, String> {
     Ok((!timeout.is_zero()).then_some(timeout))
 }
 
-/// Starts a shim and returns the socket that is its standard input. Nothing here makes the standard
-/// library fork: with a large daemon that would take long.
-fn spawn(executor: &LocalExecutor, name: &TaskName) -> io::Result<(Child, UnixStream)> {
+/// Starts a shim and returns the socket that it reads its request from.
+async fn spawn(executor: &LocalExecutor) -> io::Result<UnixStream> {
     let (ours, theirs) = StdSocket::pair()?;
     ours.set_nonblocking(true)?;
-    let child = Command::new(&executor.settings.shim)
-        // The name is for people who look at processes.
-        .args([shim::ROLE, name.as_str()])
-        .env_clear()
-        .current_dir("/")
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    Ok((child, UnixStream::from_std(ours)?))
+    let ours = UnixStream::from_std(ours)?;
+    executor.spawner.spawn(theirs).await?;
+    Ok(ours)
 }
 
 async fn hand_over(socket: &mut BufReader<UnixStream>, request: &Request) -> io::Result<Report> {

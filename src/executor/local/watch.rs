@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::process::Child;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -19,6 +18,9 @@ use crate::clock::SharedClock;
 use crate::executor::{Observation, Observed};
 use crate::readiness::readable;
 use crate::task::TaskName;
+
+/// How long after a supervisor is tried to be watched again where the machine is out of descriptors.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Watches shims. Those who wait are dropped with it; the shims go on.
 pub(super) struct Watch {
@@ -33,14 +35,6 @@ struct Shared {
     /// Held by whoever takes a directory's name away, or ends an orphan: what was found must still be so.
     tidying: Mutex<()>,
     observations: mpsc::Sender<Observation>,
-}
-
-/// A shim that lives.
-pub(super) enum Shim {
-    /// Started by this daemon.
-    Child(Child),
-    /// Started by an earlier one.
-    Adopted(OwnedFd),
 }
 
 impl Watch {
@@ -88,10 +82,7 @@ impl Watch {
         if !matches!(dir.standing()?, Standing::Ended(_)) {
             return Ok(());
         }
-        match lock::holder_descriptor(&dir.lock())? {
-            Some(shim) => readable(shim).await,
-            None => Ok(()),
-        }
+        departure(dir).await
     }
 
     /// Begins to watch the task in `dir`, unless it is watched. Returns whether there is a shim to watch.
@@ -99,20 +90,21 @@ impl Watch {
         if locked(&self.shared.watched).contains(name) {
             return Ok(true);
         }
-        let Some(shim) = lock::holder_descriptor(&dir.lock())? else { return Ok(false) };
+        if lock::holder(&dir.record())?.is_none() {
+            return Ok(false);
+        }
         // There may be more of them than there is room: then no new ones come in.
         let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
-        self.watch(name.clone(), dir.clone(), Shim::Adopted(shim), futures::future::ready(()), room);
+        self.watch(name.clone(), dir.clone(), futures::future::ready(()), room);
         Ok(true)
     }
 
-    /// Watches `shim`, which has taken the task in `dir`. `started` completes when the task's command
+    /// Watches the shim that has taken the task in `dir`. `started` completes when the task's command
     /// runs, or never will.
     pub(super) fn watch(
         &self,
         name: TaskName,
         dir: TaskDir,
-        shim: Shim,
         started: impl Future<Output = ()> + Send + 'static,
         room: Option<OwnedSemaphorePermit>,
     ) {
@@ -125,8 +117,9 @@ impl Watch {
         waiting.spawn(async move {
             started.await;
             shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
-            if let Err(error) = shim.ended().await {
-                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched; the next relist looks at it");
+            while let Err(error) = departure(&dir).await {
+                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched now; it is tried again");
+                shared.clock.sleep(AGAIN).await;
             }
             drop(room);
             locked(&shared.watched).remove(&name);
@@ -173,12 +166,11 @@ impl Shared {
     }
 }
 
-impl Shim {
-    async fn ended(self) -> io::Result<()> {
-        match self {
-            Self::Child(mut child) => child.wait().await.map(drop),
-            Self::Adopted(descriptor) => readable(descriptor).await,
-        }
+/// Completes when no shim holds the task in `dir` any more.
+async fn departure(dir: &TaskDir) -> io::Result<()> {
+    match lock::holder_descriptor(&dir.record())? {
+        Some(shim) => readable(shim).await,
+        None => Ok(()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Writing a log within its bounds.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -84,7 +84,7 @@ impl LogWriter {
     pub(in super::super) fn close(&mut self) {
         if self.open.take().is_none() && self.position > 0 {
             // Without it the log just ends early.
-            let _ = File::create(Segment::new(&self.dir, self.position).path);
+            let _ = self.create(&Segment::new(&self.dir, self.position));
         }
     }
 
@@ -134,12 +134,24 @@ impl LogWriter {
             let _ = fs::remove_file(oldest.path);
         }
         let segment = Segment::new(&self.dir, self.position);
-        let file = File::options().append(true).create(true).mode(0o600).open(&segment.path);
+        let file = self.create(&segment);
         let most = if is_head { self.head } else { self.segment };
         let Ok(file) = file else { return };
         self.open = Some(Open { path: segment.path.clone(), file, length: 0, most });
         if !is_head {
             self.tail.push_back(segment);
+        }
+    }
+
+    /// Creates a segment, and before the first one the log's directory: many tasks write nothing.
+    fn create(&self, segment: &Segment) -> io::Result<File> {
+        let open = || File::options().append(true).create(true).mode(0o600).open(&segment.path);
+        match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                DirBuilder::new().mode(0o700).create(&self.dir)?;
+                open()
+            }
+            file => file,
         }
     }
 
@@ -255,13 +267,15 @@ mod tests {
             }
         };
         write(0..30);
-        fs::rename(&dir, &away).unwrap();
+        let take_away = || fs::rename(&dir, &away).and_then(|()| fs::write(&dir, "in the way")).unwrap();
+        let bring_back = || fs::remove_file(&dir).and_then(|()| fs::rename(&away, &dir)).unwrap();
+        take_away();
         write(30..100);
-        fs::rename(&away, &dir).unwrap();
+        bring_back();
         write(100..101);
-        fs::rename(&dir, &away).unwrap();
+        take_away();
         write(101..200);
-        fs::rename(&away, &dir).unwrap();
+        bring_back();
         log.close();
         let size = log.size().unwrap();
         let text = read(&dir);

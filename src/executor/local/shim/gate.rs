@@ -1,28 +1,21 @@
 //! The gate: the process that becomes the command, once it is let through.
 //!
-//! It exists so that the command's process is known, and written down, before it runs anything. What it
-//! is to run arrives over a socket, its standard input; should its shim be killed before, the socket
-//! ends early and nothing runs. Where the command cannot be executed, the reason goes back.
+//! It exists so that the command's process is known, and written down, before it runs anything. It waits
+//! for a byte from its shim; should the shim be killed before, its socket ends and nothing runs. Where the
+//! command cannot be executed, the reason goes back.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, setpgid};
 
-use super::ROLE as SHIM;
+use super::fork::fork;
 use crate::executor::local::request::Program;
-
-/// The second argument of a process in this role.
-pub(super) const ROLE: &str = "gate";
-
-/// This program, also after its file was replaced by a newer one.
-const SELF: &str = "/proc/self/exe";
 
 /// A gate that waits.
 #[derive(Debug)]
@@ -33,28 +26,27 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Starts a process that waits. Beside it are the reading ends of what the command will write to
-    /// stdout and stderr.
-    pub(super) fn close() -> io::Result<(Self, [File; 2])> {
+    /// Forks a process that waits, to become `program`. Beside it are the reading ends of what that will
+    /// write to stdout and stderr.
+    pub(super) fn close(program: &Program) -> io::Result<(Self, [File; 2])> {
         let (socket, theirs) = UnixStream::pair()?;
         let (stdout, their_stdout) = io::pipe()?;
         let (stderr, their_stderr) = io::pipe()?;
-        let child = Command::new(SELF)
-            .args([SHIM, ROLE])
-            .env_clear()
-            .process_group(0)
-            .stdin(OwnedFd::from(theirs))
-            .stdout(their_stdout)
-            .stderr(their_stderr)
-            .spawn()?;
+        let Some(process) = fork()? else {
+            // Else it would wait for itself.
+            drop(socket);
+            wait(theirs, program, [their_stdout, their_stderr]);
+            std::process::exit(1);
+        };
+        // Before anything is executed there, so that it never is in another group.
+        setpgid(Some(process), Some(process))?;
         let output = [stdout, stderr].map(|pipe| File::from(OwnedFd::from(pipe)));
-        Ok((Self { socket, process: Pid::from_child(&child) }, output))
+        Ok((Self { socket, process }, output))
     }
 
-    /// Lets `program` run.
-    pub(super) fn open(&mut self, program: &Program) -> io::Result<()> {
-        self.socket.write_all(&serde_json::to_vec(program)?)?;
-        self.socket.shutdown(Shutdown::Write)
+    /// Lets the program run.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        self.socket.write_all(b"g")
     }
 
     /// Why the command was not executed, once the process has ended.
@@ -65,23 +57,17 @@ impl Gate {
     }
 }
 
-/// The role `tekcron shim gate`.
-pub(super) fn main() -> ExitCode {
-    // Whoever might read the error is not there.
-    let Ok(mut socket) = super::stdin_socket() else { return ExitCode::FAILURE };
-    let mut program = Vec::new();
-    if socket.read_to_end(&mut program).is_err() {
-        return ExitCode::FAILURE;
+/// The life of a gate. Returns where its program was not let through, or could not be executed.
+fn wait(mut shim: UnixStream, program: &Program, output: [PipeWriter; 2]) {
+    if shim.read_exact(&mut [0]).is_ok() {
+        let words = become_command(program, output);
+        // The shim may be gone; then nobody asks.
+        let _ = shim.write_all(words.as_bytes());
     }
-    let Ok(program) = serde_json::from_slice::<Program>(&program) else { return ExitCode::FAILURE };
-    let words = become_command(&program);
-    // The shim may be gone; then nobody asks.
-    let _ = socket.write_all(words.as_bytes());
-    ExitCode::FAILURE
 }
 
 /// Executes `program` in place of this one. Returns only why it could not.
-fn become_command(program: &Program) -> String {
+fn become_command(program: &Program, [stdout, stderr]: [PipeWriter; 2]) -> String {
     let Some((name, arguments)) = program.argv.split_first() else { return "there is no command".to_owned() };
     let variables = program.env.iter().map(|(name, value)| (name, value));
     let error = Command::new(name)
@@ -90,6 +76,8 @@ fn become_command(program: &Program) -> String {
         .envs(variables)
         .current_dir(&program.dir)
         .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
         .exec();
     explain(name, program, &error)
 }

@@ -1,28 +1,32 @@
 //! The shim: the process that owns one task, from taking its name to writing down its end.
 //!
-//! It is this program in the role `tekcron shim`, started by the daemon and independent of it: a session
-//! of its own, no terminal, no descriptor in common but the socket that its request comes over. It is
-//! single-threaded and never forks: the command is spawned as a gate, which waits until `started` is
-//! durable and then becomes the command. Being a child subreaper, it is the ancestor of all
-//! that the command starts, also of what leaves the process group; it ends only when all of that has.
+//! It is a copy of the [`nursery`], and independent of it and of the daemon: a session of its own, no
+//! terminal, no descriptor in common but the socket that its request comes over. It is single-threaded. The
+//! command is a [`gate`] first, a copy of the shim, which waits until its start is durable and then
+//! becomes the command. Being a child subreaper, the shim is the ancestor of all that the command starts,
+//! also of what leaves the process group; it ends only when all of that has.
 //!
-//! Killed at any instruction, it leaves either nothing, or a directory without `started` and nothing that
-//! ran, or `started` and with it all that is needed to end what runs.
+//! Killed at any instruction, it leaves either nothing, or a directory without a start and nothing that
+//! ran, or a start on record and with it all that is needed to end what runs.
 
 mod descriptors;
 mod explain;
 mod family;
+mod fork;
 mod gate;
 mod memory;
+mod nursery;
 mod output;
 mod supervise;
 mod takeover;
+mod title;
+mod wakes;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,14 +35,18 @@ use rustix::event::{PollFd, Timespec, poll};
 use rustix::process::{getpid, set_child_subreaper, setsid};
 
 use self::explain::Ending;
+use self::gate::Gate;
 use self::supervise::Supervisor;
 use self::takeover::Taken;
+use self::title::Title;
+pub(super) use self::title::blank as blank_title;
+pub(super) use self::wakes::POKE;
+use self::wakes::Wakes;
 use super::log::LogWriter;
-use super::record;
+use super::record::Entry;
 use super::request::{Report, Request};
 use super::tree::{self, CopyError};
 use crate::clock::{Clock, SystemClock};
-use crate::task::Outcome;
 
 /// The first argument of a process in this role.
 pub const ROLE: &str = "shim";
@@ -47,61 +55,69 @@ pub const ROLE: &str = "shim";
 const TRIES: u32 = 60;
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// The role `tekcron shim`: reads its request from stdin, and returns when its task has ended.
+/// The role `tekcron shim`: a nursery, and in its copies a shim each. Returns in a copy when its task has
+/// ended.
 pub fn main() -> ExitCode {
-    if std::env::args_os().nth(2).is_some_and(|role| role == gate::ROLE) {
-        return gate::main();
-    }
-    match run() {
+    match nursery::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn run() -> io::Result<()> {
-    descriptors::close_inherited()?;
-    // Where it fails, this process leads a group and has a session already.
-    let _ = setsid();
+/// The life of a shim.
+fn run(mut daemon: UnixStream, wakes: Wakes, title: Option<Title>) -> io::Result<()> {
+    // A copy leads no group, so it can lead a session.
+    setsid()?;
     set_child_subreaper(Some(getpid()))?;
-    let mut daemon = stdin_socket()?;
     let mut request = Vec::new();
     daemon.read_to_end(&mut request)?;
     // A daemon that was killed meanwhile sent less: then the task is not taken.
     let request: Request = serde_json::from_slice(&request)?;
-    let taken = match takeover::take(&request) {
-        Ok(taken) => taken,
-        Err(report) => return tell(&mut daemon, &report),
+    if let (Some(title), Some(name)) = (title, request.task_dir.file_name()) {
+        title.set(&name.to_string_lossy());
+    }
+    // The task's process comes first, so that a machine without one more leaves the task as it was.
+    let gate = match Gate::close(&request.program) {
+        Ok(gate) => gate,
+        Err(error) => {
+            return tell(&mut daemon, &Report::Failed(format!("no process can be started: {error}")));
+        }
     };
-    // Nobody may listen any more; the task is ours all the same.
-    let _ = tell(&mut daemon, &Report::Created);
-    execute(&request, taken, daemon)
+    match takeover::take(&request) {
+        Ok(taken) => {
+            // Nobody may listen any more; the task is ours all the same.
+            let _ = tell(&mut daemon, &Report::Created);
+            execute(&request, taken, gate, &wakes, &daemon)
+        }
+        Err(report) => tell(&mut daemon, &report),
+    }
 }
 
-/// The socket that is this process's standard input.
-fn stdin_socket() -> io::Result<UnixStream> {
-    Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
-}
-
-fn tell(daemon: &mut UnixStream, report: &Report) -> io::Result<()> {
+fn tell(daemon: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut line = serde_json::to_vec(report)?;
     line.push(b'\n');
     daemon.write_all(&line)
 }
 
-fn execute(request: &Request, taken: Taken, daemon: UnixStream) -> io::Result<()> {
+fn execute(
+    request: &Request,
+    mut taken: Taken,
+    (gate, output): (Gate, [File; 2]),
+    wakes: &Wakes,
+    daemon: &UnixStream,
+) -> io::Result<()> {
     let clock = SystemClock::new();
     let mut log = LogWriter::new(taken.dir.log(), request.max_log);
     let work = taken.dir.work();
-    let deadline = request.timeout.map(|timeout| timeout.unsigned_abs());
-    let mut supervisor = Supervisor::new(&clock, request, &taken, deadline);
-    let ending = match prepare(request, &taken, &mut supervisor, &mut log, clock.now()) {
-        Ok(()) => supervisor.run(&mut log, || drop(daemon.shutdown(Shutdown::Both))),
+    let mut supervisor = Supervisor::new(&clock, request, &mut taken, wakes);
+    let ending = match prepare(request, &work, &mut supervisor, &mut log, clock.now()) {
+        Ok(()) => supervisor.run(gate, output, &mut log, || drop(daemon.shutdown(Shutdown::Both))),
         Err(ending) => ending,
     };
     log.close();
     let (started, finished) = supervisor.times();
     let outcome = explain::outcome(ending, request, started, finished, log.size().unwrap_or_default());
-    write_down(&taken, &outcome, request.keep_workdir)?;
+    write_down(&mut taken, &Entry::Ended(outcome), request.keep_workdir)?;
     if !request.keep_workdir {
         tree::remove(&work)?;
     }
@@ -111,7 +127,7 @@ fn execute(request: &Request, taken: Taken, daemon: UnixStream) -> io::Result<()
 /// Fills the working directory, unless the task is to end before that is done.
 fn prepare(
     request: &Request,
-    taken: &Taken,
+    work: &Path,
     supervisor: &mut Supervisor<'_>,
     log: &mut LogWriter,
     now: Timestamp,
@@ -121,12 +137,11 @@ fn prepare(
         created
             .map_err(|error| Ending::NotStarted(format!("making `{}` failed: {error}", state.display())))?;
     }
-    let work = taken.dir.work();
     let Some(source) = &request.source else {
-        return fs::create_dir(&work)
+        return fs::create_dir(work)
             .map_err(|error| Ending::NotStarted(format!("making its working directory failed: {error}")));
     };
-    match tree::copy(source, &work, || supervisor.wants_end().is_some()) {
+    match tree::copy(source, work, || supervisor.wants_end().is_some()) {
         Ok(skipped) => {
             for (path, what) in skipped {
                 log.note(&format!("`{}` was not copied, since it is {what}", path.display()), now);
@@ -142,8 +157,8 @@ fn prepare(
 
 /// Writes the outcome down. On a full disk the working copy goes first, and then it is tried again: an
 /// outcome that is not written is a lost task.
-fn write_down(taken: &Taken, outcome: &Outcome, keep_workdir: bool) -> io::Result<()> {
-    let mut written = record::write(&taken.dir.exit(), outcome);
+fn write_down(taken: &mut Taken, end: &Entry, keep_workdir: bool) -> io::Result<()> {
+    let mut written = taken.write_down(end);
     for _ in 0..TRIES {
         if written.is_ok() {
             break;
@@ -153,7 +168,7 @@ fn write_down(taken: &Taken, outcome: &Outcome, keep_workdir: bool) -> io::Resul
             let _ = tree::remove(&taken.dir.work());
         }
         poll(&mut [] as &mut [PollFd<'_>], Some(&RETRY))?;
-        written = record::write(&taken.dir.exit(), outcome);
+        written = taken.write_down(end);
     }
     written
 }

@@ -22,7 +22,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(stdout: File, stderr: File) -> io::Result<Self> {
+    pub(super) fn new([stdout, stderr]: [File; 2]) -> io::Result<Self> {
         let pipes = vec![(Stream::Out, stdout), (Stream::Err, stderr)];
         for (_, pipe) in &pipes {
             ioctl_fionbio(pipe, true)?;

@@ -1,13 +1,11 @@
 //! The life of a command: run it, keep its time and its memory, log what it writes, end it.
 
-use std::fs;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::explain::{Ending, Reason};
 use super::family::Family;
@@ -16,17 +14,16 @@ use super::memory::MemoryWatch;
 use super::output::Output;
 use super::takeover::Taken;
 use super::timespec;
+use super::wakes::Wakes;
 use crate::clock::{Clock, SystemClock};
 use crate::executor::local::cgroup::Cgroup;
 use crate::executor::local::log::LogWriter;
 use crate::executor::local::process::Identity;
-use crate::executor::local::record::{self, Started};
+use crate::executor::local::record::{Entry, Started};
 use crate::executor::local::request::Request;
 
-/// How often ended descendants are reaped while nothing else happens.
-const IDLE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the rest has ended, once the command has.
-const LEAVING: Duration = Duration::from_millis(20);
+/// How often whoever is left is killed, once their time is over: they may start others meanwhile.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long after SIGKILL a process counts as unkillable, and is left behind.
 const UNKILLABLE: Duration = Duration::from_secs(10);
 
@@ -34,7 +31,8 @@ const UNKILLABLE: Duration = Duration::from_secs(10);
 pub(super) struct Supervisor<'a> {
     clock: &'a SystemClock,
     request: &'a Request,
-    taken: &'a Taken,
+    taken: &'a mut Taken,
+    wakes: &'a Wakes,
     /// When it has run too long.
     deadline: Option<Duration>,
     terminated: bool,
@@ -46,8 +44,6 @@ pub(super) struct Supervisor<'a> {
 struct Running {
     gate: Gate,
     family: Family,
-    /// Readable when the command has ended.
-    end: OwnedFd,
     output: Output,
     memory: Option<MemoryWatch>,
     /// Why it was asked to end.
@@ -57,15 +53,16 @@ struct Running {
 }
 
 impl<'a> Supervisor<'a> {
-    /// `timeout` counts from now on.
+    /// The time-out counts from now on.
     pub(super) fn new(
         clock: &'a SystemClock,
         request: &'a Request,
-        taken: &'a Taken,
-        timeout: Option<Duration>,
+        taken: &'a mut Taken,
+        wakes: &'a Wakes,
     ) -> Self {
-        let deadline = timeout.map(|timeout| clock.monotonic().saturating_add(timeout));
-        Self { clock, request, taken, deadline, terminated: false, started: None, finished: None }
+        let deadline =
+            request.timeout.map(|timeout| clock.monotonic().saturating_add(timeout.unsigned_abs()));
+        Self { clock, request, taken, wakes, deadline, terminated: false, started: None, finished: None }
     }
 
     /// When the command started, if it did, and when it ended.
@@ -75,19 +72,23 @@ impl<'a> Supervisor<'a> {
 
     /// Why the task is to end now, if it is.
     pub(super) fn wants_end(&mut self) -> Option<Reason> {
-        let mut pokes = [0; 64];
-        let poked = (&self.taken.control).read(&mut pokes).is_ok_and(|length| length > 0);
-        self.terminated |= poked && fs::exists(self.taken.dir.terminate()).unwrap_or(true);
+        self.terminated |= self.wakes.take() && fs::exists(self.taken.dir.terminate()).unwrap_or(true);
         if self.terminated {
             return Some(Reason::Terminated);
         }
         self.deadline.is_some_and(|deadline| self.clock.monotonic() >= deadline).then_some(Reason::TimedOut)
     }
 
-    /// Runs the command until it and all that it started has ended. `started` is called once that is
-    /// written down.
-    pub(super) fn run(&mut self, log: &mut LogWriter, started: impl FnOnce()) -> Ending {
-        let mut running = match self.start() {
+    /// Lets the command through `gate`, and stays until it and all that it started has ended. `started` is
+    /// called once its start is written down.
+    pub(super) fn run(
+        &mut self,
+        gate: Gate,
+        output: [File; 2],
+        log: &mut LogWriter,
+        started: impl FnOnce(),
+    ) -> Ending {
+        let mut running = match self.start(gate, output) {
             Ok(running) => running,
             Err(error) => return Ending::NotStarted(format!("starting it failed: {error}")),
         };
@@ -100,17 +101,15 @@ impl<'a> Supervisor<'a> {
         self.ending(&mut running)
     }
 
-    fn start(&mut self) -> std::io::Result<Running> {
-        let (mut gate, [stdout, stderr]) = Gate::close()?;
+    fn start(&mut self, mut gate: Gate, output: [File; 2]) -> std::io::Result<Running> {
         let limits = self.request.limits;
         let name = self.taken.dir.path().file_name().unwrap_or_default().to_string_lossy();
         let cgroup = self.request.cgroup.as_ref();
         let cgroup = cgroup.map(|base| Cgroup::create(base, &name, limits)).transpose()?;
         let fenced = cgroup.is_some();
         let family = Family::new(gate.process, cgroup);
-        let end = pidfd_open(gate.process, PidfdFlags::empty())?;
         family.enter()?;
-        let output = Output::new(stdout, stderr)?;
+        let output = Output::new(output)?;
         let started = Started {
             at: self.clock.now(),
             process: Identity::of(gate.process)?,
@@ -118,11 +117,12 @@ impl<'a> Supervisor<'a> {
             cgroup: family.cgroup(),
             keep_workdir: self.request.keep_workdir,
         };
-        record::write(&self.taken.dir.started(), &started)?;
-        gate.open(&self.request.program)?;
-        self.started = Some(started.at);
+        let at = started.at;
+        self.taken.write_down(&Entry::Started(started))?;
+        gate.open()?;
+        self.started = Some(at);
         let memory = limits.memory.filter(|_| !fenced).map(MemoryWatch::new);
-        Ok(Running { gate, family, end, output, memory, reason: None, kill_at: None })
+        Ok(Running { gate, family, output, memory, reason: None, kill_at: None })
     }
 
     /// Does what time, memory and wishes ask for. Returns whether nobody is left.
@@ -130,12 +130,15 @@ impl<'a> Supervisor<'a> {
         let now = self.clock.monotonic();
         let kill_at = now.saturating_add(self.request.grace.unsigned_abs());
         let wanted = self.wants_end();
-        if running.family.reap() {
+        let ended = running.family.reap();
+        if ended {
             self.finished = Some(self.clock.now());
-            running.ask(kill_at);
         }
         if running.family.is_gone() {
             return true;
+        }
+        if ended {
+            running.ask(kill_at);
         }
         if running.family.ended().is_none() {
             if let Some(reason) = wanted.filter(|_| running.reason.is_none()) {
@@ -149,15 +152,12 @@ impl<'a> Supervisor<'a> {
 
     fn wait(&self, running: &Running) {
         let mut descriptors: Vec<PollFd<'_>> = running.output.descriptors().collect();
-        descriptors.push(PollFd::from_borrowed_fd(self.taken.control.as_fd(), PollFlags::IN));
-        if running.family.ended().is_none() {
-            descriptors.push(PollFd::from_borrowed_fd(running.end.as_fd(), PollFlags::IN));
-        }
+        descriptors.push(PollFd::from_borrowed_fd(self.wakes.as_fd(), PollFlags::IN));
         let now = self.clock.monotonic();
         let deadline = self.deadline.filter(|_| running.reason.is_none());
-        let until = running.next_look(now, deadline).saturating_sub(now);
+        let until = running.next_look(now, deadline).map(|next| timespec(next.saturating_sub(now)));
         // Interrupted or not, everything is looked at again.
-        let _ = poll(&mut descriptors, Some(&timespec(until)));
+        let _ = poll(&mut descriptors, until.as_ref());
     }
 
     fn ending(&mut self, running: &mut Running) -> Ending {
@@ -199,11 +199,11 @@ impl Running {
         self.family.ended().is_some() && now >= kill_at + UNKILLABLE
     }
 
-    fn next_look(&self, now: Duration, deadline: Option<Duration>) -> Duration {
-        let leaving = self.family.ended().is_some() || self.kill_at.is_some_and(|kill_at| now >= kill_at);
-        let idle = now + if leaving { LEAVING } else { IDLE };
-        let memory = self.memory.as_ref().filter(|_| !leaving).map(MemoryWatch::due);
-        let kill = self.kill_at.filter(|kill_at| now < *kill_at);
-        [deadline.filter(|_| !leaving), memory, kill].into_iter().flatten().fold(idle, Duration::min)
+    /// When something is to be done though nothing happens.
+    fn next_look(&self, now: Duration, deadline: Option<Duration>) -> Option<Duration> {
+        let kill = self.kill_at.map(|kill_at| if now < kill_at { kill_at } else { now + AGAIN });
+        let runs = self.family.ended().is_none();
+        let memory = self.memory.as_ref().map(MemoryWatch::due);
+        [kill, deadline.filter(|_| runs), memory.filter(|_| runs)].into_iter().flatten().min()
     }
 }

@@ -1,16 +1,13 @@
 //! Taking a name: once, whoever else tries.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
-
 use crate::durable::sync_dir;
-use crate::executor::local::lock::Lock;
 use crate::executor::local::place::TaskDir;
-use crate::executor::local::record;
+use crate::executor::local::record::{Entry, Record};
 use crate::executor::local::request::{Report, Request};
 use crate::executor::local::tree;
 
@@ -19,21 +16,22 @@ use crate::executor::local::tree;
 pub(super) struct Taken {
     /// Its directory, complete and under its name.
     pub(super) dir: TaskDir,
-    /// Where pokes arrive.
-    pub(super) control: File,
-    /// Shows that this process lives.
-    _lock: Lock,
+    /// Held locked, which shows that this process lives.
+    record: Record,
+    /// Whether the names of record and directory are durable.
+    named: bool,
 }
 
 /// Takes the name, or says why not.
+///
+/// Nothing of it is durable yet: after a power cut it is as if nobody had come, which is what is true then.
 pub(super) fn take(request: &Request) -> Result<Taken, Report> {
     let dir = TaskDir::new(request.task_dir.clone());
     let new = dir.while_new();
-    let taken = furnish(&new, request).and_then(|(lock, control)| {
+    let taken = furnish(&new, request).and_then(|record| {
         // Fails where a directory of that name is there, since no task's directory is ever empty.
         fs::rename(new.path(), dir.path())?;
-        sync_dir(parent(dir.path()))?;
-        Ok(Taken { dir, control, _lock: lock })
+        Ok(Taken { dir, record, named: false })
     });
     taken.map_err(|error| {
         // What cannot be removed now is at the next start of the daemon.
@@ -45,18 +43,22 @@ pub(super) fn take(request: &Request) -> Result<Taken, Report> {
     })
 }
 
-fn furnish(dir: &TaskDir, request: &Request) -> io::Result<(Lock, File)> {
+fn furnish(dir: &TaskDir, request: &Request) -> io::Result<Record> {
     DirBuilder::new().mode(0o700).create(dir.path())?;
-    let lock = Lock::create(&dir.lock())?;
-    record::write(&dir.run(), &request.run)?;
-    record::reserve(&dir.exit())?;
-    DirBuilder::new().mode(0o700).create(dir.log())?;
-    mkfifoat(CWD, dir.control(), Mode::RUSR | Mode::WUSR)?;
-    // Open for writing too, lest the pipe looks closed between two pokes.
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
-    let control = File::options().read(true).write(true).custom_flags(flags).open(dir.control())?;
-    sync_dir(dir.path())?;
-    Ok((lock, control))
+    Record::create(&dir.record(), request.run.get())
+}
+
+impl Taken {
+    /// Writes `entry` down, durably, and with it the task itself.
+    pub(super) fn write_down(&mut self, entry: &Entry) -> io::Result<()> {
+        self.record.add(entry)?;
+        if !self.named {
+            sync_dir(self.dir.path())?;
+            sync_dir(parent(self.dir.path()))?;
+            self.named = true;
+        }
+        Ok(())
+    }
 }
 
 fn parent(dir: &Path) -> &Path {
