@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
+use super::bounds::Place;
 use super::extract::{Params, Segments};
 use super::failure::Failure;
 use super::lookup;
@@ -72,7 +73,7 @@ pub(super) async fn show(
     let body = match (query.follow, has_reached_executor(&task)) {
         (false, false) => Body::empty(),
         (false, true) => Body::from_stream(serving.service.executor.logs(&task.name, query).await?),
-        (true, _) => followed(Arc::clone(&serving), task, query),
+        (true, _) => followed(Arc::clone(&serving), task, query, serving.places.wait()?),
     };
     let mut response = ([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
     if removed {
@@ -86,7 +87,7 @@ fn has_reached_executor(task: &Task) -> bool {
 }
 
 /// The log from when the task has reached the executor until it has ended. A service that stops breaks it off.
-fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
+fn followed(serving: Shared, task: Task, query: LogQuery, place: Place) -> Body {
     let (stop, stopping) = (serving.stop.clone().cancelled_owned(), serving.stop.clone());
     let opened = stream::once(async move {
         let task = reached(&serving, task).await?;
@@ -97,6 +98,7 @@ fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
     });
     // Broken off rather than ended: who follows it can tell, and goes on at the next service.
     let cut = stream::once(async move {
+        drop(place);
         stopping.is_cancelled().then(|| Err(io::Error::other("the service is stopping")))
     });
     Body::from_stream(log.take_until(stop).chain(cut.filter_map(futures::future::ready)))

@@ -8,7 +8,10 @@
 mod admin;
 mod apps;
 mod auth;
+mod body;
+mod bounds;
 pub mod client;
+mod connections;
 mod error;
 mod extract;
 mod failure;
@@ -27,6 +30,7 @@ mod run;
 mod server;
 mod service;
 mod slots;
+mod stream;
 mod tasks;
 mod terminate;
 pub(crate) mod tls;

@@ -31,7 +31,7 @@ pub(super) async fn on_app(
     Segments(app): Segments<String>,
     _: NoParams,
     headers: HeaderMap,
-    Body(body): Body<RunBody>,
+    Body(body, _place): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let app = lookup::app(&serving.config(), &app)?.name.clone();
     run(&serving, app, None, &headers, body).await
@@ -43,7 +43,7 @@ pub(super) async fn of_job(
     Segments(job): Segments<String>,
     _: NoParams,
     headers: HeaderMap,
-    Body(body): Body<RunBody>,
+    Body(body, _place): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let config = serving.config();
     let (app, job) = lookup::job(&config, &job)?;

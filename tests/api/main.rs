@@ -7,6 +7,7 @@ mod access;
 mod bad_input;
 mod executor;
 mod health;
+mod limits;
 mod logs;
 mod names;
 mod pages;
