@@ -16,6 +16,7 @@ mod history;
 mod http;
 mod idle;
 mod machine;
+mod overload;
 mod processes;
 mod records;
 mod report;
@@ -45,12 +46,13 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
     ("idle", idle::run),
     ("demand", demand::run),
+    ("overload", overload::run),
     ("history", history::run),
     ("growth", growth::run),
 ];

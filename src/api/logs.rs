@@ -8,11 +8,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::bounds::Place;
 use super::extract::{Params, Segments};
 use super::failure::Failure;
 use super::lookup;
+use super::resources::ErrorEnvelope;
 use super::service::{Serving, Shared};
 use crate::executor::LogQuery;
 use crate::task::{Phase, Task};
@@ -23,13 +25,20 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Says that a log was there, and is no more.
 const REMOVED: &str = "tekcron-log";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// The last so many lines.
+    #[param(value_type = Option<u64>)]
     tail: Option<Tail>,
+    /// Go on until the task has ended.
     #[serde(default)]
+    #[param(value_type = Option<bool>)]
     follow: Switch,
+    /// Time and stream before each line.
     #[serde(default)]
+    #[param(value_type = Option<bool>)]
     timestamps: Switch,
 }
 
@@ -58,6 +67,12 @@ impl TryFrom<String> for Tail {
 }
 
 /// `GET /v1/apps/{app}/tasks/{id}/logs`.
+#[utoipa::path(
+    get,
+    path = "/v1/apps/{app}/tasks/{id}/logs",
+    params(("app" = String, Path), ("id" = u64, Path), Query),
+    responses((status = 200, description = "The log", body = String, content_type = "text/plain"), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,

@@ -23,6 +23,7 @@ mod logs;
 mod lookup;
 mod metrics;
 mod observe;
+mod openapi;
 mod page;
 pub mod resources;
 mod router;
@@ -39,6 +40,7 @@ mod wait;
 mod wording;
 
 pub use self::error::ApiError;
+pub use self::openapi::openapi;
 pub use self::router::{Access, router, routes};
 pub use self::server::{Server, Tls, check_listen, publish_address, withdraw_address};
 pub use self::service::Service;

@@ -17,7 +17,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
-use super::{admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, run, slots, tasks, terminate};
+use super::{admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks, terminate};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ const ROUTES: &[Route] = &[
     open("/livez", || get(health::live)),
     open("/readyz", || get(health::ready)),
     read("/metrics", || get(metrics::render)),
+    read("/openapi.json", || get(openapi::document)),
     read("/v1/apps", || get(apps::list)),
     read("/v1/apps/{app}", || get(apps::show)),
     read("/v1/apps/{app}/tasks", || get(tasks::of_app)),

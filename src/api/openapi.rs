@@ -1,0 +1,87 @@
+//! The OpenAPI document of the API, made from its handlers and resources.
+//!
+//! It is written beside the code and not derived from the router: a test holds one against the other, and
+//! every answer against its schema.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa::{Modify, OpenApi as Described};
+
+use super::extract::NoParams;
+use super::resources::ErrorEnvelope;
+use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, terminate};
+
+#[derive(Described)]
+#[openapi(
+    info(title = "tekcron", description = "A cron-style batch scheduler. Times are RFC 3339 UTC."),
+    paths(
+        health::live,
+        health::ready,
+        metrics::render,
+        document,
+        apps::list,
+        apps::show,
+        tasks::of_app,
+        run::on_app,
+        tasks::show,
+        logs::show,
+        terminate::by_id,
+        jobs::list,
+        jobs::show,
+        tasks::of_job,
+        run::of_job,
+        slots::list,
+        tasks::all,
+        tasks::show_named,
+        terminate::by_name,
+        admin::reload,
+        admin::rotate_token,
+    ),
+    modifiers(&Token, &NeverLeftOut),
+    security(("token" = []))
+)]
+struct Document;
+
+/// The document.
+pub fn openapi() -> OpenApi {
+    Document::openapi()
+}
+
+/// `GET /openapi.json`: this document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    responses(
+        (status = 200, description = "The document", body = serde_json::Value),
+        (status = "default", description = "Why not", body = ErrorEnvelope),
+    ),
+)]
+pub(super) async fn document(_: NoParams) -> Json<OpenApi> {
+    Json(openapi())
+}
+
+/// What opens the routes.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// A field without a value is `null` in an answer; only a request may leave one out.
+struct NeverLeftOut;
+
+impl Modify for NeverLeftOut {
+    fn modify(&self, document: &mut OpenApi) {
+        let schemas = &mut document.components.get_or_insert_default().schemas;
+        for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name != "RunBody") {
+            if let RefOr::T(Schema::Object(object)) = schema {
+                object.required = object.properties.keys().cloned().collect();
+            }
+        }
+    }
+}
