@@ -61,8 +61,14 @@ pub(crate) fn run(scale: Scale) {
     let seconds = length.as_secs_f64() * scale.rounds.min(3) as f64;
     for (what, count) in [("acknowledged", counts[0]), ("refused", counts[1])] {
         let what = format!("overload, runs {what}");
-        Row { what: &what, unit: Unit::PerSecond, result: f64::from(count) / seconds, bound: None, target: None }
-            .print();
+        Row {
+            what: &what,
+            unit: Unit::PerSecond,
+            result: f64::from(count) / seconds,
+            bound: None,
+            target: None,
+        }
+        .print();
     }
 }
 

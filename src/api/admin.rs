@@ -14,7 +14,10 @@ use crate::blocking::blocking;
     path = "/v1/token/rotate",
     responses((status = 200, description = "The new token", body = TokenResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
-pub(super) async fn rotate_token(State(serving): State<Shared>, _: NoParams) -> Result<Json<TokenResource>, Failure> {
+pub(super) async fn rotate_token(
+    State(serving): State<Shared>,
+    _: NoParams,
+) -> Result<Json<TokenResource>, Failure> {
     let token = serving.service.token.clone();
     let rotated = blocking(move || Ok(token.rotate())).await;
     let text = match rotated {
@@ -32,7 +35,10 @@ pub(super) async fn rotate_token(State(serving): State<Shared>, _: NoParams) -> 
     path = "/v1/reload",
     responses((status = 200, description = "What is in effect", body = ReloadResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
-pub(super) async fn reload(State(serving): State<Shared>, _: NoParams) -> Result<Json<ReloadResource>, Failure> {
+pub(super) async fn reload(
+    State(serving): State<Shared>,
+    _: NoParams,
+) -> Result<Json<ReloadResource>, Failure> {
     let changed = serving.service.reloader.reload().await?;
     Ok(Json(ReloadResource { changed, generation: serving.config().generation.clone() }))
 }

@@ -83,7 +83,11 @@ impl Places {
     /// # Errors
     /// 503 where other bodies have it.
     pub(super) fn body(&self, bytes: usize) -> Result<Place, Failure> {
-        taken(&self.bodies, bytes.div_ceil(1024), "other requests' bodies take all the memory there is for them")
+        taken(
+            &self.bodies,
+            bytes.div_ceil(1024),
+            "other requests' bodies take all the memory there is for them",
+        )
     }
 }
 

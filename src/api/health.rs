@@ -35,7 +35,9 @@ pub(super) async fn live(_: NoParams) -> &'static str {
     path = "/readyz",
     params(ReadyQuery),
     security((), ("token" = [])),
-    responses((status = 200, description = "It is ready; JSON with `verbose`", body = ReadyResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+    responses((status = 200, description = "It is ready", content((String = "text/plain"), (ReadyResource = "application/json"))),
+        (status = 503, description = "It is not", content((String = "text/plain"), (ReadyResource = "application/json"))),
+        (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn ready(State(serving): State<Shared>, Params(query): Params<ReadyQuery>) -> Response {
     let causes = causes(&serving);

@@ -22,6 +22,9 @@ use crate::task::{Phase, Task};
 /// How often it is looked whether a task has reached the executor.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The most lines that can be asked for.
+const LONGEST_TAIL: usize = 1_000_000_000;
+
 /// Says that a log was there, and is no more.
 const REMOVED: &str = "tekcron-log";
 
@@ -30,7 +33,7 @@ const REMOVED: &str = "tekcron-log";
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     /// The last so many lines.
-    #[param(value_type = Option<u64>)]
+    #[param(value_type = Option<u32>, maximum = 1_000_000_000)]
     tail: Option<Tail>,
     /// Go on until the task has ended.
     #[serde(default)]
@@ -62,7 +65,10 @@ impl TryFrom<String> for Tail {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("expected a number of lines, found `{text}`"))
+        match text.parse() {
+            Ok(lines) if lines <= LONGEST_TAIL => Ok(Self(lines)),
+            _ => Err(format!("expected a number of lines, found `{text}`")),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, termina
         admin::reload,
         admin::rotate_token,
     ),
-    modifiers(&Token, &NeverLeftOut),
+    modifiers(&Token, &NeverLeftOut, &Names),
     security(("token" = []))
 )]
 struct Document;
@@ -69,6 +69,21 @@ impl Modify for Token {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Each operation is called by its method and path: handlers of several modules have one name.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, document: &mut OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in [("get", &mut item.get), ("post", &mut item.post)] {
+                let words = path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                let name = std::iter::once(method).chain(words).collect::<Vec<_>>().join("-");
+                operation.as_mut().map(|operation| operation.operation_id.replace(name));
+            }
+        }
     }
 }
 

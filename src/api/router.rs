@@ -17,7 +17,10 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
-use super::{admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks, terminate};
+use super::{
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks,
+    terminate,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +88,7 @@ pub(super) fn is_open(method: &Method, path: &str) -> bool {
 /// The API of `service`, reached at `listen`. What waits for something ends when `stop` is cancelled.
 pub fn router(service: Service, listen: SocketAddr, stop: CancellationToken) -> Router {
     let bounds = Bounds::of_this_process();
-    let serving: Shared =
-        Arc::new(Serving { service, listen, bounds, places: Places::within(bounds), stop });
+    let serving: Shared = Arc::new(Serving { service, listen, bounds, places: Places::within(bounds), stop });
     let router =
         ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);

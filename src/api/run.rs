@@ -30,7 +30,7 @@ const LONGEST_TIMEOUT: SignedDuration = SignedDuration::from_hours(366 * 24);
     post,
     path = "/v1/apps/{app}/tasks",
     params(("app" = String, Path), ("idempotency-key" = Option<String>, Header, description = "A repeated request is the same task", min_length = 1, max_length = 200, pattern = "^[!-~]+$")),
-    request_body(content = RunBody, description = "May be empty."),
+    request_body(content = Option<RunBody>, description = "May be empty."),
     responses((status = 201, description = "The task, on disk", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn on_app(
@@ -49,7 +49,7 @@ pub(super) async fn on_app(
     post,
     path = "/v1/jobs/{job}/tasks",
     params(("job" = String, Path), ("idempotency-key" = Option<String>, Header, description = "A repeated request is the same task", min_length = 1, max_length = 200, pattern = "^[!-~]+$")),
-    request_body(content = RunBody, description = "May be empty."),
+    request_body(content = Option<RunBody>, description = "May be empty."),
     responses((status = 201, description = "The task, on disk", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn of_job(

@@ -70,7 +70,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Polite<S> {
             if begin == answer.len() {
                 return Poll::Ready(Ok(bytes.len()));
             }
-            let written = self.in_time(context, |stream, context| stream.poll_write(context, &answer[begin..]));
+            let written =
+                self.in_time(context, |stream, context| stream.poll_write(context, &answer[begin..]));
             let end = begin + if let Poll::Ready(Ok(written)) = written { written } else { 0 };
             self.instead = Some((answer, end));
             ready!(written)?;
@@ -115,9 +116,8 @@ fn in_our_words(head: &[u8]) -> Option<Vec<u8>> {
     let (before, after) = head.split_once(WITHOUT_BODY)?;
     let body = serde_json::to_string(&ErrorEnvelope::from(failure)).ok()?;
     let length = body.len();
-    let headers = format!(
-        "content-type: application/json\r\ncontent-length: {length}\r\ncache-control: no-store\r\n"
-    );
+    let headers =
+        format!("content-type: application/json\r\ncontent-length: {length}\r\ncache-control: no-store\r\n");
     Some([before, &headers, after, &body].concat().into_bytes())
 }
 
@@ -140,7 +140,10 @@ mod tests {
         theirs.read_to_string(&mut text).await.unwrap();
         written.await.unwrap();
         assert!(text.starts_with("HTTP/1.1 431 Too Large\r\ncontent-type: application/json\r\n"), "{text}");
-        assert!(text.contains("\r\nconnection: close\r\n\r\n{\"error\":{\"code\":\"head-too-large\""), "{text}");
+        assert!(
+            text.contains("\r\nconnection: close\r\n\r\n{\"error\":{\"code\":\"head-too-large\""),
+            "{text}"
+        );
         assert!(text.ends_with("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), "{text}");
     }
 

@@ -10,8 +10,8 @@ use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve, task,
-    tasks, terminate_task, token,
+    app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
+    task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 

@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi, output, reload,
-    run_job, run_task, schema, serve, task, tasks, terminate_task, token,
+    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi, output,
+    reload, run_job, run_task, schema, serve, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.

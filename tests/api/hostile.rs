@@ -94,11 +94,15 @@ async fn a_path_to_elsewhere_leads_nowhere_in_any_field() {
     let body = serde_json::json!({ "env": { ELSEWHERE: "x" } }).to_string();
     world.post(RUN, &body).await.expect(400, "bad-request", "`env`: expected a name", "");
     // These are texts, and no names of files are made of them.
-    let body = serde_json::json!({ "display_name": ELSEWHERE, "command": ELSEWHERE, "env": { "A": ELSEWHERE } });
+    let body =
+        serde_json::json!({ "display_name": ELSEWHERE, "command": ELSEWHERE, "env": { "A": ELSEWHERE } });
     let answer = world.post_keyed(RUN, ELSEWHERE, &body.to_string()).await;
     assert_eq!(answer.status, 201);
     let name = answer.json()["name"].as_str().unwrap().to_owned();
-    assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{name}");
+    assert!(
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+        "{name}"
+    );
     world.end().await;
 }
 
@@ -115,9 +119,16 @@ async fn the_first_and_the_last_years_are_times_and_what_is_beyond_them_is_not()
         let answer = world.get(&format!("{slots}?{range}")).await;
         assert_eq!(answer.status, 200, "{range}: {answer:?}");
     }
-    for time in ["10000-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01", "2026-01-01T25:00:00Z", "-1", ""] {
+    for time in
+        ["10000-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01", "2026-01-01T25:00:00Z", "-1", ""]
+    {
         let answer = world.get(&format!("{slots}?from={time}")).await;
-        answer.expect(400, "bad-request", &format!("`from`: expected a time as in `2026-01-01T00:00:00Z`, found `{time}`"), "");
+        answer.expect(
+            400,
+            "bad-request",
+            &format!("`from`: expected a time as in `2026-01-01T00:00:00Z`, found `{time}`"),
+            "",
+        );
     }
     world.end().await;
 }

@@ -22,11 +22,22 @@ fn the_document_lists_every_route_and_no_other() {
         .as_object()
         .unwrap()
         .iter()
-        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone())))
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+        })
         .collect();
     let served: BTreeSet<_> =
         routes().map(|(method, path, _)| (method.to_string(), path.to_owned())).collect();
     assert_eq!(documented, served);
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = document();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values());
+    let names: BTreeSet<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), routes().count());
 }
 
 #[test]
@@ -111,7 +122,11 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
             for key in keys {
                 let mut less = answer.json();
                 less.as_object_mut().unwrap().remove(&key);
-                let less = Answer { status: answer.status, headers: answer.headers.clone(), body: less.to_string().into() };
+                let less = Answer {
+                    status: answer.status,
+                    headers: answer.headers.clone(),
+                    body: less.to_string().into(),
+                };
                 assert_ne!(errors(&document, method, path, &less), [""; 0], "{at} without {key}");
             }
         }
