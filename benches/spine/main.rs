@@ -17,6 +17,7 @@ mod http;
 mod idle;
 mod life;
 mod machine;
+mod overload;
 mod processes;
 mod records;
 mod report;
@@ -52,6 +53,7 @@ const BENCHES: [Bench; 8] = [
     ("processes", processes::run),
     ("idle", idle::run),
     ("demand", demand::run),
+    ("overload", overload::run),
     ("history", history::run),
     ("growth", growth::run),
     ("life", life::run),

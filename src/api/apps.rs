@@ -4,26 +4,37 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{AppResource, JobResource, Page};
+use super::resources::{AppResource, ErrorEnvelope, JobResource, Page};
 use super::service::Shared;
 use crate::app::App;
 use crate::job::JobName;
 use crate::store::{Store, StoreError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// The most items.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     limit: Limit,
+    /// `next` of the page before.
     cursor: Option<String>,
 }
 
 /// `GET /v1/apps`: by name.
+#[utoipa::path(
+    get,
+    path = "/v1/apps",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = Page<AppResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn list(
     State(serving): State<Shared>,
     Params(query): Params<ListQuery>,
@@ -41,6 +52,12 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/apps/{app}`.
+#[utoipa::path(
+    get,
+    path = "/v1/apps/{app}",
+    params(("app" = String, Path)),
+    responses((status = 200, description = "The App", body = AppResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments(name): Segments<String>,

@@ -1,15 +1,16 @@
 //! Path, query and body of a request, with refusals in our own envelope.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::failure::{Code, Failure};
+use super::body;
+use super::bounds::Place;
+use super::failure::Failure;
+use super::service::Shared;
 use super::wording::reworded;
 
 /// The most bytes of a request's body.
@@ -66,33 +67,34 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParams {
     }
 }
 
-/// The body as JSON, whatever content type it claims; an empty one is `T`'s default.
-pub(super) struct Body<T>(pub(super) T);
+/// The body as JSON, whatever content type it claims; an empty one is `T`'s default. It is held for as long
+/// as its place is.
+pub(super) struct Body<T>(pub(super) T, pub(super) Place);
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Shared> for Body<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|refusal| unread(&refusal))?;
+    async fn from_request(request: Request, serving: &Shared) -> Result<Self, Failure> {
+        let (bytes, place) = body::read(request, &serving.places).await?;
         if bytes.trim_ascii().is_empty() {
-            return Ok(Self(T::default()));
+            return Ok(Self(T::default(), place));
         }
         // serde would take the fields in a row.
         if bytes.trim_ascii_start().starts_with(b"[") {
             return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
         }
-        Json::from_bytes(&bytes).map(|Json(value)| Self(value)).map_err(|refusal| malformed(&refusal))
+        Json::from_bytes(&bytes).map(|Json(value)| Self(value, place)).map_err(|refusal| malformed(&refusal))
     }
 }
 
 /// No body, or an empty object: what would be ignored is refused.
 pub(super) struct NoBody;
 
-impl<S: Send + Sync> FromRequest<S> for NoBody {
+impl FromRequest<Shared> for NoBody {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let Body(Nothing {}) = Body::from_request(request, state).await?;
+    async fn from_request(request: Request, serving: &Shared) -> Result<Self, Failure> {
+        let Body(Nothing {}, _) = Body::from_request(request, serving).await?;
         Ok(Self)
     }
 }
@@ -100,15 +102,6 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
-
-fn unread(refusal: &BytesRejection) -> Failure {
-    match refusal.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Failure::new(Code::TooLarge, "expected a body of at most 1 MiB, found a larger one")
-        }
-        _ => Failure::bad_request(format!("the body could not be read: {}", refusal.body_text())),
-    }
-}
 
 /// What was said ends in line and column.
 fn malformed(refusal: &JsonRejection) -> Failure {

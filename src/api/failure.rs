@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 
 use super::resources::{ErrorBody, ErrorEnvelope};
@@ -22,10 +23,15 @@ pub(super) enum Code {
     Overlap,
     Ambiguous,
     BadConfig,
+    RequestTimeout,
     TooLarge,
+    UriTooLong,
     IdempotencyMismatch,
     NoCommand,
+    TooManyRuns,
+    HeadTooLarge,
     Internal,
+    Busy,
     Stopping,
     StoreFailed,
 }
@@ -41,12 +47,26 @@ impl Code {
             Self::Overlap => ("overlap", StatusCode::CONFLICT),
             Self::Ambiguous => ("ambiguous", StatusCode::CONFLICT),
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
+            Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UriTooLong => ("uri-too-long", StatusCode::URI_TOO_LONG),
             Self::IdempotencyMismatch => ("idempotency-mismatch", StatusCode::UNPROCESSABLE_ENTITY),
             Self::NoCommand => ("no-command", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::TooManyRuns => ("too-many-runs", StatusCode::TOO_MANY_REQUESTS),
+            Self::HeadTooLarge => ("head-too-large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::Stopping => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
             Self::StoreFailed => ("store-failed", StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// After how many seconds the same request may go better.
+    fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::Busy => Some(1),
+            Self::TooManyRuns | Self::Stopping => Some(5),
+            _ => None,
         }
     }
 }
@@ -86,9 +106,19 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let (code, status) = self.code.parts();
-        let error = ErrorBody { code: code.to_owned(), message: self.message, hint: self.hint };
-        (status, Json(ErrorEnvelope { error })).into_response()
+        let (status, retry_after) = (self.code.parts().1, self.code.retry_after());
+        let mut response = (status, Json(ErrorEnvelope::from(self))).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<Failure> for ErrorEnvelope {
+    fn from(failure: Failure) -> Self {
+        let code = failure.code.parts().0.to_owned();
+        Self { error: ErrorBody { code, message: failure.message, hint: failure.hint } }
     }
 }
 
@@ -114,6 +144,7 @@ impl From<RunError> for Failure {
             RunError::Forgotten { .. } | RunError::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, error)
             }
+            RunError::TooMany => Self::new(Code::TooManyRuns, error),
             RunError::Store(error) => error.into(),
             RunError::Stopping => Self::stopping(),
         }

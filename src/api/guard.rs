@@ -1,13 +1,14 @@
 //! Against pages in a browser that reach for a service on its user's machine: another name that was made
-//! to point here (DNS rebinding), and requests across sites.
+//! to point here (DNS rebinding), and requests across sites; and against requests that are hidden in the
+//! body of another.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{CONNECTION, HOST, ORIGIN, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,15 +17,21 @@ use super::service::Shared;
 
 /// Lets nobody pass who was sent by a page from elsewhere.
 pub(super) async fn guard(State(serving): State<Shared>, request: Request, next: Next) -> Response {
-    match check(request.headers(), serving.listen.ip()) {
+    // What follows such a body may have been meant as part of it by whoever handed it on.
+    let ends = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut response = match check(request.headers(), serving.listen.ip()) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
+    };
+    if ends {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 fn check(headers: &HeaderMap, listen: IpAddr) -> Result<(), Failure> {
     let refused = |text: String| Err(Failure::new(Code::Forbidden, text));
-    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
     let host = text(HOST.as_str());
     // No browser leaves it out.
     if let Some(host) = host

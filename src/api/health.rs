@@ -3,29 +3,47 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::IntoParams;
 
 use super::extract::{NoParams, Params};
 use super::failure::Failure;
+use super::resources::{ErrorEnvelope, ReadyResource};
 use super::service::{Serving, Shared};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReadyQuery {
+    /// The causes, as JSON; for those who have the token.
     verbose: Option<String>,
 }
 
 /// `GET /livez`: the process answers.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    security(()),
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain"), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn live(_: NoParams) -> &'static str {
     "ok\n"
 }
 
 /// `GET /readyz`: it can take on work. Why not is told to those who are known.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    params(ReadyQuery),
+    security((), ("token" = [])),
+    responses((status = 200, description = "It is ready", content((String = "text/plain"), (ReadyResource = "application/json"))),
+        (status = 503, description = "It is not", content((String = "text/plain"), (ReadyResource = "application/json"))),
+        (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn ready(State(serving): State<Shared>, Params(query): Params<ReadyQuery>) -> Response {
     let causes = causes(&serving);
     let status = if causes.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     match (query.verbose, causes.is_empty()) {
-        (Some(_), ready) => (status, Json(json!({ "ready": ready, "causes": causes }))).into_response(),
+        (Some(_), ready) => (status, Json(ReadyResource { ready, causes })).into_response(),
         (None, true) => (status, "ok\n").into_response(),
         (None, false) => (status, "not ready\n").into_response(),
     }

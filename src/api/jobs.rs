@@ -2,27 +2,39 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{JobResource, Page};
+use super::resources::{ErrorEnvelope, JobResource, Page};
 use super::service::Shared;
 use crate::app::App;
 use crate::job::{Job, JobName};
 use crate::store::{Store, StoreError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// The most items.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     limit: Limit,
+    /// `next` of the page before.
     cursor: Option<String>,
+    /// Of this App only.
     app: Option<String>,
 }
 
 /// `GET /v1/jobs`: by App and name.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = Page<JobResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn list(
     State(serving): State<Shared>,
     Params(query): Params<ListQuery>,
@@ -69,6 +81,12 @@ fn of_one_app<'a>(
 }
 
 /// `GET /v1/jobs/{job}`.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}",
+    params(("job" = String, Path)),
+    responses((status = 200, description = "The job", body = JobResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,

@@ -8,10 +8,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::bounds::Place;
 use super::extract::{Params, Segments};
 use super::failure::Failure;
 use super::lookup;
+use super::resources::ErrorEnvelope;
 use super::service::{Serving, Shared};
 use crate::executor::LogQuery;
 use crate::task::{Phase, Task};
@@ -19,16 +22,26 @@ use crate::task::{Phase, Task};
 /// How often it is looked whether a task has reached the executor.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The most lines that can be asked for.
+const LONGEST_TAIL: usize = 1_000_000_000;
+
 /// Says that a log was there, and is no more.
 const REMOVED: &str = "tekcron-log";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// The last so many lines.
+    #[param(value_type = Option<u32>, maximum = 1_000_000_000)]
     tail: Option<Tail>,
+    /// Go on until the task has ended.
     #[serde(default)]
+    #[param(value_type = Option<bool>)]
     follow: Switch,
+    /// Time and stream before each line.
     #[serde(default)]
+    #[param(value_type = Option<bool>)]
     timestamps: Switch,
 }
 
@@ -52,11 +65,20 @@ impl TryFrom<String> for Tail {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("expected a number of lines, found `{text}`"))
+        match text.parse() {
+            Ok(lines) if lines <= LONGEST_TAIL => Ok(Self(lines)),
+            _ => Err(format!("expected a number of lines, found `{text}`")),
+        }
     }
 }
 
 /// `GET /v1/apps/{app}/tasks/{id}/logs`.
+#[utoipa::path(
+    get,
+    path = "/v1/apps/{app}/tasks/{id}/logs",
+    params(("app" = String, Path), ("id" = u64, Path), Query),
+    responses((status = 200, description = "The log", body = String, content_type = "text/plain"), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,
@@ -72,7 +94,7 @@ pub(super) async fn show(
     let body = match (query.follow, has_reached_executor(&task)) {
         (false, false) => Body::empty(),
         (false, true) => Body::from_stream(serving.service.executor.logs(&task.name, query).await?),
-        (true, _) => followed(Arc::clone(&serving), task, query),
+        (true, _) => followed(Arc::clone(&serving), task, query, serving.places.wait()?),
     };
     let mut response = ([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
     if removed {
@@ -86,7 +108,7 @@ fn has_reached_executor(task: &Task) -> bool {
 }
 
 /// The log from when the task has reached the executor until it has ended. A service that stops breaks it off.
-fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
+fn followed(serving: Shared, task: Task, query: LogQuery, place: Place) -> Body {
     let (stop, stopping) = (serving.stop.clone().cancelled_owned(), serving.stop.clone());
     let opened = stream::once(async move {
         let task = reached(&serving, task).await?;
@@ -97,6 +119,7 @@ fn followed(serving: Shared, task: Task, query: LogQuery) -> Body {
     });
     // Broken off rather than ended: who follows it can tell, and goes on at the next service.
     let cut = stream::once(async move {
+        drop(place);
         stopping.is_cancelled().then(|| Err(io::Error::other("the service is stopping")))
     });
     Body::from_stream(log.take_until(stop).chain(cut.filter_map(futures::future::ready)))

@@ -6,6 +6,7 @@ use metrics::gauge;
 
 use super::extract::NoParams;
 use super::failure::Failure;
+use super::resources::ErrorEnvelope;
 use super::service::Shared;
 use crate::config::Config;
 use crate::task::{Phase, Task};
@@ -14,6 +15,11 @@ use crate::task::{Phase, Task};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`: what was recorded as it happened, and what is true now.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn render(State(serving): State<Shared>, _: NoParams) -> Result<impl IntoResponse, Failure> {
     let (config, now) = (serving.config(), serving.service.clock.now());
     let (active, next) =

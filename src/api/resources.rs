@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef};
@@ -15,7 +16,7 @@ use crate::schedule::{Schedule, jitter};
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
 
 /// One page of a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The items, in the listing's order.
     pub items: Vec<T>,
@@ -24,11 +25,12 @@ pub struct Page<T> {
 }
 
 /// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskResource {
     /// The App it runs on.
     pub app: String,
     /// Its number on that App.
+    #[schema(value_type = u64, minimum = 1)]
     pub id: TaskId,
     /// Its name, and the PipelineRun's.
     pub name: String,
@@ -43,6 +45,7 @@ pub struct TaskResource {
     /// 1, then one more for each retry.
     pub attempt: u32,
     /// The id of the first attempt, where this is a later one.
+    #[schema(value_type = Option<u64>)]
     pub first_attempt: Option<TaskId>,
     /// The nominal time of its slot.
     pub scheduled: Option<Timestamp>,
@@ -102,12 +105,13 @@ fn as_recorded(time: Timestamp) -> Timestamp {
 
 /// A request for a run: `POST /v1/apps/{app}/tasks` and `POST /v1/jobs/{job}/tasks`. What is unset
 /// comes from the job, then the App.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunBody {
     /// A shell line, or an array that is executed as it is.
     pub command: Option<CommandBody>,
     /// What people will call it.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     pub display_name: Option<String>,
     /// Further environment.
     pub env: BTreeMap<String, String>,
@@ -120,11 +124,12 @@ pub struct RunBody {
     /// Time-out, as in `90s` or `1h 30m`; `0` for none.
     pub timeout: Option<String>,
     /// Overlap policy of this run.
+    #[schema(pattern = "^(allow|skip|replace)$")]
     pub overlap: Option<String>,
 }
 
 /// A command on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "expected a shell line or an array of words")]
 pub enum CommandBody {
     /// A line for `/bin/sh -c`.
@@ -153,7 +158,7 @@ impl fmt::Display for CommandBody {
 }
 
 /// What became of a wish to end a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TerminateResource {
     /// How it went.
     pub result: TerminateResult,
@@ -162,7 +167,7 @@ pub struct TerminateResource {
 }
 
 /// How a wish to end a task went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TerminateResult {
     /// The intent is on disk; the end follows.
@@ -174,7 +179,7 @@ pub enum TerminateResult {
 }
 
 /// An App.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppResource {
     /// The name.
     pub name: String,
@@ -209,7 +214,7 @@ pub struct AppResource {
 }
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobResource {
     /// `APP.JOB`.
     pub name: String,
@@ -289,7 +294,7 @@ impl ScheduleResource {
 }
 
 /// A schedule of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleResource {
     /// Its key within the job.
     pub key: String,
@@ -308,7 +313,7 @@ pub struct ScheduleResource {
 }
 
 /// A row of the slot ledger: one slot, or neighbours that ended alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SlotResource {
     /// `APP.JOB`.
     pub job: String,
@@ -323,18 +328,19 @@ pub struct SlotResource {
     /// Why it was skipped, in words.
     pub reason: Option<String>,
     /// The task, where one was claimed.
+    #[schema(value_type = Option<u64>)]
     pub task: Option<TaskId>,
 }
 
 /// The body of every answer that is an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorEnvelope {
     /// The error.
     pub error: ErrorBody,
 }
 
 /// An error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// A word for programs, as in `not-found`.
     pub code: String,
@@ -342,4 +348,29 @@ pub struct ErrorBody {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// What `/readyz?verbose` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadyResource {
+    /// Whether it can take on work.
+    pub ready: bool,
+    /// Why not.
+    pub causes: Vec<String>,
+}
+
+/// A new token.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct TokenResource {
+    /// The only valid one.
+    pub token: String,
+}
+
+/// What became of a wish to reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReloadResource {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The generation that is in effect.
+    pub generation: String,
 }

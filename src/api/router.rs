@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
@@ -15,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::extract::LARGEST_BODY;
+use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
-use super::{admin, apps, auth, guard, health, jobs, logs, metrics, observe, run, slots, tasks, terminate};
+use super::{
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks,
+    terminate,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,7 @@ const ROUTES: &[Route] = &[
     open("/livez", || get(health::live)),
     open("/readyz", || get(health::ready)),
     read("/metrics", || get(metrics::render)),
+    read("/openapi.json", || get(openapi::document)),
     read("/v1/apps", || get(apps::list)),
     read("/v1/apps/{app}", || get(apps::show)),
     read("/v1/apps/{app}/tasks", || get(tasks::of_app)),
@@ -84,16 +87,17 @@ pub(super) fn is_open(method: &Method, path: &str) -> bool {
 
 /// The API of `service`, reached at `listen`. What waits for something ends when `stop` is cancelled.
 pub fn router(service: Service, listen: SocketAddr, stop: CancellationToken) -> Router {
-    let serving: Shared = Arc::new(Serving { service, listen, stop });
+    let bounds = Bounds::of_this_process();
+    let serving: Shared = Arc::new(Serving { service, listen, bounds, places: Places::within(bounds), stop });
     let router =
         ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
     let state = || Arc::clone(&serving);
     // The last one is passed first.
     router
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(state(), auth::authenticate))
         .layer(from_fn_with_state(state(), guard::guard))
+        .layer(from_fn_with_state(state(), connections::refuse_crowd))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::overriding(

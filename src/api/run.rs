@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use super::extract::{Body, NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
-use super::resources::{CommandBody, RunBody, TaskResource};
+use super::resources::{CommandBody, ErrorEnvelope, RunBody, TaskResource};
 use super::service::{Serving, Shared};
 use crate::app::env::is_name;
 use crate::app::{AppName, Command, CommandError, Resources, Timeout};
@@ -26,24 +26,38 @@ const LONGEST_DISPLAY_NAME: usize = 200;
 const LONGEST_TIMEOUT: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// `POST /v1/apps/{app}/tasks`.
+#[utoipa::path(
+    post,
+    path = "/v1/apps/{app}/tasks",
+    params(("app" = String, Path), ("idempotency-key" = Option<String>, Header, description = "A repeated request is the same task", min_length = 1, max_length = 200, pattern = "^[!-~]+$")),
+    request_body(content = Option<RunBody>, description = "May be empty."),
+    responses((status = 201, description = "The task, on disk", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn on_app(
     State(serving): State<Shared>,
     Segments(app): Segments<String>,
     _: NoParams,
     headers: HeaderMap,
-    Body(body): Body<RunBody>,
+    Body(body, _place): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let app = lookup::app(&serving.config(), &app)?.name.clone();
     run(&serving, app, None, &headers, body).await
 }
 
 /// `POST /v1/jobs/{job}/tasks`.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{job}/tasks",
+    params(("job" = String, Path), ("idempotency-key" = Option<String>, Header, description = "A repeated request is the same task", min_length = 1, max_length = 200, pattern = "^[!-~]+$")),
+    request_body(content = Option<RunBody>, description = "May be empty."),
+    responses((status = 201, description = "The task, on disk", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn of_job(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
     _: NoParams,
     headers: HeaderMap,
-    Body(body): Body<RunBody>,
+    Body(body, _place): Body<RunBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let config = serving.config();
     let (app, job) = lookup::job(&config, &job)?;

@@ -4,17 +4,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::{Listener, ListenerExt};
+use axum::serve::ListenerExt;
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::Bounds;
+use super::connections;
 use super::error::ApiError;
 use super::router::router;
 use super::service::Service;
 use super::tls::{self, TlsListener};
-use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::durable::replace;
 
@@ -65,43 +66,26 @@ impl Server {
 
     /// Serves until `stop` is cancelled; then takes no more connections, ends what waits, gives the rest
     /// `drain` to finish, and leaves.
-    ///
-    /// # Errors
-    /// [`ApiError::Serve`].
-    pub async fn run(self, stop: CancellationToken, drain: SignedDuration) -> Result<(), ApiError> {
+    pub async fn run(self, stop: CancellationToken, drain: SignedDuration) {
         let clock = self.service.clock.clone();
         let router = router(self.service, self.address, stop.clone());
         let drain = Duration::try_from(drain).unwrap_or_default();
-        match self.tls {
+        let bounds = Bounds::of_this_process();
+        let serving = match self.tls {
             None => {
-                // Answers are small and often waited for one by one.
-                let listener = self.listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-                serve(listener, router, &clock, stop, drain).await
+                let listener = self.listener.tap_io(|stream| connections::prepare(stream));
+                connections::serve(listener, router, bounds, stop.clone()).boxed()
             }
             Some(acceptor) => {
                 let listener = TlsListener::new(self.listener, acceptor, clock.clone());
-                serve(listener, router, &clock, stop, drain).await
+                connections::serve(listener, router, bounds, stop.clone()).boxed()
             }
-        }
-    }
-}
-
-async fn serve<L>(
-    listener: L,
-    router: Router,
-    clock: &SharedClock,
-    stop: CancellationToken,
-    drain: Duration,
-) -> Result<(), ApiError>
-where
-    L: Listener<Addr = SocketAddr>,
-{
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        served = serving => Ok(served?),
-        () = async { stop.cancelled().await; clock.sleep(drain).await } => {
-            tracing::warn!("requests were still open after the grace period");
-            Ok(())
+        };
+        tokio::select! {
+            () = serving => {}
+            () = async { stop.cancelled().await; clock.sleep(drain).await } => {
+                tracing::warn!("requests were still open after the grace period");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::token::Token;
 use crate::blocking::blocking;
@@ -41,6 +42,10 @@ pub(super) struct Serving {
     pub(super) service: Service,
     /// The address that connections arrive at.
     pub(super) listen: SocketAddr,
+    /// How many connections there may be.
+    pub(super) bounds: Bounds,
+    /// What requests share.
+    pub(super) places: Places,
     /// Cancelled when it is to stop: what waits for something ends.
     pub(super) stop: CancellationToken,
 }
@@ -54,11 +59,13 @@ impl Serving {
         self.service.config.load_full()
     }
 
-    /// Reads many records, off the threads that serve requests.
+    /// Reads many records, in turn and off the threads that serve requests.
     pub(super) async fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
+        // Never closed; and one more at once would harm nobody.
+        let _place = self.places.scans.acquire().await;
         let store = self.service.store.clone();
         blocking(move || Ok(read(&store)))
             .await

@@ -4,23 +4,32 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::extract::{Params, Segments};
 use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{Page, SlotResource};
+use super::resources::{ErrorEnvelope, Page, SlotResource};
 use super::service::Shared;
 use crate::job::JobRef;
 use crate::store::{SlotOutcome, SlotRow, Store, StoreError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// The most items.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     limit: Limit,
+    /// `next` of the page before.
     cursor: Option<String>,
+    /// Rows that hold a time from here on.
+    #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Instant>,
+    /// Rows that hold a time up to here.
+    #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Instant>,
 }
 
@@ -38,6 +47,12 @@ impl TryFrom<String> for Instant {
 }
 
 /// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}/slots",
+    params(("job" = String, Path), ListQuery),
+    responses((status = 200, description = "A page", body = Page<SlotResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn list(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,

@@ -1,42 +1,64 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::extract::{Params, Segments};
 use super::failure::Failure;
 use super::listing::{self, Filter};
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{Page, TaskResource};
+use super::resources::{ErrorEnvelope, Page, TaskResource};
 use super::service::{Serving, Shared};
 use super::wait::{Wait, until_ended};
 use crate::app::AppName;
 use crate::job::{JobName, JobRef};
 use crate::task::{Phase, Task};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// The most items.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     limit: Limit,
+    /// `next` of the page before.
     cursor: Option<String>,
+    /// In this phase only.
+    #[param(inline)]
     phase: Option<Phase>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShowQuery {
+    /// Answer when it has ended, or after so many seconds.
+    #[param(value_type = Option<u32>, maximum = 60)]
     wait: Option<Wait>,
 }
 
 type Tasks = Result<Json<Page<TaskResource>>, Failure>;
 
 /// `GET /v1/tasks`: of all Apps, also of those that are no longer configured.
+#[utoipa::path(
+    get,
+    path = "/v1/tasks",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = Page<TaskResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn all(State(serving): State<Shared>, Params(query): Params<ListQuery>) -> Tasks {
     list(&serving, None, None, query).await
 }
 
 /// `GET /v1/apps/{app}/tasks`.
+#[utoipa::path(
+    get,
+    path = "/v1/apps/{app}/tasks",
+    params(("app" = String, Path), ListQuery),
+    responses((status = 200, description = "A page", body = Page<TaskResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn of_app(
     State(serving): State<Shared>,
     Segments(app): Segments<String>,
@@ -47,6 +69,12 @@ pub(super) async fn of_app(
 }
 
 /// `GET /v1/jobs/{job}/tasks`: also of a job that is no longer configured.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}/tasks",
+    params(("job" = String, Path), ListQuery),
+    responses((status = 200, description = "A page", body = Page<TaskResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn of_job(
     State(serving): State<Shared>,
     Segments(job): Segments<String>,
@@ -74,6 +102,12 @@ async fn list(serving: &Serving, app: Option<AppName>, job: Option<JobName>, que
 }
 
 /// `GET /v1/apps/{app}/tasks/{id}`.
+#[utoipa::path(
+    get,
+    path = "/v1/apps/{app}/tasks/{id}",
+    params(("app" = String, Path), ("id" = u64, Path), ShowQuery),
+    responses((status = 200, description = "The task", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,
@@ -84,6 +118,12 @@ pub(super) async fn show(
 }
 
 /// `GET /v1/tasks/{name}`.
+#[utoipa::path(
+    get,
+    path = "/v1/tasks/{name}",
+    params(("name" = String, Path), ShowQuery),
+    responses((status = 200, description = "The task", body = TaskResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn show_named(
     State(serving): State<Shared>,
     Segments(name): Segments<String>,

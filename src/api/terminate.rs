@@ -4,13 +4,19 @@ use axum::extract::State;
 use super::extract::{NoBody, NoParams, Segments};
 use super::failure::Failure;
 use super::lookup;
-use super::resources::{TaskResource, TerminateResource, TerminateResult};
+use super::resources::{ErrorEnvelope, TaskResource, TerminateResource, TerminateResult};
 use super::service::{Serving, Shared};
 use crate::task::{Task, Terminated};
 
 type Answer = Result<Json<TerminateResource>, Failure>;
 
 /// `POST /v1/apps/{app}/tasks/{id}/terminate`.
+#[utoipa::path(
+    post,
+    path = "/v1/apps/{app}/tasks/{id}/terminate",
+    params(("app" = String, Path), ("id" = u64, Path)),
+    responses((status = 200, description = "What became of it", body = TerminateResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn by_id(
     State(serving): State<Shared>,
     Segments((app, id)): Segments<(String, String)>,
@@ -22,6 +28,12 @@ pub(super) async fn by_id(
 }
 
 /// `POST /v1/tasks/{name}/terminate`.
+#[utoipa::path(
+    post,
+    path = "/v1/tasks/{name}/terminate",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "What became of it", body = TerminateResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
 pub(super) async fn by_name(
     State(serving): State<Shared>,
     Segments(name): Segments<String>,

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::connections::prepare;
 use super::error::ApiError;
 use crate::clock::SharedClock;
 use crate::config::{TlsFiles, regular};
@@ -138,7 +139,7 @@ impl TlsListener {
 
     fn begin(&mut self, stream: TcpStream, peer: SocketAddr) {
         let (acceptor, clock) = (self.acceptor.clone(), Arc::clone(&self.clock));
-        let _ = stream.set_nodelay(true);
+        prepare(&stream);
         self.handshakes.spawn(async move {
             let handshake = tokio::select! {
                 handshake = acceptor.accept(stream) => handshake,

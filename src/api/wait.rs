@@ -24,6 +24,7 @@ impl TryFrom<String> for Wait {
 
 /// The task when it has ended, or as it is when the time is up or the service stops.
 pub(super) async fn until_ended(serving: &Serving, task: Task, wait: Wait) -> Result<Task, Failure> {
+    let _place = serving.places.wait()?;
     let service = &serving.service;
     let mut ended = service.dispatch.ended();
     let mut timeout = std::pin::pin!(service.clock.sleep(wait.0));

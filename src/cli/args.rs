@@ -10,8 +10,8 @@ use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, job, job_history, jobs, logs, man, reload, run_job, run_task, serve, task, tasks,
-    terminate_task, token,
+    app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
+    task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -118,6 +118,8 @@ pub(super) enum Verb {
     Check(CheckArgs),
     /// Print the JSON Schema of a config file, for editors
     Schema(SchemaArgs),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi(openapi::OpenapiArgs),
     /// Show when an expression fires next
     Next(NextArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

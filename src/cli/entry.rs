@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, output, reload,
-    run_job, run_task, schema, serve, task, tasks, terminate_task, token,
+    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi, output,
+    reload, run_job, run_task, schema, serve, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Serve(args) => serve::run(&args, session)?,
         Verb::Check(args) => return offline::check(&args, &session),
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
+        Verb::Openapi(_) => openapi::run(&mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next_slots(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),

@@ -22,6 +22,7 @@ mod logs;
 mod man;
 pub mod next;
 mod offline;
+mod openapi;
 mod output;
 mod reference;
 mod reload;

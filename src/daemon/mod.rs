@@ -135,7 +135,10 @@ pub async fn serve(
     api::publish_address(&settings.data_dir, &server.url())?;
     let stopping = stop.clone();
     let drain = settings.drain;
-    parts.spawn("api", async move { server.run(stopping, drain).await.map_err(DaemonError::Api) });
+    parts.spawn("api", async move {
+        server.run(stopping, drain).await;
+        Ok(())
+    });
 
     announce(&Banner::new(&config, address, executor.as_ref(), clock.now()));
     let result = parts.until(&stop).await;

@@ -31,7 +31,7 @@ impl FromStr for TaskId {
 }
 
 /// What made a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     /// Its slot was due.
@@ -81,7 +81,7 @@ pub struct Overrides {
 }
 
 /// The bytes of a task's log that are kept, and those that were cut out of its middle.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogSize {
     /// Bytes on disk.
     pub kept: u64,

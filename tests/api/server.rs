@@ -24,13 +24,13 @@ use crate::world::{World, logged};
 
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     url: String,
-    served: JoinHandle<Result<(), ApiError>>,
+    served: JoinHandle<()>,
 }
 
-async fn start(world: &World, settings: &Settings) -> Result<Running, ApiError> {
+pub(crate) async fn start(world: &World, settings: &Settings) -> Result<Running, ApiError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::new(listener, world.service.clone(), Tls::load(settings, world.now())?)?;
@@ -84,7 +84,7 @@ async fn over_tls_it_answers_those_who_trust_its_certificate_while_another_hands
     assert!(client(RootCertStore::empty()).connect(name, stream).await.is_err());
     drop(silent);
     world.stop.cancel();
-    running.served.await.unwrap().unwrap();
+    running.served.await.unwrap();
     world.end().await;
 }
 
@@ -159,7 +159,7 @@ async fn a_stop_breaks_a_followed_log_off_and_ends_an_idle_connection_and_the_se
     world.stop.cancel();
     let answer = following.await.unwrap();
     assert!(answer.contains("transfer-encoding: chunked") && !answer.ends_with("0\r\n\r\n"), "{answer}");
-    running.served.await.unwrap().unwrap();
+    running.served.await.unwrap();
     drop(idle);
     assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
     world.end().await;
@@ -181,7 +181,7 @@ async fn a_request_that_never_ends_is_cut_after_the_grace_period_and_not_before(
     world.until_waiting(0).await;
     assert!(!running.served.is_finished());
     world.clock.advance(std::time::Duration::from_secs(30));
-    running.served.await.unwrap().unwrap();
+    running.served.await.unwrap();
     stuck.abort();
     world.end().await;
 }

@@ -14,6 +14,7 @@ mod harness;
 mod account;
 mod damage;
 mod kills;
+mod overload;
 #[cfg(feature = "fault-points")]
 mod points;
 mod scarce;

@@ -45,6 +45,11 @@ pub enum RunError {
         /// The task.
         task: TaskId,
     },
+    /// What has not ended takes all the memory that there is for it.
+    #[error(
+        "too many runs have not ended: there is no room for another\nhint: ask again when some have; `tekcron tasks` lists them"
+    )]
+    TooMany,
     /// It could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),

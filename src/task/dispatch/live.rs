@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::app::AppName;
+use crate::app::{AppName, Command};
 use crate::job::JobRef;
 use crate::task::{Task, TaskId, TaskName};
 
@@ -42,6 +42,12 @@ impl Stage {
     }
 }
 
+/// The most bytes of tasks that have not ended. Beyond it no run is taken on by hand; a slot always is.
+const ROOM: usize = 128 << 20;
+
+/// What a task takes whatever it is.
+const LEAST: usize = 1 << 10;
+
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) task: Task,
@@ -60,6 +66,7 @@ pub(super) struct LiveTasks {
     names: HashMap<TaskName, TaskKey>,
     jobs: HashMap<JobRef, BTreeSet<TaskId>>,
     at_executor: usize,
+    bytes: usize,
 }
 
 impl LiveTasks {
@@ -70,6 +77,7 @@ impl LiveTasks {
             self.jobs.entry(job).or_default().insert(task.id);
         }
         self.at_executor += usize::from(stage.occupies_executor());
+        self.bytes += size(&task);
         self.tasks.insert(
             key.clone(),
             Live { task, stage, refusals: 0, refused_since: None, maybe_created: false },
@@ -89,6 +97,7 @@ impl LiveTasks {
             }
         }
         self.at_executor -= usize::from(stage.occupies_executor());
+        self.bytes -= size(&task);
         Some(task)
     }
 
@@ -135,7 +144,23 @@ impl LiveTasks {
         self.at_executor
     }
 
+    /// Whether another run may be taken on by hand.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes < ROOM
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TaskKey, &Live)> {
         self.tasks.iter()
     }
+}
+
+/// What a run was given is the part of a task that has no bound of its own, and never changes.
+fn size(task: &Task) -> usize {
+    let command = match &task.overrides.command {
+        None => 0,
+        Some(Command::Shell(line)) => line.len(),
+        Some(Command::Exec(words)) => words.iter().map(|word| word.len() + size_of::<String>()).sum(),
+    };
+    let env: usize = task.overrides.env.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+    LEAST + command + env
 }

@@ -115,6 +115,9 @@ impl Dispatcher {
         if command.or(job.and_then(|job| job.command.as_ref())).or(app.command.as_ref()).is_none() {
             return Err(RunError::NoCommand(app.name.clone()));
         }
+        if !self.live.has_room() {
+            return Err(RunError::TooMany);
+        }
         let replaced = self.overlap_by_hand(app, job, request)?;
         let task = self.manual_task(app, job, request, !replaced.is_empty(), now);
         if let Some(job) = task.job_ref() {

@@ -1,0 +1,102 @@
+//! The OpenAPI document of the API, made from its handlers and resources.
+//!
+//! It is written beside the code and not derived from the router: a test holds one against the other, and
+//! every answer against its schema.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa::{Modify, OpenApi as Described};
+
+use super::extract::NoParams;
+use super::resources::ErrorEnvelope;
+use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, terminate};
+
+#[derive(Described)]
+#[openapi(
+    info(title = "tekcron", description = "A cron-style batch scheduler. Times are RFC 3339 UTC."),
+    paths(
+        health::live,
+        health::ready,
+        metrics::render,
+        document,
+        apps::list,
+        apps::show,
+        tasks::of_app,
+        run::on_app,
+        tasks::show,
+        logs::show,
+        terminate::by_id,
+        jobs::list,
+        jobs::show,
+        tasks::of_job,
+        run::of_job,
+        slots::list,
+        tasks::all,
+        tasks::show_named,
+        terminate::by_name,
+        admin::reload,
+        admin::rotate_token,
+    ),
+    modifiers(&Token, &NeverLeftOut, &Names),
+    security(("token" = []))
+)]
+struct Document;
+
+/// The document.
+pub fn openapi() -> OpenApi {
+    Document::openapi()
+}
+
+/// `GET /openapi.json`: this document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    responses(
+        (status = 200, description = "The document", body = serde_json::Value),
+        (status = "default", description = "Why not", body = ErrorEnvelope),
+    ),
+)]
+pub(super) async fn document(_: NoParams) -> Json<OpenApi> {
+    Json(openapi())
+}
+
+/// What opens the routes.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Each operation is called by its method and path: handlers of several modules have one name.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, document: &mut OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in [("get", &mut item.get), ("post", &mut item.post)] {
+                let words = path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                let name = std::iter::once(method).chain(words).collect::<Vec<_>>().join("-");
+                operation.as_mut().map(|operation| operation.operation_id.replace(name));
+            }
+        }
+    }
+}
+
+/// A field without a value is `null` in an answer; only a request may leave one out.
+struct NeverLeftOut;
+
+impl Modify for NeverLeftOut {
+    fn modify(&self, document: &mut OpenApi) {
+        let schemas = &mut document.components.get_or_insert_default().schemas;
+        for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name != "RunBody") {
+            if let RefOr::T(Schema::Object(object)) = schema {
+                object.required = object.properties.keys().cloned().collect();
+            }
+        }
+    }
+}

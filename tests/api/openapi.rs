@@ -1,0 +1,138 @@
+//! The OpenAPI document is what the router serves, and what it answers.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tekcron::api::{Access, openapi, routes};
+use tekcron::schedule::ScheduleKey;
+use tekcron::store::{Commit, SlotOutcome, SlotRow};
+use tekcron::task::TaskId;
+
+use crate::sample;
+use crate::world::{Answer, World};
+
+fn document() -> Value {
+    serde_json::to_value(openapi()).unwrap()
+}
+
+#[test]
+fn the_document_lists_every_route_and_no_other() {
+    let document = document();
+    let documented: BTreeSet<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+        })
+        .collect();
+    let served: BTreeSet<_> =
+        routes().map(|(method, path, _)| (method.to_string(), path.to_owned())).collect();
+    assert_eq!(documented, served);
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = document();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values());
+    let names: BTreeSet<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), routes().count());
+}
+
+#[test]
+fn only_open_routes_are_documented_as_open() {
+    let document = document();
+    for (method, path, access) in routes() {
+        let operation = &document["paths"][path][method.as_str().to_lowercase()];
+        let open = operation["security"].as_array().is_some_and(|ways| ways.contains(&json!({})));
+        assert_eq!(open, access == Access::Open, "{method} {path}");
+    }
+}
+
+/// Errors of an answer against the schema that the document has for it.
+fn errors(document: &Value, method: &str, path: &str, answer: &Answer) -> Vec<String> {
+    let responses = &document["paths"][path][method]["responses"];
+    let status = answer.status.to_string();
+    let response = responses.get(&status).unwrap_or(&responses["default"]);
+    let kind = answer.header("content-type").split(';').next().unwrap();
+    let Some(schema) = response["content"].get(kind) else {
+        return vec![format!("{status} `{kind}` is not documented: {response}")];
+    };
+    if kind != "application/json" {
+        return Vec::new();
+    }
+    // References begin at the top.
+    let mut schema = schema["schema"].clone();
+    schema["components"] = document["components"].clone();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    validator.iter_errors(&answer.json()).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+#[tokio::test]
+async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_from_right() {
+    let world = World::new();
+    let mut first = sample::task("etl", 1, world.now());
+    first.job = Some("nightly".parse().unwrap());
+    world.record(&[first, sample::task("etl", 2, world.now())]).await;
+    let row = SlotRow {
+        schedule: ScheduleKey::hashed("a", "UTC", "vixie"),
+        first: world.now(),
+        last: world.now(),
+        outcome: SlotOutcome::Ran { task: TaskId(1) },
+    };
+    let mut commit = Commit::new();
+    commit.put_slot(&"etl.nightly".parse().unwrap(), &row);
+    world.store.commit(commit).await.unwrap();
+    let document = document();
+    let mut asked = BTreeSet::new();
+    for (method, path, at) in [
+        ("get", "/openapi.json", "/openapi.json"),
+        ("get", "/livez", "/livez"),
+        ("get", "/readyz", "/readyz?verbose"),
+        ("get", "/metrics", "/metrics"),
+        ("get", "/v1/apps", "/v1/apps"),
+        ("get", "/v1/apps", "/v1/apps?limit=0"),
+        ("get", "/v1/apps/{app}", "/v1/apps/etl"),
+        ("get", "/v1/apps/{app}", "/v1/apps/none"),
+        ("get", "/v1/apps/{app}/tasks", "/v1/apps/etl/tasks?limit=1"),
+        ("post", "/v1/apps/{app}/tasks", "/v1/apps/etl/tasks"),
+        ("post", "/v1/apps/{app}/tasks", "/v1/apps/idle/tasks"),
+        ("get", "/v1/apps/{app}/tasks/{id}", "/v1/apps/etl/tasks/1"),
+        ("get", "/v1/apps/{app}/tasks/{id}", "/v1/apps/etl/tasks/x"),
+        ("get", "/v1/apps/{app}/tasks/{id}/logs", "/v1/apps/etl/tasks/1/logs"),
+        ("post", "/v1/apps/{app}/tasks/{id}/terminate", "/v1/apps/etl/tasks/1/terminate"),
+        ("get", "/v1/jobs", "/v1/jobs"),
+        ("get", "/v1/jobs/{job}", "/v1/jobs/etl.nightly"),
+        ("get", "/v1/jobs/{job}/tasks", "/v1/jobs/etl.nightly/tasks"),
+        ("post", "/v1/jobs/{job}/tasks", "/v1/jobs/etl.nightly/tasks"),
+        ("get", "/v1/jobs/{job}/slots", "/v1/jobs/etl.nightly/slots"),
+        ("get", "/v1/tasks", "/v1/tasks"),
+        ("get", "/v1/tasks/{name}", "/v1/tasks/none"),
+        ("post", "/v1/tasks/{name}/terminate", "/v1/tasks/none/terminate"),
+        ("post", "/v1/reload", "/v1/reload"),
+        ("post", "/v1/token/rotate", "/v1/token/rotate"),
+    ] {
+        let answer = if method == "get" { world.get(at).await } else { world.post(at, "").await };
+        assert_eq!(errors(&document, method, path, &answer), [""; 0], "{method} {at}: {answer:?}");
+        asked.insert((method.to_uppercase(), path.to_owned()));
+        // Without one of its fields it would be another.
+        if answer.header("content-type") == "application/json" && at != "/openapi.json" {
+            let keys: Vec<_> = answer.json().as_object().unwrap().keys().cloned().collect();
+            for key in keys {
+                let mut less = answer.json();
+                less.as_object_mut().unwrap().remove(&key);
+                let less = Answer {
+                    status: answer.status,
+                    headers: answer.headers.clone(),
+                    body: less.to_string().into(),
+                };
+                assert_ne!(errors(&document, method, path, &less), [""; 0], "{at} without {key}");
+            }
+        }
+    }
+    let served: BTreeSet<_> =
+        routes().map(|(method, path, _)| (method.to_string(), path.to_owned())).collect();
+    assert_eq!(asked, served);
+    world.end().await;
+}
