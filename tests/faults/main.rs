@@ -16,5 +16,6 @@ mod damage;
 mod kills;
 #[cfg(feature = "fault-points")]
 mod points;
+mod power;
 mod scarce;
 mod world;
