@@ -12,7 +12,9 @@
 mod harness;
 
 mod account;
+mod clock;
 mod damage;
+mod io;
 mod kills;
 #[cfg(feature = "fault-points")]
 mod points;

@@ -216,7 +216,8 @@ impl Disk {
 
     /// These never happened. Only new names are refused: a directory whose parent is not there yet.
     fn refused(&mut self, ids: &[u64]) {
-        let (refused, names) = std::mem::take(&mut self.names).into_iter().partition(|name| ids.contains(&name.id));
+        let (refused, names) =
+            std::mem::take(&mut self.names).into_iter().partition(|name| ids.contains(&name.id));
         let refused: Vec<Name> = refused;
         assert_eq!(refused.len(), ids.len(), "no write fails here");
         refused.iter().for_each(|name| set(&mut self.visible, &name.path, None));
@@ -324,7 +325,8 @@ impl Random {
     }
 
     fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.state >> 33
     }
 

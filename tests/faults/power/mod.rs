@@ -2,7 +2,7 @@
 //! rest. What was acknowledged before that moment is there, nothing reads back wrong, and it opens.
 
 mod disk;
-mod trace;
+pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -102,7 +102,11 @@ fn cut_everywhere(run: &Run, stride: usize, random: u64) {
         disk.killed();
     }
     assert!(told.len() > 4, "only {told:?}");
-    println!("{moments} moments, {cuts} power cuts, {} tasks told of: {} failures", told.len(), failures.len());
+    println!(
+        "{moments} moments, {cuts} power cuts, {} tasks told of: {} failures",
+        told.len(),
+        failures.len()
+    );
     let first: Vec<_> = failures.iter().take(12).collect();
     assert!(failures.is_empty(), "{} of {cuts}, among them {first:#?}", failures.len());
 }
@@ -196,7 +200,9 @@ fn same(now: &Held, truth: &Held) -> Result<(), String> {
     }
     let is_known = |row: &SlotRow| {
         truth.slots.iter().any(|known| {
-            (known.first..=known.last).contains(&row.first) && known.last >= row.last && known.outcome == row.outcome
+            (known.first..=known.last).contains(&row.first)
+                && known.last >= row.last
+                && known.outcome == row.outcome
         })
     };
     match now.slots.iter().find(|row| !is_known(row)) {

@@ -29,16 +29,38 @@ pub(crate) enum What {
 #[derive(Debug)]
 pub(crate) enum Call {
     /// At the end of the file where there is no offset.
-    Write { path: PathBuf, offset: Option<u64>, bytes: Vec<u8> },
+    Write {
+        path: PathBuf,
+        offset: Option<u64>,
+        bytes: Vec<u8>,
+    },
     /// Everything written before is on disk when it ends.
-    Sync { path: PathBuf },
-    Open { path: PathBuf, create: bool, truncate: bool },
-    Truncate { path: PathBuf, length: u64 },
-    Rename { from: PathBuf, to: PathBuf },
-    Unlink { path: PathBuf },
-    MakeDir { path: PathBuf },
+    Sync {
+        path: PathBuf,
+    },
+    Open {
+        path: PathBuf,
+        create: bool,
+        truncate: bool,
+    },
+    Truncate {
+        path: PathBuf,
+        length: u64,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Unlink {
+        path: PathBuf,
+    },
+    MakeDir {
+        path: PathBuf,
+    },
     /// What somebody at a socket is told.
-    Tell { bytes: Vec<u8> },
+    Tell {
+        bytes: Vec<u8>,
+    },
     Other,
 }
 
@@ -56,7 +78,7 @@ pub(crate) fn can_trace() -> bool {
 pub(crate) fn traced(place: &Place, log: &Path, more: &[&str]) -> Daemon {
     let serve = place.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
     let mut strace = Command::new("strace");
-    strace.args(["-D", "-f", "-y", "-xx", "-s", "4000000", "-e", "signal=none"]);
+    strace.args(["-D", "-f", "-y", "-xx", "-s", "4000000", "-e", "signal=kill"]);
     strace.arg("-o").arg(log).args(["-e", &format!("trace={CALLS}")]).args(more);
     strace.arg0("strace").arg(serve.get_program()).args(serve.get_args()).current_dir(place.path());
     let stderr = fs::File::options().append(true).create(true).open(place.path().join("log")).unwrap();
@@ -107,7 +129,8 @@ fn parse_call(call: &str) -> Call {
     match name {
         "pwrite64" => Call::Write { path: file(args[0]), offset: Some(number(3)), bytes: string(args[1]) },
         "write" | "writev" | "sendto" => {
-            let bytes = args[1..].iter().filter(|arg| arg.contains('"')).flat_map(|arg| string(arg)).collect();
+            let bytes =
+                args[1..].iter().filter(|arg| arg.contains('"')).flat_map(|arg| string(arg)).collect();
             match file(args[0]) {
                 path if path.is_absolute() => Call::Write { path, offset: None, bytes },
                 _ => Call::Tell { bytes },
