@@ -18,7 +18,7 @@ pub(crate) enum Luck {
     Some(u64),
 }
 
-/// The files below one directory.
+/// The files of the store below one directory.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     root: PathBuf,
@@ -120,7 +120,8 @@ impl Disk {
     }
 
     fn begin(&mut self, call: &Call) -> Option<Running> {
-        let inside = |path: &Path| path.strip_prefix(&self.root).ok().map(Path::to_owned);
+        let inside =
+            |path: &Path| path.strip_prefix(&self.root).ok().filter(|path| is_ours(path)).map(Path::to_owned);
         match call {
             Call::Write { path, offset, bytes } => {
                 let index = self.file(&inside(path)?)?;
@@ -293,6 +294,12 @@ impl Patch {
             Self::Length(_) => {}
         }
     }
+}
+
+/// The store, and the directories that lead to it.
+fn is_ours(path: &Path) -> bool {
+    let store = Path::new("data/store");
+    path.starts_with(store) || store.starts_with(path)
 }
 
 /// The parts of `bytes` that lie in one sector each.
