@@ -13,7 +13,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::durable::sync_dir;
+use crate::durable::replace;
 
 /// Its name in the store's directory.
 pub(super) const MARK_FILE: &str = "mark";
@@ -43,13 +43,15 @@ impl Mark {
     /// Opens the mark in `dir`, or makes one, and writes `groups` into it, durably.
     pub(super) fn open(dir: &Path, groups: u64) -> io::Result<Self> {
         let path = dir.join(MARK_FILE);
-        let file = File::options().write(true).create(true).truncate(false).open(path)?;
-        let mark = Self { file };
+        if !path.exists() {
+            // Whole from the first: an empty one, as a power cut may leave it, would read as damaged.
+            replace(&path, &slot(groups).repeat(SLOTS as usize), 0o600)?;
+        }
+        let mark = Self { file: File::options().write(true).open(path)? };
         for turn in 0..SLOTS {
             mark.write_at(turn * SLOT, groups)?;
         }
         mark.sync()?;
-        sync_dir(dir)?;
         Ok(mark)
     }
 
@@ -64,12 +66,16 @@ impl Mark {
     }
 
     fn write_at(&self, offset: u64, groups: u64) -> io::Result<()> {
-        let mut slot = line(groups).into_bytes();
-        // The whole slot is taken at once, so that a full disk does not matter later.
-        slot.resize(SLOT as usize - 1, b' ');
-        slot.push(b'\n');
-        self.file.write_all_at(&slot, offset)
+        self.file.write_all_at(&slot(groups), offset)
     }
+}
+
+/// The whole slot is taken at once, so that a full disk does not matter later.
+fn slot(groups: u64) -> Vec<u8> {
+    let mut slot = line(groups).into_bytes();
+    slot.resize(SLOT as usize - 1, b' ');
+    slot.push(b'\n');
+    slot
 }
 
 /// What the mark in `dir` says.

@@ -6,6 +6,7 @@
 //! write nothing more is acknowledged; a store from which something is missing does not open. Everything is in one sled tree, because sled's batches are
 //! atomic only within one. What belongs into one commit is the caller's business.
 
+mod blobs;
 mod commit;
 mod error;
 mod key;

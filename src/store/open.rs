@@ -9,6 +9,7 @@ use futures::channel::oneshot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use super::blobs::Blobs;
 use super::commit::Commit;
 use super::error::StoreError;
 use super::key;
@@ -77,12 +78,13 @@ impl Store {
         let file = data_file(&dir).map_err(&failed)?;
         let tally = check_tally(&tree, &dir)?;
         let mark = Mark::open(&dir, tally.groups).map_err(&failed)?;
+        let blobs = Blobs::open(&dir).map_err(&failed)?;
         if is_new {
             note_format(&dir).map_err(&failed)?;
         }
         point("store-ready");
-        let writer =
-            Writer::spawn(Disk { tree: tree.clone(), file, tally, mark }, clock, observer).map_err(failed)?;
+        let writer = Writer::spawn(Disk { tree: tree.clone(), file, blobs, tally, mark }, clock, observer)
+            .map_err(failed)?;
         Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
     }
 
@@ -148,7 +150,14 @@ impl std::fmt::Debug for Store {
 
 fn make_private(dir: &Path) -> Result<(), StoreError> {
     let failed = StoreError::directory(dir);
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(&failed)?;
+    // The directory of what is acknowledged must outlive a power cut too. A start that was cut off may have
+    // made `dir` itself already.
+    for made in missing.into_iter().chain([dir]) {
+        let parent = made.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        sync_dir(parent).map_err(&failed)?;
+    }
     // Asked before sled, whose own error names no directory.
     let probe = dir.join("writable");
     File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)

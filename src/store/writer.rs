@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
+use super::blobs::Blobs;
 use super::commit::Commit;
 use super::error::StoreError;
 use super::key;
@@ -164,6 +165,7 @@ pub(super) struct Disk {
     pub(super) tree: sled::Db,
     /// The file that `tree` keeps its pages in.
     pub(super) file: File,
+    pub(super) blobs: Blobs,
     pub(super) tally: Tally,
     pub(super) mark: Mark,
 }
@@ -205,9 +207,10 @@ impl Disk {
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    fn sync(&mut self) -> Result<(), StoreError> {
         point("commit-applied");
         self.tree.flush().map_err(write_error)?;
+        self.blobs.sync().map_err(write_error)?;
         // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
         self.file.sync_data().map_err(write_error)?;
         self.mark.write(self.tally.groups).map_err(write_error)

@@ -16,7 +16,7 @@ impl Random {
     }
 }
 
-fn number(variable: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
@@ -25,7 +25,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 #[ignore = "takes a quarter of an hour"]
 fn killed_a_thousand_times_at_random_moments_it_loses_and_doubles_nothing() {
     let kills = number("FAULTS_KILLS", 1000);
-    let burst = number("FAULTS_BURST", 300) as usize;
+    let burst = number("FAULTS_BURST", 500) as usize;
     let seed = number("FAULTS_SEED", u64::from(std::process::id()));
     println!("seed {seed}");
     let mut random = Random(seed);

@@ -12,11 +12,14 @@
 mod harness;
 
 mod account;
+mod clock;
 mod damage;
+mod io;
 mod kills;
 mod overload;
 #[cfg(feature = "fault-points")]
 mod points;
+mod power;
 mod scarce;
 mod unruly;
 mod world;
