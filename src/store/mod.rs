@@ -8,6 +8,8 @@
 
 mod commit;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod mark;
 mod open;
