@@ -13,11 +13,22 @@ pub(crate) fn did_you_mean(name: Option<&str>) -> String {
     name.map(|name| format!("\nhint: did you mean `{name}`?")).unwrap_or_default()
 }
 
+/// What is longer was not meant to be a name, and takes long to compare.
+const LONGEST_NAME: usize = 256;
+
+/// Whether a text may be a slip of a name at all.
+pub(crate) fn is_name_like(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+}
+
 /// How alike two names are, at least, for one to be a slip of the other.
 const LIKE: f64 = 0.8;
 
 /// The one of `names` that `wanted` was probably meant to be.
 pub(crate) fn nearest<S: AsRef<str>>(wanted: &str, names: impl IntoIterator<Item = S>) -> Option<S> {
+    if !is_name_like(wanted) {
+        return None;
+    }
     let wanted = wanted.to_lowercase();
     let likeness = |name: &S| strsim::jaro_winkler(&name.as_ref().to_lowercase(), &wanted);
     let rated = names.into_iter().map(|name| (likeness(&name), name));
@@ -42,5 +53,12 @@ mod tests {
         ] {
             assert_eq!(nearest(found, words), expected, "{found}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_name_is_near_none() {
+        let long = |length| "schedule".to_owned() + &"e".repeat(length);
+        assert_eq!(nearest(&long(20), ["schedule"]), Some("schedule"));
+        assert_eq!(nearest(&long(300), ["schedule"]), None);
     }
 }

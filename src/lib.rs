@@ -14,6 +14,8 @@ pub mod daemon;
 mod durable;
 pub mod executor;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hint;
 pub mod job;
 pub mod maintenance;

@@ -76,15 +76,20 @@ impl<T: DeserializeOwned + Default> FromRequest<Shared> for Body<T> {
 
     async fn from_request(request: Request, serving: &Shared) -> Result<Self, Failure> {
         let (bytes, place) = body::read(request, &serving.places).await?;
-        if bytes.trim_ascii().is_empty() {
-            return Ok(Self(T::default(), place));
-        }
-        // serde would take the fields in a row.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
-        }
-        Json::from_bytes(&bytes).map(|Json(value)| Self(value, place)).map_err(|refusal| malformed(&refusal))
+        Ok(Self(object(&bytes)?, place))
     }
+}
+
+/// The bytes of a body as JSON; without any, `T`'s default.
+pub(super) fn object<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    // serde would take the fields in a row.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Failure::bad_request("the body is wrong: expected an object, found an array"));
+    }
+    Json::from_bytes(bytes).map(|Json(value)| value).map_err(|refusal| malformed(&refusal))
 }
 
 /// No body, or an empty object: what would be ignored is refused.
@@ -101,7 +106,7 @@ impl FromRequest<Shared> for NoBody {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// What was said ends in line and column.
 fn malformed(refusal: &JsonRejection) -> Failure {

@@ -15,6 +15,8 @@ mod connections;
 mod error;
 mod extract;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod guard;
 mod health;
 mod jobs;

@@ -80,7 +80,7 @@ async fn run(
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(TaskResource::from(&task))))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key)
@@ -94,7 +94,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     }
 }
 
-fn display_name(text: &str) -> Result<String, Failure> {
+pub(super) fn display_name(text: &str) -> Result<String, Failure> {
     let fits = (1..=LONGEST_DISPLAY_NAME).contains(&text.chars().count());
     if fits && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
@@ -103,7 +103,7 @@ fn display_name(text: &str) -> Result<String, Failure> {
     Err(Failure::bad_request(format!("`display_name`: expected {expected}")))
 }
 
-fn overrides(body: RunBody) -> Result<Overrides, Failure> {
+pub(super) fn overrides(body: RunBody) -> Result<Overrides, Failure> {
     check_env(&body.env)?;
     Ok(Overrides {
         command: body.command.map(command).transpose().map_err(|error| wrong("command", error))?,

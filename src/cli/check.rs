@@ -56,8 +56,9 @@ pub fn run(
 fn look_at(path: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
     match (path.is_file(), path.ends_with("tekcron.toml")) {
         (true, true) => config::check(&beside(path), overrides, now),
-        (true, false) => config::check_app(path, overrides, now),
-        (false, _) => config::check(path, overrides, now),
+        // What is neither a file nor a directory is refused as what it is.
+        _ if path.exists() && !path.is_dir() => config::check_app(path, overrides, now),
+        _ => config::check(path, overrides, now),
     }
 }
 

@@ -175,7 +175,7 @@ impl fmt::Display for Away {
 fn pointed_at(text: &str, error: &ExpressionError) -> String {
     let span = error.span();
     let mut pointed = error.message().to_owned();
-    if !span.is_empty() && !text.contains(char::is_control) {
+    if !span.is_empty() && text.len() <= Expression::LONGEST && !text.contains(char::is_control) {
         let before = " ".repeat(text[..span.start].chars().count());
         let under = "^".repeat(text[span].chars().count());
         pointed += &format!("\n  {text}\n  {before}{under}");

@@ -149,5 +149,22 @@ pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
 
 /// Says something to people, on stderr. That nobody can hear it is no reason to fail.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+}
+
+/// The text with nothing in it that a terminal obeys: it may quote what somebody else wrote.
+fn harmless(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.chars().map(|c| if obeyed(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_moves_nothing_on_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2J\u{9b}m\u{7}\r"), r"a\u{1b}[2J\u{9b}m\u{7}\u{d}");
+        assert_eq!(harmless("exit: größer\n\tthan 0"), "exit: größer\n\tthan 0");
+    }
 }

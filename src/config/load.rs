@@ -131,6 +131,14 @@ impl Config {
     }
 }
 
+/// Checks files that lie nowhere.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn any_files(files: Files, now: Timestamp) -> Checked {
+    let dir = Path::new("/nowhere/config");
+    let dir = Directory { shown: dir, place: dir, loose: false, now: Some(now) };
+    assemble(dir, files, &SettingsOverrides::default())
+}
+
 /// A directory of files, as its author calls it and where it is.
 #[derive(Clone, Copy)]
 struct Directory<'a> {

@@ -11,6 +11,8 @@
 
 mod fault;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod load;
 mod overrides;
 mod parse;

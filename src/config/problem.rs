@@ -4,12 +4,16 @@
 //! [`Problems`] are all of them, in the order of the files; their `Display` is the whole report, without
 //! colour.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{
     AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str as harmless,
 };
+
+/// The most bytes of a message that are shown.
+const LONGEST: usize = 2000;
 
 /// One thing that is wrong, or looks wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub struct Excerpt {
     pub column: usize,
     /// The TOML path, as in `jobs[0].schedule`; empty where there is none.
     pub path: String,
-    /// The whole line.
+    /// The line, or of a very long one a piece.
     pub text: String,
     /// The piece, in bytes of `text`.
     pub span: Range<usize>,
@@ -89,26 +93,36 @@ impl Problem {
             Severity::Warning => Level::WARNING,
         };
         let group = match &self.place {
-            Place::Text(excerpt) => level.primary_title(self.message.as_str()).element(excerpt.snippet()),
+            Place::Text(excerpt) => {
+                let group = Group::with_title(level.primary_title(shown(&self.message)));
+                group.elements(excerpt.origin()).element(excerpt.snippet())
+            }
             Place::File(file) => {
-                level.primary_title(self.message.as_str()).element(Origin::path(file.as_str()))
+                level.primary_title(shown(&self.message)).element(Origin::path(file.as_str()))
             }
             Place::Variable(name) => {
-                Group::with_title(level.primary_title(format!("{name}: {}", self.message)))
+                Group::with_title(level.primary_title(shown(&format!("{name}: {}", self.message))))
             }
         };
         match &self.hint {
-            Some(hint) => group.element(Level::HELP.with_name("hint").message(harmless(hint))),
+            Some(hint) => group.element(Level::HELP.with_name("hint").message(harmless(&shown(hint)))),
             None => group,
         }
     }
 }
 
 impl Excerpt {
+    /// The place in the file, where what is shown of the line does not tell it.
+    fn origin(&self) -> Option<Origin<'_>> {
+        let is_whole = self.text[..self.span.start].chars().count() + 1 == self.column;
+        let origin = || Origin::path(self.file.as_str()).line(self.line).char_column(self.column);
+        (!is_whole).then(origin)
+    }
+
     fn snippet(&self) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-        let label = (!self.path.is_empty()).then(|| harmless(&self.path));
+        let label = (!self.path.is_empty()).then(|| harmless(&shown(&self.path)));
         Snippet::source(self.text.as_str())
-            .path(self.file.as_str())
+            .path(self.origin().is_none().then_some(self.file.as_str()))
             .line_start(self.line)
             .annotation(AnnotationKind::Primary.span(self.span.clone()).label(label))
     }
@@ -159,6 +173,27 @@ impl Problems {
         let counted = [counted(self.errors(), "problem"), counted(self.warnings(), "warning")];
         counted.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A text that people read to its end: of a very long one the beginning and the end, and without the controls
+/// that the renderer lets pass.
+fn shown(text: &str) -> String {
+    shortened(text).replace(is_c1, "\u{fffd}")
+}
+
+/// Whether a terminal may take it for an escape and the letter behind it.
+pub(super) fn is_c1(c: char) -> bool {
+    ('\u{80}'..='\u{9f}').contains(&c)
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let (head, tail) =
+        (text.floor_char_boundary(LONGEST / 2), text.ceil_char_boundary(text.len() - LONGEST / 2));
+    let cut = tail - head;
+    Cow::Owned(format!("{} [{cut} bytes left out] {}", &text[..head], &text[tail..]))
 }
 
 fn counted(count: usize, noun: &str) -> Option<String> {

@@ -1,6 +1,7 @@
-//! Reading files that somebody named: regular ones only.
+//! Reading files that somebody named: regular ones only, and no larger ones than somebody writes.
 //!
-//! Guaranteed: opening waits for nobody, be it a named pipe, a terminal or a device.
+//! Guaranteed: opening waits for nobody, be it a named pipe, a terminal or a device; reading takes bounded
+//! memory.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -8,6 +9,9 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+/// The most bytes of a file. Ten thousand jobs take half of it.
+const LARGEST: u64 = 1 << 20;
 
 /// Opens a regular file, for reading.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
@@ -22,8 +26,12 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// The content of a regular file.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // The file may grow while it is read.
+    open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::Error::other("expected at most 1 MiB, found more")),
+        false => Ok(bytes),
+    }
 }
 
 fn expect_regular(metadata: &Metadata) -> io::Result<()> {

@@ -1,15 +1,20 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::problem::{Excerpt, Place, Problem, Severity};
+use super::problem::{Excerpt, Place, Problem, Severity, is_c1};
+
+/// The most bytes of a line that are shown.
+const WIDEST: usize = 400;
 
 /// The text of one file, and what was found wrong with it so far.
 pub(super) struct Source {
     name: String,
     text: String,
+    /// Where each line begins.
+    lines: OnceCell<Vec<usize>>,
     found: RefCell<Vec<Found>>,
     hidden: RefCell<Vec<Range<usize>>>,
     sound: Cell<bool>,
@@ -31,6 +36,7 @@ impl Source {
         Self {
             name: name.into(),
             text: text.into(),
+            lines: OnceCell::new(),
             found: RefCell::default(),
             hidden: RefCell::default(),
             sound: Cell::new(true),
@@ -92,32 +98,48 @@ impl Source {
     fn place(&self, found: Found) -> Problem {
         let Found { severity, span, path, message, hint } = found;
         let (line, bounds) = self.line(span.start);
-        let start = span.start.clamp(bounds.start, bounds.end);
-        let end = span.end.clamp(start, bounds.end);
+        let start = self.text.floor_char_boundary(span.start.clamp(bounds.start, bounds.end));
         let column = self.text[bounds.start..start].chars().count() + 1;
-        let span = start - bounds.start..end - bounds.start;
-        let excerpt =
-            Excerpt { file: self.name.clone(), line, column, path, text: self.masked(bounds), span };
+        let shown = self.around(start, bounds);
+        let end = self.text.ceil_char_boundary(span.end.clamp(start, shown.end));
+        let span = start - shown.start..end - shown.start;
+        let excerpt = Excerpt { file: self.name.clone(), line, column, path, text: self.masked(shown), span };
         Problem { severity, place: Place::Text(excerpt), message, hint }
     }
 
     /// The number of the line that holds the byte at `at`, and its bytes without the line's end.
     fn line(&self, at: usize) -> (usize, Range<usize>) {
-        let at = (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
-        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
-        let end = start + self.text[start..end].trim_end_matches('\r').len();
-        (self.text[..start].matches('\n').count() + 1, start..end)
+        let newlines = || self.text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let lines = self.lines.get_or_init(|| [0].into_iter().chain(newlines()).collect());
+        let number = lines.partition_point(|start| *start <= at);
+        let start = lines[number - 1];
+        let line = &self.text[start..lines.get(number).copied().unwrap_or(self.text.len())];
+        let line = line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r');
+        (number, start..start + line.len())
     }
 
-    /// A piece of the text, every secret byte replaced so that all others stay where they are.
+    /// The piece of a line that is shown for what stands at `at`: all of it, unless it is very long.
+    fn around(&self, at: usize, line: Range<usize>) -> Range<usize> {
+        if line.len() <= WIDEST {
+            return line;
+        }
+        let start = self.text.ceil_char_boundary(at.saturating_sub(WIDEST / 4).max(line.start));
+        let end = self.text.floor_char_boundary((start + WIDEST).min(line.end));
+        start..end
+    }
+
+    /// A piece of the text, every byte that is secret, or that a terminal obeys, replaced so that all others
+    /// stay where they are.
     fn masked(&self, piece: Range<usize>) -> String {
-        let text = &self.text[piece.clone()];
-        let masked = |(at, c): (usize, char)| match self.hides(piece.start + at) {
+        let hidden = self.hidden.borrow();
+        let within = |span: &&Range<usize>| span.start < piece.end && piece.start < span.end;
+        let hidden: Vec<_> = hidden.iter().filter(within).collect();
+        let is_hidden = |at: usize| hidden.iter().any(|span| span.contains(&at));
+        let masked = |(at, c): (usize, char)| match is_c1(c) || is_hidden(piece.start + at) {
             true => "*".repeat(c.len_utf8()),
             false => c.to_string(),
         };
-        text.char_indices().map(masked).collect()
+        self.text[piece.clone()].char_indices().map(masked).collect()
     }
 }
 
@@ -160,6 +182,16 @@ mod tests {
     fn what_spans_lines_is_shown_by_its_first() {
         let excerpt = placed("a = [\n 1,\n 2]", 4..12);
         assert_eq!((excerpt.text.as_str(), excerpt.span), ("a = [", 4..5));
+    }
+
+    #[test]
+    fn of_a_very_long_line_a_piece_is_shown() {
+        let line = "ü".repeat(50_000);
+        let excerpt = placed(&format!("a\n{line}\n"), 2 + 60_000..2 + 60_002);
+        assert_eq!((excerpt.line, excerpt.column), (2, 30_001));
+        assert_eq!((excerpt.text.len(), &excerpt.text[excerpt.span]), (WIDEST, "ü"));
+        let end = placed(&format!("{line}\n"), 99_998..200_000);
+        assert_eq!((end.text.len(), &end.text[end.span]), (WIDEST / 4 + 2, "ü"));
     }
 
     #[test]

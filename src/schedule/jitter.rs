@@ -12,9 +12,9 @@ pub fn jitter(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> SignedDurat
     }
     let next = schedule.recurrence.next_after(slot);
     let bound = next.map_or(schedule.jitter, |next| schedule.jitter.min(next.duration_since(slot)));
-    let share = hash(schedule, job, slot);
+    let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
     // The high half of the product is below the bound.
-    let millis = (u128::from(share) * bound.as_millis().unsigned_abs()) >> 64;
+    let millis = (u128::from(hash(schedule, job, slot)) * u128::from(bound)) >> 64;
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
@@ -78,6 +78,14 @@ mod tests {
         let longest = slots().map(|slot| jitter(&schedule, &job, slot)).max().unwrap();
         assert!(longest < SignedDuration::from_secs(60), "{longest}");
         assert!(longest > SignedDuration::from_secs(50), "{longest}");
+    }
+
+    #[test]
+    fn the_last_slot_of_all_has_a_jitter_too() {
+        let (schedule, job) = (every_minute(SignedDuration::MAX), "etl.nightly".parse().unwrap());
+        let last = "2100-12-31T23:59:00Z".parse().unwrap();
+        assert_eq!(schedule.recurrence.next_after(last), None);
+        assert!(jitter(&schedule, &job, last) > SignedDuration::ZERO);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod calendar;
 mod clock_change;
 mod expression;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod jitter;
 mod key;
 mod missed;

@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use crate::hint::is_name_like;
+
 /// Where a system keeps its zone database, most usual first.
 const DIRECTORIES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
@@ -141,6 +143,9 @@ fn is_posix(text: &str) -> bool {
 
 /// The zone whose name, or whose place in it, is most like `text`.
 fn nearest(text: &str) -> Option<String> {
+    if !is_name_like(text) {
+        return None;
+    }
     let wanted = text.trim().to_lowercase().replace(' ', "_");
     let likeness = |name: &String| {
         let name = name.to_lowercase();

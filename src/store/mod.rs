@@ -9,6 +9,8 @@
 mod blobs;
 mod commit;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod mark;
 mod open;

@@ -4,6 +4,7 @@
 
 mod docs;
 mod harness;
+mod hostile;
 mod outside;
 mod precedence;
 mod problems;

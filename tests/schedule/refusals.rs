@@ -276,6 +276,23 @@ const REFUSALS: &[(&str, &str, &str, Option<&str>)] = &[
 ];
 
 #[test]
+fn an_expression_with_every_value_listed_is_read_and_a_longer_one_is_not_said_back() {
+    let list =
+        |first: u8, last: u8| (first..=last).map(|value| value.to_string()).collect::<Vec<_>>().join(",");
+    let [minutes, hours, days, months, weekdays] =
+        [list(0, 59), list(0, 23), list(1, 31), list(1, 12), list(0, 7)];
+    let all = format!("{minutes} {minutes} {hours} {days} {months} {weekdays}");
+    assert!(all.parse::<Expression>().is_ok(), "{} bytes", all.len());
+    for endless in ["0,".repeat(50_000), "* ".repeat(50_000), format!("@{}", "x".repeat(100_000))] {
+        let error = endless.parse::<Expression>().unwrap_err();
+        let expected =
+            format!("expected an expression of at most 1000 bytes, found {}", endless.trim().len());
+        assert_eq!((error.message(), error.hint()), (&*expected, None));
+        assert_eq!(error.span(), 0..endless.trim().len());
+    }
+}
+
+#[test]
 fn a_text_that_is_no_expression_is_refused_with_the_place_the_reason_and_a_hint() {
     for (text, place, message, hint) in REFUSALS {
         let Err(error) = text.parse::<Expression>() else { panic!("`{text}` is no expression") };

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
@@ -151,8 +152,9 @@ fn expression(cron: &Value<'_>) -> Option<Expression> {
 /// The schedules, each of whose keys must be its own.
 fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
     let mut schedules: Vec<Schedule> = Vec::with_capacity(read.len());
+    let mut keys = BTreeSet::new();
     for (schedule, value) in read {
-        if schedules.iter().any(|other| other.key == schedule.key) {
+        if !keys.insert(schedule.key.clone()) {
             value.refuse(
                 Fault::new(format!(
                     "expected a schedule of its own, found a second one with the key `{}`",

@@ -36,3 +36,5 @@ mod tree;
 mod watch;
 
 pub use self::executor::{LocalError, LocalExecutor, LocalSettings};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::log::fuzzing;

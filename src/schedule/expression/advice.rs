@@ -3,6 +3,7 @@
 use super::piece::Piece;
 use super::read::is_number;
 use super::{ExpressionError, Field};
+use crate::hint::is_name_like;
 
 impl Field {
     pub(super) fn no_value(self, found: Piece<'_>) -> ExpressionError {
@@ -50,6 +51,9 @@ impl Field {
 
     /// The name that was meant: spelt out in full, or one letter off.
     fn nearest_name(self, found: &str) -> Option<&'static str> {
+        if !is_name_like(found) {
+            return None;
+        }
         let found = found.to_ascii_uppercase();
         let spelt_out = |name: &&&str| found.len() > 3 && found.starts_with(**name);
         let one_off = |name: &&&str| strsim::damerau_levenshtein(&found, name) == 1;

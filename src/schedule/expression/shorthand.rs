@@ -3,6 +3,7 @@ use jiff::SignedDuration;
 use super::ExpressionError;
 use super::fields::Fields;
 use super::piece::Piece;
+use crate::hint::is_name_like;
 
 /// The shorthands and what each stands for.
 const SHORTHANDS: [(&str, &str); 7] = [
@@ -61,6 +62,9 @@ fn refuse(text: Piece<'_>, name: Piece<'_>, rest: &[Piece<'_>]) -> ExpressionErr
 }
 
 fn nearest(unknown: &str) -> Option<&'static str> {
+    if !is_name_like(unknown) {
+        return None;
+    }
     let distance = |known: &str| strsim::damerau_levenshtein(unknown, known);
     let (nearest, _) = SHORTHANDS.into_iter().min_by_key(|(known, _)| distance(known))?;
     (distance(nearest) <= 2).then_some(nearest)

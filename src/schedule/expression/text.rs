@@ -13,6 +13,9 @@ pub struct Expression {
 }
 
 impl Expression {
+    /// The most bytes of an expression. With every value of every field listed it takes 600.
+    pub const LONGEST: usize = 1000;
+
     /// The author's text, trimmed.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -28,6 +31,11 @@ impl FromStr for Expression {
 
     fn from_str(text: &str) -> Result<Self, ExpressionError> {
         let piece = Piece::whole(text).trim();
+        if piece.text.len() > Self::LONGEST {
+            let (most, found) = (Self::LONGEST, piece.text.len());
+            let message = format!("expected an expression of at most {most} bytes, found {found}");
+            return Err(ExpressionError::new(piece.span(), message));
+        }
         refused::prefix(piece)?;
         let fields = if piece.text.starts_with('@') { shorthand::read(piece)? } else { Fields::read(piece)? };
         Ok(Self { text: piece.text.into(), fields })

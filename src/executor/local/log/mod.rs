@@ -6,10 +6,13 @@
 //! others only the last few do. What is missing between the end of one segment and the name of the next
 //! was cut. So the names say all there is to know, whenever the writer is killed.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod line;
 mod read;
 mod write;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +36,12 @@ impl Segment {
     fn new(log: &Path, start: u64) -> Self {
         Self { start, path: log.join(format!("{start:020}")) }
     }
+
+    /// The segment of that name; none where the name is not as we write it, or beyond what a file can hold.
+    fn named(log: &Path, name: &str) -> Option<Self> {
+        let start = name.parse().ok().filter(|start| i64::try_from(*start).is_ok())?;
+        Some(Self::new(log, start)).filter(|segment| segment.path.file_name() == Some(OsStr::new(name)))
+    }
 }
 
 /// The segments of the log in directory `log`, in order. No directory is an empty log.
@@ -42,8 +51,7 @@ fn segments(log: &Path) -> io::Result<Vec<Segment>> {
         entries => entries?,
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let starts = names.filter_map(|name| name.parse().ok());
-    let mut segments: Vec<Segment> = starts.map(|start| Segment::new(log, start)).collect();
+    let mut segments: Vec<Segment> = names.filter_map(|name| Segment::named(log, &name)).collect();
     segments.sort();
     Ok(segments)
 }
@@ -65,4 +73,34 @@ pub(super) fn size(log: &Path) -> io::Result<LogSize> {
         position = segment.start + length;
     }
     Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_as_we_write_them_are_segments() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path();
+        let (first, last) = ("00000000000000000000", "09223372036854775807");
+        for name in
+            [last, first, "5", "+0000000000000000005", "18446744073709551615", "000000000000000000005"]
+        {
+            fs::write(log.join(name), "2026-12-01T02:00:00Z stdout F hello\n").unwrap();
+        }
+        let found: Vec<_> = segments(log).unwrap().into_iter().map(|segment| segment.path).collect();
+        assert_eq!(found, [log.join(first), log.join(last)]);
+        assert_eq!(size(log).unwrap().kept, 2 * 36);
+        let mut reader = LogReader::new(log.to_owned(), false);
+        let mut text = Vec::new();
+        while let Some(more) = reader.read().unwrap() {
+            text.extend(more);
+        }
+        let cut = i64::MAX - 36;
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            format!("hello\n[tekcron: {cut} bytes cut here]\nhello\n")
+        );
+    }
 }

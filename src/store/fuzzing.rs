@@ -1,0 +1,93 @@
+//! What holds for any bytes where a record, or its key, is expected.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::record::{self, IdempotencyV1};
+use super::tally::Tally;
+use super::{StoreError, key};
+use crate::api::resources::TaskResource;
+use crate::app::AppName;
+use crate::job::JobRef;
+use crate::schedule::ScheduleKey;
+use crate::task::{Task, TaskId};
+
+/// See [`crate::fuzzing::record`].
+pub(crate) fn record(input: &[u8]) {
+    let Some((kind, value)) = input.split_first() else { return };
+    match kind {
+        b't' => task(value),
+        b's' => again(value, decode_slot, |(last, outcome)| record::encode_slot(*last, *outcome)),
+        b'w' => again(value, |value| record::decode_watermark(b"w", value), record::encode_watermark),
+        b'i' => row::<IdempotencyV1>(value),
+        b'm' => row::<Tally>(value),
+        b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
+        b'k' => keys(value),
+        _ => {}
+    }
+}
+
+fn decode_slot(value: &[u8]) -> Result<(jiff::Timestamp, super::SlotOutcome), StoreError> {
+    record::decode_slot(b"s", value)
+}
+
+fn decode_success(value: &[u8]) -> Result<jiff::Timestamp, StoreError> {
+    record::timestamp("previous success", b"p", record::decode("previous success", b"p", value)?)
+}
+
+fn task(value: &[u8]) {
+    let app: AppName = "etl".parse().expect("this is a name");
+    let at = key::task(&app, TaskId(7));
+    again(value, |value| record::decode_task(&at, value), record::encode_task);
+    if let Ok(task) = record::decode_task(&at, value) {
+        shown(&task);
+    }
+}
+
+/// What is stored can be shown.
+fn shown(task: &Task) {
+    let resource = TaskResource::from(task);
+    let json = serde_json::to_vec(&resource).expect("a task is plain data");
+    let read: TaskResource = serde_json::from_slice(&json).expect("what is shown reads back");
+    assert_eq!(read, resource);
+}
+
+fn row<T: Debug + PartialEq + Serialize + DeserializeOwned>(value: &[u8]) {
+    again(value, |value| record::decode::<T>("row", b"r", value), record::encode);
+}
+
+/// What reads is the same when it is written and read again; what does not says so in words.
+fn again<T: Debug + PartialEq>(
+    value: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, StoreError>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) {
+    match decode(value) {
+        Ok(read) => {
+            let written = encode(&read);
+            assert_eq!(decode(&written).expect("what was written reads"), read);
+        }
+        Err(error) => assert!(error.to_string().contains("cannot be read"), "{error}"),
+    }
+}
+
+/// A key that reads is the key of what was read.
+fn keys(at: &[u8]) {
+    assert!(key::display(at).is_ascii());
+    if let Some((app, id)) = key::parts_of_task(at) {
+        assert_eq!(key::parts_of_task(&key::task(&app, id)), Some((app, id)));
+    }
+    if let Some(app) = key::app_of_counter(at) {
+        assert_eq!(key::app_of_counter(&key::counter(&app)), Some(app));
+    }
+    if let Some((schedule, first)) = key::parts_of_slot(at) {
+        let job: JobRef = "etl.nightly".parse().expect("this is a job");
+        assert_eq!(key::parts_of_slot(&key::slot(&job, &schedule, first)), Some((schedule, first)));
+    }
+    if let Some((job, schedule)) = key::schedule_of_watermark(at) {
+        let read: (JobRef, ScheduleKey) = (job, schedule);
+        assert_eq!(key::schedule_of_watermark(&key::watermark(&read.0, &read.1)), Some(read));
+    }
+}
