@@ -47,7 +47,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),

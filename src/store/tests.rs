@@ -118,7 +118,7 @@ async fn writes_that_change_nothing_are_left_out_and_counted_out_once() {
 async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end() {
     let dir = TempDir::new().unwrap();
     let (seen, syncs) = std::sync::mpsc::channel();
-    let observer = Box::new(move |stats: WriteStats| drop(seen.send(stats.commits)));
+    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
     let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
     let create = |id| {
         let mut commit = Commit::new();
