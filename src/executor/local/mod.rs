@@ -1,6 +1,6 @@
 //! The embedded executor: the very PipelineRun objects, executed as processes on this machine.
 //!
-//! [`LocalExecutor`] has a [`shim`] started for each task, which outlives the daemon: by [`spawn`], which
+//! [`LocalExecutor`] has a [`shim`] started for each task, which outlives the daemon: by `spawn`, which
 //! asks a small process of this program to fork one. The shim owns the task: its directory, its processes,
 //! its log, its time-out. All that shim and daemon tell each other later stands in the task's directory:
 //!

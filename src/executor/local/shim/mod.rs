@@ -1,8 +1,8 @@
 //! The shim: the process that owns one task, from taking its name to writing down its end.
 //!
-//! It is a copy of the [`nursery`], and independent of it and of the daemon: a session of its own, no
+//! It is a copy of the `nursery`, and independent of it and of the daemon: a session of its own, no
 //! terminal, no descriptor in common but the socket that its request comes over. It is single-threaded. The
-//! command is a [`gate`] first, a copy of the shim, which waits until its start is durable and then
+//! command is a `gate` first, a copy of the shim, which waits until its start is durable and then
 //! becomes the command. Being a child subreaper, the shim is the ancestor of all that the command starts,
 //! also of what leaves the process group; it ends only when all of that has.
 //!
