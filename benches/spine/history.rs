@@ -20,7 +20,7 @@ use crate::report::{Row, Unit};
 use crate::sample::{median, ms, percentile};
 
 const RECORDS: [usize; 2] = [50_000, 500_000];
-const APPS: usize = 100;
+pub(crate) const APPS: usize = 100;
 const PAGE: usize = 50;
 /// Milliseconds at the API: the median, and p99.
 const NEWEST: [f64; 2] = [1.0, 1.5];
@@ -60,7 +60,7 @@ pub(crate) fn run(scale: Scale) {
 }
 
 /// Apps without schedules that keep all they have.
-fn write_config(config: &Path) {
+pub(crate) fn write_config(config: &Path) {
     records::write_config(config, APPS * JOBS, "\"sleep 600\"", |n| format!("{} 0 1 7 *", n % 60));
     for number in 0..APPS {
         let file = config.join(format!("apps/{}.toml", app(number)));
@@ -70,7 +70,7 @@ fn write_config(config: &Path) {
 }
 
 /// Tasks `first + 1` to `first + count` of each App, ended.
-fn fill(store: &Store, first: usize, count: usize) {
+pub(crate) fn fill(store: &Store, first: usize, count: usize) {
     for id in (first + 1..=first + count).collect::<Vec<_>>().chunks(SLOTS_PER_COMMIT) {
         let commits = (0..APPS).map(|number| {
             let mut commit = Commit::new();

@@ -20,6 +20,7 @@ mod machine;
 mod overload;
 mod processes;
 mod records;
+mod recovery;
 mod report;
 mod sample;
 mod syncs;
@@ -47,7 +48,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
@@ -55,6 +56,7 @@ const BENCHES: [Bench; 9] = [
     ("demand", demand::run),
     ("overload", overload::run),
     ("history", history::run),
+    ("recovery", recovery::run),
     ("growth", growth::run),
     ("life", life::run),
 ];

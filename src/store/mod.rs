@@ -14,6 +14,7 @@ pub(crate) mod fuzzing;
 mod key;
 mod mark;
 mod open;
+mod raw;
 mod read;
 mod record;
 mod retained;

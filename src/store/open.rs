@@ -14,6 +14,7 @@ use super::commit::Commit;
 use super::error::StoreError;
 use super::key;
 use super::mark::{self, Mark, Marked};
+use super::raw::{Damage, Pages, Sum};
 use super::sound;
 use super::tally::Tally;
 use super::writer::{Disk, Observer, Writer};
@@ -70,13 +71,27 @@ impl Store {
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
         check_small_files(&dir, is_new)?;
+        let began = clock.monotonic();
+        let checked = if is_new { None } else { Some(check_whole(&dir)?) };
+        let was_checked = clock.monotonic();
         let tree = open_tree(&dir)?;
         point("store-opened");
-        check_format(&tree, &dir, is_new)?;
+        if is_new {
+            write_format(&tree, &dir)?;
+        }
         point("store-format");
+        let tally = settle_tally(&tree, &dir, checked.as_ref())?;
         let failed = StoreError::directory(&dir);
         let file = data_file(&dir).map_err(&failed)?;
-        let tally = check_tally(&tree, &dir)?;
+        if let Some(checked) = checked {
+            tracing::info!(
+                records = checked.found.records,
+                bytes = checked.bytes,
+                check_ms = (was_checked - began).as_millis() as u64,
+                open_ms = (clock.monotonic() - was_checked).as_millis() as u64,
+                "the store is whole"
+            );
+        }
         let mark = Mark::open(&dir, tally.groups).map_err(&failed)?;
         let blobs = Blobs::open(&dir).map_err(&failed)?;
         if is_new {
@@ -231,32 +246,19 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
     }
 }
 
-fn check_format(tree: &sled::Db, dir: &Path, is_new: bool) -> Result<(), StoreError> {
+/// Refuses a store from which something is missing, and changes nothing. sled would mend it first, by leaving
+/// out what it cannot read.
+fn check_whole(dir: &Path) -> Result<Sum, StoreError> {
     let unreadable = StoreError::unreadable(dir);
-    let format = tree.get(key::meta(key::FORMAT)).map_err(|error| unreadable(error.to_string()))?;
-    match format {
-        None if is_new => {
-            let write =
-                tree.insert(key::meta(key::FORMAT), &FORMAT.to_be_bytes()[..]).and_then(|_| tree.flush());
-            write.map(drop).map_err(|error| unreadable(error.to_string()))
-        }
-        None => Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
-        Some(bytes) => match bytes.as_ref().try_into().map(u32::from_be_bytes) {
-            Ok(FORMAT) => Ok(()),
-            Ok(found) => Err(StoreError::Format { path: dir.to_owned(), found, known: FORMAT }),
-            Err(_) => Err(unreadable("its format number is damaged".to_owned())),
-        },
-    }
-}
-
-/// Refuses a store from which something is missing.
-fn check_tally(tree: &sled::Db, dir: &Path) -> Result<Tally, StoreError> {
-    let unreadable = StoreError::unreadable(dir);
-    let failed = |error: StoreError| unreadable(format!("its file `db` is damaged: {error}"));
+    let damaged = |damage: Damage| unreadable(damage.to_string());
     let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
-    let stored = Tally::stored(tree).map_err(failed)?;
-    let found = Tally::of(tree).map_err(failed)?;
-    let groups = stored.map_or(0, |stored| stored.groups);
+    let sum = Pages::find(dir).and_then(|pages| pages.sum()).map_err(damaged)?;
+    match sum.format.map(u32::from_be_bytes) {
+        Some(FORMAT) => {}
+        Some(found) => return Err(StoreError::Format { path: dir.to_owned(), found, known: FORMAT }),
+        None => return Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
+    }
+    let groups = sum.stored.map_or(0, |stored| stored.groups);
     match marked {
         Marked::Damaged => Err(unreadable("its file `mark` is damaged".to_owned())),
         Marked::Missing if groups > 0 => Err(unreadable("its file `mark` is missing".to_owned())),
@@ -264,16 +266,36 @@ fn check_tally(tree: &sled::Db, dir: &Path) -> Result<Tally, StoreError> {
             "the end of its file `db` is damaged or cut off: of {marked} groups of commits that were acknowledged, {} are missing",
             marked - groups
         ))),
-        Marked::Missing | Marked::Groups(_) => match stored {
-            Some(stored) if !stored.agrees_with(&found) => Err(unreadable(format!(
+        Marked::Missing | Marked::Groups(_) => match sum.stored {
+            Some(stored) if !stored.agrees_with(&sum.found) => Err(unreadable(format!(
                 "its file `db` is damaged: of {} records, {} are there, and they are not those that were written",
-                stored.records, found.records
+                stored.records, sum.found.records
             ))),
-            Some(stored) => Ok(stored),
-            // Written before there were tallies, or never.
-            None => Ok(found),
+            // None was written before there were tallies, or never.
+            _ => Ok(sum),
         },
     }
+}
+
+/// The tally to go on from. sled must have found what was `checked`.
+fn settle_tally(tree: &sled::Db, dir: &Path, checked: Option<&Sum>) -> Result<Tally, StoreError> {
+    let differs = || StoreError::unreadable(dir)("sled reads its file `db` otherwise than it was checked".to_owned());
+    let stored = Tally::stored(tree)?;
+    let Some(checked) = checked else { return Tally::of(tree) };
+    if stored != checked.stored {
+        return Err(differs());
+    }
+    // Two readers of one format: where it costs nobody time they are held against each other.
+    #[cfg(debug_assertions)]
+    if !Tally::of(tree)?.agrees_with(&checked.found) {
+        return Err(differs());
+    }
+    Ok(checked.stored.unwrap_or(checked.found))
+}
+
+fn write_format(tree: &sled::Db, dir: &Path) -> Result<(), StoreError> {
+    let write = tree.insert(key::meta(key::FORMAT), &FORMAT.to_be_bytes()[..]).and_then(|_| tree.flush());
+    write.map(drop).map_err(|error| StoreError::unreadable(dir)(error.to_string()))
 }
 
 fn note_format(dir: &Path) -> std::io::Result<()> {

@@ -10,18 +10,34 @@ use std::path::{Path, PathBuf};
 /// The settings, as `sled` calls them.
 pub(super) const SETTINGS_FILE: &str = "conf";
 
+/// Before the checksum of a snapshot stands its length, which that does not cover.
+pub(super) const SNAPSHOT_GAP: usize = 8;
+
 /// The settings file of the store in `dir`, where it is there and not sound.
 pub(super) fn damaged_settings(dir: &Path) -> io::Result<Option<PathBuf>> {
     let path = dir.join(SETTINGS_FILE);
     Ok(read(&path)?.filter(|bytes| !is_sound(bytes, 0)).map(|_| path))
 }
 
+/// How large the segments of the store's log are, by its settings; nothing where they do not say.
+pub(super) fn segment_size(dir: &Path) -> io::Result<Option<u64>> {
+    let settings = fs::read(dir.join(SETTINGS_FILE))?;
+    let lines = || settings.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let value = |name| lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let size = value("segment_size").and_then(|size| size.parse().ok());
+    let is_known = value("use_compression") == Some("false") && value("version") == Some("0.34");
+    Ok(size.filter(|size: &u64| is_known && size.is_power_of_two() && (256..=1 << 24).contains(size)))
+}
+
+/// The snapshot that sled would begin with.
+pub(super) fn newest_snapshot(dir: &Path) -> io::Result<Option<PathBuf>> {
+    Ok(snapshots(dir)?.into_iter().filter(|path| !is_unfinished(path)).max())
+}
+
 /// The snapshot that sled would begin with, where it is not sound.
 pub(super) fn damaged_snapshot(dir: &Path) -> io::Result<Option<PathBuf>> {
-    let finished = snapshots(dir)?.into_iter().filter(|path| !is_unfinished(path));
-    let Some(newest) = finished.max() else { return Ok(None) };
-    // Before its checksum stands its length, which that does not cover.
-    Ok(read(&newest)?.filter(|bytes| !is_sound(bytes, 8)).map(|_| newest))
+    let Some(newest) = newest_snapshot(dir)? else { return Ok(None) };
+    Ok(read(&newest)?.filter(|bytes| !is_sound(bytes, SNAPSHOT_GAP)).map(|_| newest))
 }
 
 /// sled writes a snapshot under another name, syncs it, renames it, and only then removes the one before.
@@ -54,7 +70,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Whether the checksum at the end of `bytes` is that of what stands `gap` bytes before it.
-fn is_sound(bytes: &[u8], gap: usize) -> bool {
+pub(super) fn is_sound(bytes: &[u8], gap: usize) -> bool {
     let Some((rest, check)) = bytes.split_last_chunk::<4>() else { return false };
     let Some(length) = rest.len().checked_sub(gap).filter(|length| *length > 0) else { return false };
     crc32fast::hash(&rest[..length]) == u32::from_le_bytes(*check)

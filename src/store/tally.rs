@@ -46,11 +46,7 @@ impl Tally {
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect()
         });
         let parts: Result<Vec<Self>, StoreError> = parts;
-        Ok(parts?.into_iter().fold(Self::default(), |all, part| Self {
-            groups: 0,
-            records: all.records + part.records,
-            sum: all.sum.wrapping_add(part.sum),
-        }))
+        Ok(parts?.into_iter().fold(Self::default(), |all, part| all.and(&part)))
     }
 
     fn of_range(tree: &sled::Tree, first: Option<u8>, end: Option<u8>) -> Result<Self, StoreError> {
@@ -65,6 +61,15 @@ impl Tally {
             tally.add(&key, &value);
         }
         Ok(tally)
+    }
+
+    /// Both together; neither counts groups.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self {
+            groups: 0,
+            records: self.records + other.records,
+            sum: self.sum.wrapping_add(other.sum),
+        }
     }
 
     /// Counts a record in.
