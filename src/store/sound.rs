@@ -19,6 +19,14 @@ pub(super) fn damaged_settings(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(read(&path)?.filter(|bytes| !is_sound(bytes, 0)).map(|_| path))
 }
 
+/// The settings file of a store with segments of that size.
+pub(super) fn settings(segment: usize) -> Vec<u8> {
+    let mut settings = format!("segment_size: {segment}\nuse_compression: false\nversion: 0.34\n").into_bytes();
+    let checksum = crc32fast::hash(&settings);
+    settings.extend(checksum.to_le_bytes());
+    settings
+}
+
 /// How large the segments of the store's log are, by its settings; nothing where they do not say.
 pub(super) fn segment_size(dir: &Path) -> io::Result<Option<u64>> {
     let settings = fs::read(dir.join(SETTINGS_FILE))?;

@@ -7,6 +7,7 @@
 
 mod blob;
 mod bytes;
+mod fresh;
 mod log;
 mod message;
 mod node;
@@ -15,6 +16,7 @@ mod snapshot;
 
 use std::io;
 
+pub(super) use self::fresh::Fresh;
 pub(super) use self::pages::{Pages, Sum};
 
 /// What is wrong with a file of the store.

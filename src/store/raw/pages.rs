@@ -25,7 +25,7 @@ const META_PAGE: u64 = 0;
 const COUNTER_PAGE: u64 = 1;
 
 /// The tree that everything is in.
-const TREE: &[u8] = b"__sled__default";
+pub(super) const TREE: &[u8] = b"__sled__default";
 
 /// Pages that a thread takes at a time.
 const TURN: usize = 512;

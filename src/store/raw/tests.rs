@@ -147,3 +147,29 @@ fn what_is_found_in_damaged_files_is_what_sled_finds_or_they_are_refused() {
     }
     assert!(refused > 10 && differing > 10, "{refused} refused, {differing} with other rows");
 }
+
+#[test]
+fn what_was_written_anew_is_a_store_of_sleds_that_lives_on() {
+    for (seed, keys, rounds) in [(1, 1, 0), (2, 8, 20), (3, 300, 60), (4, 20_000, 500)] {
+        let (dir, mut random) = (TempDir::new().unwrap(), Random(seed));
+        let tree = open(dir.path()).unwrap();
+        stir(&tree, &mut random, keys, rounds);
+        drop(tree);
+        let rows = by_pages(dir.path()).unwrap();
+        let anew = TempDir::new().unwrap();
+        let anew = anew.path().join("anew");
+        let mut fresh = Fresh::begin(&anew).unwrap();
+        rows.iter().for_each(|(key, value)| fresh.put(key, value).unwrap());
+        fresh.end().unwrap();
+        assert_eq!(by_pages(&anew).as_ref(), Ok(&rows), "seed {seed}");
+        assert_eq!(by_sled(&anew).as_ref(), Some(&rows), "seed {seed}");
+        assert_eq!(fs::read(dir.path().join("conf")).unwrap(), fs::read(anew.join("conf")).unwrap());
+        for life in 0..3 {
+            let tree = open(&anew).unwrap();
+            stir(&tree, &mut random, keys, 60);
+            let killed = TempDir::new().unwrap();
+            copy(&anew, killed.path());
+            assert_eq!(by_pages(killed.path()).ok(), by_sled(killed.path()), "seed {seed}, life {life}");
+        }
+    }
+}
