@@ -11,7 +11,7 @@ use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
-    task, tasks, terminate_task, token,
+    store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -148,6 +148,8 @@ pub(super) enum Verb {
     JobHistory(job_history::JobHistoryArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
+    /// Verify, export, import or compact the store, while no service runs
+    Store(store::StoreArgs),
     /// Make the service read its configuration again
     Reload(reload::ReloadArgs),
     /// Print completions for a shell

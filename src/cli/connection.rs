@@ -120,6 +120,11 @@ pub(super) fn token_in_data_dir(globals: &Globals) -> Option<PathBuf> {
     (!from_elsewhere).then(|| DataDir::of(globals).path.join("token"))
 }
 
+/// The data directory: the one that is named, else the one of the configuration.
+pub(super) fn data_dir(globals: &Globals) -> PathBuf {
+    DataDir::of(globals).path
+}
+
 fn token_variable() -> Option<String> {
     std::env::var(TOKEN).ok().filter(|token| !token.is_empty())
 }

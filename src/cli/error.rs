@@ -12,7 +12,7 @@ use crate::api::client::ClientError;
 use crate::config::Problems;
 use crate::daemon::DaemonError;
 use crate::hint::did_you_mean;
-use crate::store::StoreError;
+use crate::store::{ExportError, ImportError, StoreError};
 
 /// Why a verb did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,23 @@ pub(super) enum CliError {
     /// The daemon did not start, or stopped.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// The store was refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store was not exported.
+    #[error(transparent)]
+    Export(ExportError),
+    /// The file of an export could not be written.
+    #[error("cannot write `{path}`: {source}")]
+    ExportTo {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The store was not imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// There is nothing to show of an expression.
     #[error(transparent)]
     Next(#[from] NextError),
@@ -110,6 +127,12 @@ impl CliError {
             Self::Client(error) => of_client(error),
             Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
             Self::Daemon(error) => of_daemon(error),
+            Self::Store(error) | Self::Export(ExportError::Store(error)) | Self::Import(ImportError::Store(error)) => {
+                of_store(error)
+            }
+            Self::Export(ExportError::Write(_)) | Self::Import(ImportError::Read { .. }) => exit_code::IO,
+            Self::ExportTo { .. } => exit_code::CANNOT_CREATE,
+            Self::Import(ImportError::Line { .. }) => exit_code::FAILURE,
             Self::Output(_)
             | Self::Program(_)
             | Self::Next(NextError::Write(_))
@@ -146,9 +169,7 @@ fn of_client(error: &ClientError) -> u8 {
 fn of_daemon(error: &DaemonError) -> u8 {
     match error {
         DaemonError::Config(_) | DaemonError::Telemetry(_) => exit_code::USAGE,
-        DaemonError::Store(StoreError::Directory { .. }) => exit_code::CANNOT_CREATE,
-        DaemonError::Store(StoreError::InUse { .. }) => exit_code::UNAVAILABLE,
-        DaemonError::Store(_) => exit_code::IO,
+        DaemonError::Store(error) => of_store(error),
         DaemonError::Bind { .. }
         | DaemonError::Executor(_)
         | DaemonError::Look(_)
@@ -156,6 +177,15 @@ fn of_daemon(error: &DaemonError) -> u8 {
         | DaemonError::Timer(_) => exit_code::UNAVAILABLE,
         DaemonError::Api(error) => of_api(error),
         DaemonError::EndedEarly(_) | DaemonError::Panicked(_) => exit_code::FAILURE,
+    }
+}
+
+fn of_store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Directory { .. } | StoreError::Beside { .. } => exit_code::CANNOT_CREATE,
+        StoreError::InUse { .. } => exit_code::UNAVAILABLE,
+        StoreError::Missing { .. } | StoreError::NotEmpty { .. } => exit_code::FAILURE,
+        _ => exit_code::IO,
     }
 }
 

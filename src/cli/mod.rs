@@ -33,6 +33,7 @@ mod run_task;
 pub mod schema;
 mod serve;
 mod session;
+mod store;
 mod table;
 mod task;
 mod tasks;

@@ -22,9 +22,23 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// There is none.
+    #[error("there is no store in `{path}`\nhint: name the data directory with --data-dir or TEKCRON_DATA_DIR")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error(
+        "there is a store in `{path}` already\nhint: name a new data directory with --data-dir, or move that one away"
+    )]
+    NotEmpty {
+        /// The store.
+        path: PathBuf,
+    },
     /// Its files are there and cannot be read.
     #[error(
-        "the store in `{path}` cannot be read: {message}\nhint: restore the directory from a backup, or move it away to begin anew"
+        "the store in `{path}` cannot be read: {message}\nhint: restore the directory from a backup; or save what still reads with `tekcron store export --salvage FILE`, move the directory away, and `tekcron store import FILE`; or move it away to begin anew"
     )]
     Unreadable {
         /// The store.
@@ -43,6 +57,16 @@ pub enum StoreError {
         found: u32,
         /// The newest format known.
         known: u32,
+    },
+    /// It could not be written anew; the old one is as it was.
+    #[error(
+        "cannot write the store anew in `{path}`: {message}\nhint: the store is as it was; writing it anew takes free space for all records once"
+    )]
+    Beside {
+        /// Where it was written.
+        path: PathBuf,
+        /// The system's words.
+        message: String,
     },
     /// A record does not decode.
     #[error("the {kind} record at `{key}` cannot be read: {message}")]
@@ -75,6 +99,11 @@ impl StoreError {
     /// [`StoreError::Directory`] with the system's words.
     pub(super) fn directory(path: &Path) -> impl Fn(io::Error) -> Self {
         |error| Self::Directory { path: path.to_owned(), message: error.to_string() }
+    }
+
+    /// [`StoreError::Beside`] with the system's words.
+    pub(super) fn beside(path: &Path) -> impl Fn(io::Error) -> Self {
+        |error| Self::Beside { path: path.to_owned(), message: error.to_string() }
     }
 
     /// [`StoreError::Unreadable`] with words of our own.

@@ -17,6 +17,117 @@ const SLOT: u8 = b's';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
+/// What a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Active,
+    Counter,
+    Idempotency,
+    Name,
+    PreviousSuccess,
+    Slot,
+    Task,
+    Watermark,
+}
+
+impl Kind {
+    const ALL: [(u8, Self, &'static str); 8] = [
+        (ACTIVE, Self::Active, "active"),
+        (COUNTER, Self::Counter, "counter"),
+        (IDEMPOTENCY, Self::Idempotency, "idempotency"),
+        (NAME, Self::Name, "name"),
+        (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
+        (SLOT, Self::Slot, "slot"),
+        (TASK, Self::Task, "task"),
+        (WATERMARK, Self::Watermark, "watermark"),
+    ];
+
+    /// The kind of the record at `key`.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        let first = key.first()?;
+        Self::ALL.into_iter().find_map(|(prefix, kind, _)| (prefix == *first).then_some(kind))
+    }
+
+    /// The kind of that name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find_map(|(_, kind, known)| (known == name).then_some(kind))
+    }
+
+    /// Its name.
+    pub(super) fn as_str(self) -> &'static str {
+        self.entry().1
+    }
+
+    fn entry(self) -> (u8, &'static str) {
+        let found = Self::ALL.into_iter().find(|(_, kind, _)| *kind == self);
+        found.map(|(prefix, _, name)| (prefix, name)).expect("every kind is listed")
+    }
+
+    /// What the texts of its keys are, in order.
+    fn texts(self) -> &'static [&'static str] {
+        match self {
+            Self::Active | Self::Counter | Self::Task => &["app"],
+            Self::Idempotency => &["key"],
+            Self::Name => &["name"],
+            Self::PreviousSuccess => &["app", "job"],
+            Self::Slot | Self::Watermark => &["app", "job", "schedule"],
+        }
+    }
+
+    fn has_number(self) -> bool {
+        matches!(self, Self::Active | Self::Slot | Self::Task)
+    }
+}
+
+/// A key in its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) kind: Kind,
+    /// Each with what it is.
+    pub(super) texts: Vec<(&'static str, String)>,
+    /// The last eight bytes.
+    pub(super) number: Option<u64>,
+}
+
+impl Parts {
+    /// The parts of `key`; nothing where it has others than its kind has.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        let kind = Kind::of(key)?;
+        let rest = key.get(1..)?;
+        let (texts, number) = match kind.has_number() {
+            true => rest.split_last_chunk::<8>().map(|(texts, number)| (texts, Some(u64::from_be_bytes(*number))))?,
+            false => (rest, None),
+        };
+        let texts = std::str::from_utf8(texts).ok()?;
+        let found: Vec<&str> = match kind {
+            Kind::Idempotency => vec![texts],
+            _ => texts.strip_suffix('\0')?.split('\0').collect(),
+        };
+        let names = kind.texts();
+        let texts = names.iter().zip(&found).map(|(name, text)| (*name, (*text).to_owned())).collect();
+        (found.len() == names.len()).then_some(Self { kind, texts, number })
+    }
+
+    /// A key's parts, by what they are called; nothing where one is missing.
+    pub(super) fn named(kind: Kind, number: Option<u64>, text: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let texts = kind.texts().iter().map(|name| Some((*name, text(name)?))).collect::<Option<_>>()?;
+        (kind.has_number() == number.is_some()).then_some(Self { kind, texts, number })
+    }
+
+    /// The key.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let texts: Vec<&str> = self.texts.iter().map(|(_, text)| text.as_str()).collect();
+        let mut key = text_key(self.kind.entry().0, &texts);
+        if self.kind == Kind::Idempotency {
+            key.pop();
+        }
+        match self.number {
+            Some(number) => numbered(key, number),
+            None => key,
+        }
+    }
+}
+
 /// The records that there are many of.
 pub(super) const MANY: [u8; 3] = [NAME, SLOT, TASK];
 
@@ -141,9 +252,17 @@ pub(super) fn slots_of_job(job: &JobRef) -> Vec<u8> {
 }
 
 pub(super) fn slot(job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> Vec<u8> {
-    // The sign bit flipped, so that times before 1970 sort first.
-    let ordered = (first.as_millisecond() as u64) ^ (1 << 63);
-    numbered(slots_of(job, schedule), ordered)
+    numbered(slots_of(job, schedule), ordered(first))
+}
+
+/// A time as keys have it: the sign bit flipped, so that times before 1970 sort first.
+pub(super) fn ordered(time: Timestamp) -> u64 {
+    (time.as_millisecond() as u64) ^ (1 << 63)
+}
+
+/// The time that keys have so.
+pub(super) fn time_of(ordered: u64) -> Option<Timestamp> {
+    Timestamp::from_millisecond((ordered ^ (1 << 63)) as i64).ok()
 }
 
 /// Behind every slot of a schedule.
@@ -156,10 +275,10 @@ pub(super) fn slots_end(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
 /// The schedule and the first instant of the slot row at `key`.
 pub(super) fn parts_of_slot(key: &[u8]) -> Option<(ScheduleKey, Timestamp)> {
     let (texts, number) = key.split_at_checked(key.len().checked_sub(8)?)?;
-    let ordered = u64::from_be_bytes(number.try_into().ok()?) ^ (1 << 63);
+    let first = time_of(u64::from_be_bytes(number.try_into().ok()?))?;
     let schedule = texts.get(1..)?.split(|byte| *byte == END).nth(2)?;
     let schedule = std::str::from_utf8(schedule).ok()?.parse().ok()?;
-    Some((schedule, Timestamp::from_millisecond(ordered as i64).ok()?))
+    Some((schedule, first))
 }
 
 /// For messages: the key with its numbers spelled as hexadecimal.

@@ -6,8 +6,11 @@
 //! write nothing more is acknowledged; a store from which something is missing does not open. Everything is in one sled tree, because sled's batches are
 //! atomic only within one. What belongs into one commit is the caller's business.
 
+mod beside;
 mod blobs;
+mod closed;
 mod commit;
+mod compact;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -21,9 +24,12 @@ mod retained;
 mod slot;
 mod sound;
 mod tally;
+mod whole;
 mod writer;
 
+pub use self::closed::{ClosedStore, Contents, ExportError, Exported, ImportError};
 pub use self::commit::Commit;
+pub use self::compact::Compacted;
 pub use self::error::StoreError;
 pub use self::open::Store;
 pub use self::read::Tasks;

@@ -1,6 +1,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,26 +9,32 @@ use futures::channel::oneshot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use super::beside;
 use super::blobs::Blobs;
 use super::commit::Commit;
+use super::compact::{self, Compacted};
 use super::error::StoreError;
 use super::key;
-use super::mark::{self, Mark, Marked};
-use super::raw::{Damage, Pages, Sum};
+use super::mark::Mark;
+use super::raw::{Pages, Sum};
 use super::sound;
 use super::tally::Tally;
+use super::whole;
 use super::writer::{Disk, Observer, Writer};
 use crate::clock::SharedClock;
 use crate::durable::sync_dir;
 use crate::fault::point;
 
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
+
+/// Its directory, in the data directory.
+pub(super) const DIR: &str = "store";
 
 /// Whoever has this file locked owns the store.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// Tells a store from one whose first start was cut off.
-const FORMAT_FILE: &str = "format";
+pub(super) const FORMAT_FILE: &str = "format";
 
 /// The store. Clones share it; the last one dropped closes it.
 #[derive(Clone)]
@@ -63,16 +69,22 @@ impl Store {
         clock: SharedClock,
         observer: Observer,
     ) -> Result<Self, StoreError> {
-        let dir = data_dir.join("store");
+        let dir = data_dir.join(DIR);
+        let failed = StoreError::directory(&dir);
+        beside::settle_names(data_dir).map_err(&failed)?;
         make_private(&dir)?;
         point("store-directory");
-        let lock = lock(&dir)?;
-        sound::remove_unfinished_snapshots(&dir).map_err(StoreError::directory(&dir))?;
+        let mut lock = lock(&dir)?;
+        beside::remove_leftovers(data_dir).map_err(&failed)?;
+        sound::remove_unfinished_snapshots(&dir).map_err(&failed)?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
-        check_small_files(&dir, is_new)?;
+        match is_new {
+            true => whole::remove_unfinished_settings(&dir).map_err(&failed)?,
+            false => whole::check_settings(&dir)?,
+        }
         let began = clock.monotonic();
-        let checked = if is_new { None } else { Some(check_whole(&dir)?) };
+        let checked = if is_new { None } else { Some(check(data_dir, &mut lock, &clock)?) };
         let was_checked = clock.monotonic();
         let tree = open_tree(&dir)?;
         point("store-opened");
@@ -81,7 +93,6 @@ impl Store {
         }
         point("store-format");
         let tally = settle_tally(&tree, &dir, checked.as_ref())?;
-        let failed = StoreError::directory(&dir);
         let file = data_file(&dir).map_err(&failed)?;
         if let Some(checked) = checked {
             tracing::info!(
@@ -108,7 +119,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`].
     pub fn check_free(data_dir: &Path) -> Result<(), StoreError> {
-        let dir = data_dir.join("store");
+        let dir = data_dir.join(DIR);
         match File::open(dir.join(LOCK)) {
             Ok(file) => take_lock(&file, &dir),
             // Whatever else is wrong with it, opening will tell.
@@ -163,7 +174,7 @@ impl std::fmt::Debug for Store {
     }
 }
 
-fn make_private(dir: &Path) -> Result<(), StoreError> {
+pub(super) fn make_private(dir: &Path) -> Result<(), StoreError> {
     let failed = StoreError::directory(dir);
     let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(&failed)?;
@@ -179,42 +190,25 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// One process owns the store. sled has a lock too, but what is done before sled opens needs one.
-fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let failed = StoreError::directory(dir);
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).open(dir.join(LOCK)).map_err(failed)?;
-    take_lock(&file, dir)?;
-    Ok(file)
+    let path = dir.join(LOCK);
+    loop {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(&failed)?;
+        take_lock(&file, dir)?;
+        // Another may have put a new store in its place meanwhile, which has a lock of its own.
+        let held = file.metadata().map_err(&failed)?;
+        if fs::metadata(&path).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
+            return Ok(file);
+        }
+    }
 }
 
-fn take_lock(file: &File, dir: &Path) -> Result<(), StoreError> {
+pub(super) fn take_lock(file: &File, dir: &Path) -> Result<(), StoreError> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(()),
         Err(Errno::WOULDBLOCK) => Err(StoreError::InUse { path: dir.to_owned() }),
         Err(error) => Err(StoreError::directory(dir)(error.into())),
-    }
-}
-
-fn check_small_files(dir: &Path, is_new: bool) -> Result<(), StoreError> {
-    let unreadable = StoreError::unreadable(dir);
-    let failed = |error: std::io::Error| unreadable(error.to_string());
-    // sled takes a short settings file for none, and would begin anew over the data.
-    let settings = dir.join(sound::SETTINGS_FILE);
-    if !is_new && !settings.exists() {
-        return Err(unreadable("its file `conf` is missing".to_owned()));
-    }
-    match sound::damaged_settings(dir).map_err(failed)? {
-        // The first start was killed while sled wrote it.
-        Some(_) if is_new => fs::remove_file(&settings).map_err(failed)?,
-        Some(_) => return Err(unreadable("its file `conf` is damaged".to_owned())),
-        None => {}
-    }
-    match sound::damaged_snapshot(dir).map_err(failed)? {
-        Some(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Err(unreadable(format!("its file `{name}` is damaged")))
-        }
-        None => Ok(()),
     }
 }
 
@@ -246,35 +240,27 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
     }
 }
 
-/// Refuses a store from which something is missing, and changes nothing. sled would mend it first, by leaving
-/// out what it cannot read.
-fn check_whole(dir: &Path) -> Result<Sum, StoreError> {
-    let unreadable = StoreError::unreadable(dir);
-    let damaged = |damage: Damage| unreadable(damage.to_string());
-    let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
-    let sum = Pages::find(dir).and_then(|pages| pages.sum()).map_err(damaged)?;
-    match sum.format.map(u32::from_be_bytes) {
-        Some(FORMAT) => {}
-        Some(found) => return Err(StoreError::Format { path: dir.to_owned(), found, known: FORMAT }),
-        None => return Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
+/// Refuses a store that is not whole, and changes nothing then. Where it pays it is written anew.
+fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, StoreError> {
+    let dir = data_dir.join(DIR);
+    let pages = Pages::find(&dir).map_err(|damage| StoreError::unreadable(&dir)(damage.to_string()))?;
+    let sum = whole::check_pages(&dir, &pages)?;
+    let on_disk = compact::bytes_on_disk(&dir).map_err(StoreError::directory(&dir))?;
+    if !compact::pays(on_disk, sum.bytes) {
+        return Ok(sum);
     }
-    let groups = sum.stored.map_or(0, |stored| stored.groups);
-    match marked {
-        Marked::Damaged => Err(unreadable("its file `mark` is damaged".to_owned())),
-        Marked::Missing if groups > 0 => Err(unreadable("its file `mark` is missing".to_owned())),
-        Marked::Groups(marked) if groups < marked => Err(unreadable(format!(
-            "the end of its file `db` is damaged or cut off: of {marked} groups of commits that were acknowledged, {} are missing",
-            marked - groups
-        ))),
-        Marked::Missing | Marked::Groups(_) => match sum.stored {
-            Some(stored) if !stored.agrees_with(&sum.found) => Err(unreadable(format!(
-                "its file `db` is damaged: of {} records, {} are there, and they are not those that were written",
-                stored.records, sum.found.records
-            ))),
-            // None was written before there were tallies, or never.
-            _ => Ok(sum),
-        },
+    let began = clock.monotonic();
+    match compact::compact(data_dir, &pages, &sum) {
+        Ok((compacted, new)) => {
+            *lock = new;
+            let Compacted { records, before, after } = compacted;
+            let pause_ms = (clock.monotonic() - began).as_millis() as u64;
+            tracing::info!(records, before, after, pause_ms, "the store was compacted");
+        }
+        // It is as it was, and large.
+        Err(error) => tracing::warn!(%error, "the store was not compacted"),
     }
+    Ok(sum)
 }
 
 /// The tally to go on from. sled must have found what was `checked`.
@@ -298,7 +284,7 @@ fn write_format(tree: &sled::Db, dir: &Path) -> Result<(), StoreError> {
     write.map(drop).map_err(|error| StoreError::unreadable(dir)(error.to_string()))
 }
 
-fn note_format(dir: &Path) -> std::io::Result<()> {
+pub(super) fn note_format(dir: &Path) -> std::io::Result<()> {
     let unfinished = dir.join("format.new");
     let mut file = File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;

@@ -79,8 +79,7 @@ impl Store {
             let (at, value) = row.map_err(read_error)?;
             let app = key::app_of_counter(&at)
                 .ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
-            let id = value.as_ref().try_into().map_err(|_| unreadable("counter", &at, "not a number"))?;
-            counters.insert(app, TaskId(u64::from_be_bytes(id)));
+            counters.insert(app, record::decode_counter(&at, &value)?);
         }
         Ok(counters)
     }

@@ -156,6 +156,12 @@ pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
 }
 
+/// The one value without a version: a number.
+pub(super) fn decode_counter(raw_key: &[u8], value: &[u8]) -> Result<TaskId, StoreError> {
+    let id = value.try_into().map_err(|_| unreadable("counter", raw_key, "not a number"))?;
+    Ok(TaskId(u64::from_be_bytes(id)))
+}
+
 pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     postcard::to_extend(row, vec![V1]).expect("records are plain data, which postcard always writes")
 }

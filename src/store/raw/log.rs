@@ -92,6 +92,30 @@ impl Log<'_> {
         read.map(drop)
     }
 
+    /// Hands over what can be read of what happened to pages since `since`, across all that cannot.
+    pub(super) fn salvage(
+        &self,
+        since: Option<i64>,
+        lost: &mut Vec<Damage>,
+        mut each: impl FnMut(&Entry) -> Result<(), Damage>,
+    ) -> Result<(), Damage> {
+        let from = since.unwrap_or(0) / self.segment as i64 * self.segment as i64;
+        let (order, _) = self.segments(from)?;
+        let mut buffer = Vec::new();
+        for (lsn, offset) in order {
+            match self.scan(lsn, offset, &mut buffer) {
+                Ok(scanned) => {
+                    let entries = scanned.entries.iter().filter(|entry| !entry.is_skipped);
+                    for entry in entries.filter(|entry| entry.place.lsn >= since.unwrap_or(-1)) {
+                        lost.extend(each(entry).err());
+                    }
+                }
+                Err(damage) => lost.push(damage),
+            }
+        }
+        Ok(())
+    }
+
     /// Where each segment from `from` on is in the file, and up to where the log is known to be on disk.
     fn segments(&self, from: i64) -> Result<(BTreeMap<i64, u64>, i64), Damage> {
         let length = self.file.metadata().map_err(|error| Damage::io("db", &error))?.len();

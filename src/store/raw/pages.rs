@@ -1,5 +1,6 @@
 //! The pages of a store: where each is in the log, and what stands in it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,7 +13,7 @@ use super::bytes::Bytes;
 use super::log::{Entry, Log};
 use super::message::{self, Kind};
 use super::node::{self, Changes, Node};
-use super::snapshot;
+use super::snapshot::{self, Snapshot};
 use crate::store::key;
 use crate::store::record;
 use crate::store::sound;
@@ -73,6 +74,13 @@ pub(in crate::store) struct Sum {
     pub(in crate::store) bytes: u64,
 }
 
+/// What was found in a damaged store.
+#[derive(Debug)]
+pub(in crate::store) struct Salvaged {
+    pub(in crate::store) rows: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(in crate::store) lost: Vec<Damage>,
+}
+
 /// What one page adds.
 #[derive(Debug, Clone, Copy, Default)]
 struct Part {
@@ -101,9 +109,7 @@ struct Buffers {
 impl Pages {
     /// Finds the pages of the store in `dir`, as sled would. Nothing is changed.
     pub(in crate::store) fn find(dir: &Path) -> Result<Self, Damage> {
-        let segment = sound::segment_size(dir).map_err(|error| Damage::io(sound::SETTINGS_FILE, &error))?;
-        let segment = segment.ok_or_else(|| Damage::of(sound::SETTINGS_FILE, "it does not read"))?;
-        let file = File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?;
+        let (segment, file) = Self::open(dir)?;
         let snapshot = snapshot::read(dir)?;
         let mut pages = snapshot.pages;
         let log = Log { dir, file: &file, segment };
@@ -210,6 +216,45 @@ impl Pages {
             page = node.next;
         }
         Err(Damage::of("db", "its pages lead back to each other").into())
+    }
+
+    /// Every row that still reads, wherever it is, and what does not.
+    pub(in crate::store) fn salvage(dir: &Path) -> Result<Salvaged, Damage> {
+        let (segment, file) = Self::open(dir)?;
+        let mut lost = Vec::new();
+        let snapshot = snapshot::read(dir).unwrap_or_else(|damage| {
+            lost.push(damage);
+            Snapshot::default()
+        });
+        let mut pages = snapshot.pages;
+        Log { dir, file: &file, segment }.salvage(snapshot.stable, &mut lost, |entry| apply(&mut pages, entry))?;
+        let pages = Self { dir: dir.to_owned(), file, segment, pages };
+        let mut rows: BTreeMap<Vec<u8>, (i64, Vec<u8>)> = BTreeMap::new();
+        let mut buffers = Buffers::default();
+        for (number, page) in (0..).zip(&pages.pages) {
+            let Page::Present { base, changes } = page else { continue };
+            if number == META_PAGE || number == COUNTER_PAGE {
+                continue;
+            }
+            let newest = changes.last().unwrap_or(base).lsn;
+            let read = pages.node(number, &mut buffers).and_then(|(node, changes)| {
+                let read = node.rows(&changes, |key, value| {
+                    // A page that was left behind has older ones.
+                    if rows.get(key).is_none_or(|(lsn, _)| *lsn < newest) {
+                        rows.insert(key.to_vec(), (newest, value.to_vec()));
+                    }
+                });
+                read.ok_or_else(|| Damage::page(number, "it does not read"))
+            });
+            lost.extend(read.err());
+        }
+        Ok(Salvaged { rows: rows.into_iter().map(|(key, (_, value))| (key, value)).collect(), lost })
+    }
+
+    fn open(dir: &Path) -> Result<(u64, File), Damage> {
+        let segment = sound::segment_size(dir).map_err(|error| Damage::io(sound::SETTINGS_FILE, &error))?;
+        let segment = segment.ok_or_else(|| Damage::of(sound::SETTINGS_FILE, "it does not read"))?;
+        Ok((segment, File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?))
     }
 
     /// The leaf of the smallest keys.

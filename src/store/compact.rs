@@ -1,0 +1,107 @@
+//! Giving space back: the records that are there, written anew.
+//!
+//! sled keeps a log whose pages it moves only when it must, and its file never shrinks by much.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::beside::Beside;
+use super::error::StoreError;
+use super::open;
+use super::raw::{Damage, Pages, Sum};
+
+/// A store is written anew at start where it takes so many times what its keys and values take. A full
+/// one that was just written takes 1.1 times that, one that sled has written to for long four to six times.
+const TIMES: u64 = 8;
+
+/// And at least so many bytes more.
+const WORTH: u64 = 64 << 20;
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Records there are.
+    pub records: u64,
+    /// Bytes on disk before.
+    pub before: u64,
+    /// Bytes on disk after.
+    pub after: u64,
+}
+
+/// Whether writing a store anew that takes `on_disk` bytes for `live` bytes of keys and values is worth the
+/// pause.
+pub(super) fn pays(on_disk: u64, live: u64) -> bool {
+    on_disk >= live.saturating_mul(TIMES) && on_disk - live >= WORTH
+}
+
+/// Writes the store below `data_dir` anew, whose lock is held, and which is whole. Returns the new lock.
+///
+/// # Errors
+/// [`StoreError::Beside`]; the store is then as it was.
+pub(super) fn compact(data_dir: &Path, pages: &Pages, sum: &Sum) -> Result<(Compacted, File), StoreError> {
+    let dir = data_dir.join(open::DIR);
+    let failed = StoreError::beside(&dir);
+    let before = bytes_on_disk(&dir).map_err(&failed)?;
+    let Some(tally) = sum.stored else {
+        return Err(StoreError::unreadable(&dir)("it was written before stores were counted".to_owned()));
+    };
+    let beside = Beside::write(data_dir, tally, |put| {
+        pages.rows(|key, value| put(key, value).map_err(Stop::Write)).map_err(|stop| match stop {
+            Stop::Write(error) => failed(error),
+            Stop::Read(damage) => StoreError::unreadable(&dir)(damage.to_string()),
+        })
+    })?;
+    let lock = beside.replace()?;
+    let after = bytes_on_disk(&dir).map_err(&failed)?;
+    Ok((Compacted { records: tally.records, before, after }, lock))
+}
+
+enum Stop {
+    Read(Damage),
+    Write(io::Error),
+}
+
+impl From<Damage> for Stop {
+    fn from(damage: Damage) -> Self {
+        Self::Read(damage)
+    }
+}
+
+/// Bytes that the files below `dir` take.
+pub(super) fn bytes_on_disk(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        bytes += match entry.metadata() {
+            Ok(found) if found.is_dir() => bytes_on_disk(&entry.path())?,
+            Ok(found) => found.blocks() * 512,
+            // sled has removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_pays_where_most_is_waste_and_that_is_much() {
+        const MIB: u64 = 1 << 20;
+        for (on_disk, live, expected) in [
+            (0, 0, false),
+            (60 * MIB, 1000, false),
+            (100 * MIB, 10 * MIB, true),
+            (80 * MIB, 11 * MIB, false),
+            (8000 * MIB, 1000 * MIB, true),
+            (7999 * MIB, 1000 * MIB, false),
+            (1, u64::MAX, false),
+        ] {
+            assert_eq!(pays(on_disk, live), expected, "{on_disk} for {live}");
+        }
+    }
+}
