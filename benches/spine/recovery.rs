@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::Scale;
 use crate::daemon::Daemon;
 use crate::demand::post_runs;
-use crate::history::{fill, write_config, APPS};
+use crate::history::{APPS, fill, write_config};
 use crate::report::{Row, Unit};
 use crate::sample::median;
 

@@ -127,9 +127,9 @@ impl CliError {
             Self::Client(error) => of_client(error),
             Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
             Self::Daemon(error) => of_daemon(error),
-            Self::Store(error) | Self::Export(ExportError::Store(error)) | Self::Import(ImportError::Store(error)) => {
-                of_store(error)
-            }
+            Self::Store(error)
+            | Self::Export(ExportError::Store(error))
+            | Self::Import(ImportError::Store(error)) => of_store(error),
             Self::Export(ExportError::Write(_)) | Self::Import(ImportError::Read { .. }) => exit_code::IO,
             Self::ExportTo { .. } => exit_code::CANNOT_CREATE,
             Self::Import(ImportError::Line { .. }) => exit_code::FAILURE,

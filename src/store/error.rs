@@ -23,7 +23,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is none.
-    #[error("there is no store in `{path}`\nhint: name the data directory with --data-dir or TEKCRON_DATA_DIR")]
+    #[error(
+        "there is no store in `{path}`\nhint: name the data directory with --data-dir or TEKCRON_DATA_DIR"
+    )]
     Missing {
         /// Where it was looked for.
         path: PathBuf,

@@ -95,7 +95,9 @@ impl Parts {
         let kind = Kind::of(key)?;
         let rest = key.get(1..)?;
         let (texts, number) = match kind.has_number() {
-            true => rest.split_last_chunk::<8>().map(|(texts, number)| (texts, Some(u64::from_be_bytes(*number))))?,
+            true => rest
+                .split_last_chunk::<8>()
+                .map(|(texts, number)| (texts, Some(u64::from_be_bytes(*number))))?,
             false => (rest, None),
         };
         let texts = std::str::from_utf8(texts).ok()?;
@@ -109,7 +111,11 @@ impl Parts {
     }
 
     /// A key's parts, by what they are called; nothing where one is missing.
-    pub(super) fn named(kind: Kind, number: Option<u64>, text: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub(super) fn named(
+        kind: Kind,
+        number: Option<u64>,
+        text: impl Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
         let texts = kind.texts().iter().map(|name| Some((*name, text(name)?))).collect::<Option<_>>()?;
         (kind.has_number() == number.is_some()).then_some(Self { kind, texts, number })
     }

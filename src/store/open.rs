@@ -194,7 +194,8 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let failed = StoreError::directory(dir);
     let path = dir.join(LOCK);
     loop {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(&failed)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(&failed)?;
         take_lock(&file, dir)?;
         // Another may have put a new store in its place meanwhile, which has a lock of its own.
         let held = file.metadata().map_err(&failed)?;
@@ -265,7 +266,8 @@ fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, S
 
 /// The tally to go on from. sled must have found what was `checked`.
 fn settle_tally(tree: &sled::Db, dir: &Path, checked: Option<&Sum>) -> Result<Tally, StoreError> {
-    let differs = || StoreError::unreadable(dir)("sled reads its file `db` otherwise than it was checked".to_owned());
+    let differs =
+        || StoreError::unreadable(dir)("sled reads its file `db` otherwise than it was checked".to_owned());
     let stored = Tally::stored(tree)?;
     let Some(checked) = checked else { return Tally::of(tree) };
     if stored != checked.stored {

@@ -21,7 +21,8 @@ pub(super) fn damaged_settings(dir: &Path) -> io::Result<Option<PathBuf>> {
 
 /// The settings file of a store with segments of that size.
 pub(super) fn settings(segment: usize) -> Vec<u8> {
-    let mut settings = format!("segment_size: {segment}\nuse_compression: false\nversion: 0.34\n").into_bytes();
+    let mut settings =
+        format!("segment_size: {segment}\nuse_compression: false\nversion: 0.34\n").into_bytes();
     let checksum = crc32fast::hash(&settings);
     settings.extend(checksum.to_le_bytes());
     settings

@@ -65,11 +65,7 @@ impl Tally {
 
     /// Both together; neither counts groups.
     pub(super) fn and(&self, other: &Self) -> Self {
-        Self {
-            groups: 0,
-            records: self.records + other.records,
-            sum: self.sum.wrapping_add(other.sum),
-        }
+        Self { groups: 0, records: self.records + other.records, sum: self.sum.wrapping_add(other.sum) }
     }
 
     /// Counts a record in.

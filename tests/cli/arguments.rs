@@ -103,6 +103,7 @@ async fn without_a_verb_the_verbs_are_listed() {
         "jobs",
         "job",
         "job-history",
+        "store",
         "token",
         "reload",
         "completions",

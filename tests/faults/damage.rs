@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::harness::{Place, text};
+use crate::store::files;
 use crate::world;
 
 /// Everything that sled holds, but for what the store itself needs.
@@ -34,6 +35,8 @@ struct Tried {
     intact: u32,
     /// Those among them that sled alone would have opened with less.
     lost_by_sled: u32,
+    /// Records that could be saved from those that were refused, in thousandths of all.
+    salvaged: Vec<usize>,
 }
 
 fn sample() -> Sample {
@@ -141,9 +144,14 @@ impl Sample {
         let lost_by_sled = rows(&raw.path().join("data/store")).is_ok_and(|rows| rows != self.rows);
         tried.lost_by_sled += u32::from(lost_by_sled);
         let place = self.damaged(file, damage);
+        let store = place.path().join("data/store");
+        let before = files(&store);
+        let verified = place.run(&["store", "verify"]);
+        assert!(files(&store) == before, "{what}: looking at it changed it");
         let daemon = place.spawn(&[]);
         if daemon.line().is_some() {
             daemon.kill();
+            assert!(verified.status.success(), "{what}: {}", text(&verified.stderr));
             let rows = rows(&place.path().join("data/store")).unwrap();
             let missing = self.rows.keys().filter(|key| !rows.contains_key(*key)).map(|key| text(key));
             let missing: Vec<_> = missing.collect();
@@ -156,8 +164,30 @@ impl Sample {
             let (stem, _) = name.split_once('.').unwrap_or((&name, ""));
             assert!(log.contains("data/store` cannot be read") && log.contains("hint: "), "{what}: {log}");
             assert!(log.contains(&format!("`{stem}")), "{what}: it does not name the file\n{log}");
+            assert!(!verified.status.success(), "{what}: {}", text(&verified.stdout));
+            assert!(text(&verified.stderr).contains(&format!("`{stem}")), "{what}: {verified:?}");
+            assert!(files(&store) == before, "{what}: refusing changed it");
             tried.refused += 1;
+            self.salvage(&place, &what, &mut tried.salvaged);
         }
+    }
+}
+
+impl Sample {
+    /// What still reads of a store that is refused is a store again.
+    fn salvage(&self, place: &Place, what: &str, salvaged: &mut Vec<usize>) {
+        let exported = place.run(&["store", "export", "--salvage", "file"]);
+        if !exported.status.success() {
+            // Without settings or data there is nothing to go by.
+            assert!(text(&exported.stderr).contains("hint: "), "{what}: {exported:?}");
+            return salvaged.push(0);
+        }
+        place.ok(&["--data-dir", "again", "store", "import", "file"]);
+        let verified = place.ok(&["--data-dir", "again", "store", "verify"]);
+        let records = verified.lines().find_map(|line| line.strip_prefix("records ")?.trim().parse().ok());
+        let records: usize = records.unwrap();
+        assert!(records <= self.rows.len() + 1, "{what}: {records} of {}", self.rows.len());
+        salvaged.push(records * 1000 / self.rows.len());
     }
 }
 

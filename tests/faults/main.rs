@@ -21,5 +21,6 @@ mod overload;
 mod points;
 mod power;
 mod scarce;
+mod store;
 mod unruly;
 mod world;

@@ -31,7 +31,9 @@ pub enum ImportError {
         source: io::Error,
     },
     /// It is no whole export.
-    #[error("`{path}` line {line}: {message}\nhint: export the store again; a file that was cut off or edited is not taken")]
+    #[error(
+        "`{path}` line {line}: {message}\nhint: export the store again; a file that was cut off or edited is not taken"
+    )]
     Line {
         /// The file.
         path: PathBuf,
@@ -110,7 +112,8 @@ fn read(file: &Path, mut each: impl FnMut(&[u8], &[u8]) -> Result<(), String>) -
             return Err(wrong("the file ends before its last line"));
         };
         if number == 1 {
-            let head: Head = serde_json::from_str(whole).map_err(|_| wrong("this is no export of a store"))?;
+            let head: Head =
+                serde_json::from_str(whole).map_err(|_| wrong("this is no export of a store"))?;
             if head.tekcron_store != line::FORMAT {
                 return Err(wrong(&format!(
                     "expected format {}, found {}; a newer tekcron wrote it",

@@ -71,8 +71,14 @@ impl ClosedStore {
         let pages = self.pages()?;
         let sum = whole::check_pages(&dir, &pages)?;
         let contents = check::check(&dir, &pages)?;
-        let on_disk = compact::bytes_on_disk(&dir).map_err(|error| StoreError::unreadable(&dir)(error.to_string()))?;
-        Ok(Contents { groups: sum.stored.map_or(0, |stored| stored.groups), bytes: sum.bytes, on_disk, ..contents })
+        let on_disk =
+            compact::bytes_on_disk(&dir).map_err(|error| StoreError::unreadable(&dir)(error.to_string()))?;
+        Ok(Contents {
+            groups: sum.stored.map_or(0, |stored| stored.groups),
+            bytes: sum.bytes,
+            on_disk,
+            ..contents
+        })
     }
 
     /// Writes every record to `out`, a line each. Changes nothing.

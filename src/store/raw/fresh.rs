@@ -121,7 +121,8 @@ impl Fresh {
         text(&mut meta, super::pages::TREE);
         number(&mut meta, level.first().map_or(FIRST_PAGE, |root| root.page));
         self.message(META, META_PAGE, &meta)?;
-        self.end_segment()?;
+        // sled goes on behind it.
+        self.file.write_all_at(&self.segment[..self.at], self.offset)?;
         self.file.sync_all()?;
         for blob in fs::read_dir(self.dir.join("blobs"))? {
             File::open(blob?.path())?.sync_all()?;

@@ -122,7 +122,9 @@ impl Log<'_> {
         let (mut order, mut stable) = (BTreeMap::new(), from);
         let whole = length / self.segment + u64::from(length % self.segment >= SEGMENT_HEADER);
         for offset in (0..whole).map(|index| index * self.segment) {
-            let Some(header) = self.header(offset).map_err(|error| Damage::io("db", &error))? else { continue };
+            let Some(header) = self.header(offset).map_err(|error| Damage::io("db", &error))? else {
+                continue;
+            };
             if header.lsn < from {
                 continue;
             }
@@ -151,7 +153,9 @@ impl Log<'_> {
         let segment = self.segment as i64;
         let lowest = (stable / segment * segment).max(0);
         let (mut tail, mut missing) = (BTreeMap::new(), None);
-        for (expected, (lsn, offset)) in (0..).map(|index| lowest + index * segment).zip(order.range(lowest..)) {
+        for (expected, (lsn, offset)) in
+            (0..).map(|index| lowest + index * segment).zip(order.range(lowest..))
+        {
             if expected != *lsn {
                 missing = Some(expected);
                 break;

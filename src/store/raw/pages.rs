@@ -49,7 +49,10 @@ pub(super) enum Page {
     /// It has a number and nothing else.
     Unknown,
     Free,
-    Present { base: Place, changes: Vec<Place> },
+    Present {
+        base: Place,
+        changes: Vec<Place>,
+    },
 }
 
 /// The pages of a store that nobody has open, or that whoever has it open does not write.
@@ -135,8 +138,10 @@ impl Pages {
         let mut in_tree = vec![false; self.pages.len()];
         let mut page = Some(self.first_leaf()?);
         while let Some(number) = page {
-            let part = turns.get(number as usize / TURN).and_then(|turn| turn.parts.get(number as usize % TURN));
-            let part = part.filter(|part| part.is_leaf).ok_or_else(|| Damage::page(number, "it is no leaf"))?;
+            let part =
+                turns.get(number as usize / TURN).and_then(|turn| turn.parts.get(number as usize % TURN));
+            let part =
+                part.filter(|part| part.is_leaf).ok_or_else(|| Damage::page(number, "it is no leaf"))?;
             if std::mem::replace(&mut in_tree[number as usize], true) {
                 return Err(Damage::page(number, "it leads back to itself"));
             }
@@ -227,7 +232,8 @@ impl Pages {
             Snapshot::default()
         });
         let mut pages = snapshot.pages;
-        Log { dir, file: &file, segment }.salvage(snapshot.stable, &mut lost, |entry| apply(&mut pages, entry))?;
+        Log { dir, file: &file, segment }
+            .salvage(snapshot.stable, &mut lost, |entry| apply(&mut pages, entry))?;
         let pages = Self { dir: dir.to_owned(), file, segment, pages };
         let mut rows: BTreeMap<Vec<u8>, (i64, Vec<u8>)> = BTreeMap::new();
         let mut buffers = Buffers::default();
