@@ -17,7 +17,7 @@ pub use self::export::Exported;
 pub use self::import::ImportError;
 use super::compact::{self, Compacted};
 use super::error::StoreError;
-use super::open::{self, DIR, LOCK};
+use super::open::{self, DIR, FORMAT_FILE, LOCK};
 use super::raw::Pages;
 use super::{beside, whole};
 
@@ -47,7 +47,7 @@ impl ClosedStore {
     /// [`StoreError::Missing`] where there is none, [`StoreError::InUse`] while another process has it.
     pub fn lock(data_dir: &Path) -> Result<Self, StoreError> {
         let dir = data_dir.join(DIR);
-        if !dir.join("db").exists() {
+        if ["db", FORMAT_FILE].iter().all(|file| !dir.join(file).exists()) {
             return Err(StoreError::Missing { path: dir });
         }
         let lock = match File::open(dir.join(LOCK)) {

@@ -13,7 +13,7 @@ use crate::durable::sync_dir;
 use crate::store::sound;
 
 /// Bytes of a segment, sled's default.
-const SEGMENT: usize = 512 * 1024;
+pub(super) const SEGMENT: usize = 512 * 1024;
 const SEGMENT_HEADER: usize = 20;
 
 /// Longer pages go to files of their own.

@@ -112,7 +112,8 @@ struct Buffers {
 impl Pages {
     /// Finds the pages of the store in `dir`, as sled would. Nothing is changed.
     pub(in crate::store) fn find(dir: &Path) -> Result<Self, Damage> {
-        let (segment, file) = Self::open(dir)?;
+        let segment = Self::segment_size(dir)?;
+        let file = File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?;
         let snapshot = snapshot::read(dir)?;
         let mut pages = snapshot.pages;
         let log = Log { dir, file: &file, segment };
@@ -225,8 +226,13 @@ impl Pages {
 
     /// Every row that still reads, wherever it is, and what does not.
     pub(in crate::store) fn salvage(dir: &Path) -> Result<Salvaged, Damage> {
-        let (segment, file) = Self::open(dir)?;
+        let file = File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?;
         let mut lost = Vec::new();
+        // Every store of ours has the same.
+        let segment = Self::segment_size(dir).unwrap_or_else(|damage| {
+            lost.push(damage);
+            super::fresh::SEGMENT as u64
+        });
         let snapshot = snapshot::read(dir).unwrap_or_else(|damage| {
             lost.push(damage);
             Snapshot::default()
@@ -257,10 +263,9 @@ impl Pages {
         Ok(Salvaged { rows: rows.into_iter().map(|(key, (_, value))| (key, value)).collect(), lost })
     }
 
-    fn open(dir: &Path) -> Result<(u64, File), Damage> {
+    fn segment_size(dir: &Path) -> Result<u64, Damage> {
         let segment = sound::segment_size(dir).map_err(|error| Damage::io(sound::SETTINGS_FILE, &error))?;
-        let segment = segment.ok_or_else(|| Damage::of(sound::SETTINGS_FILE, "it does not read"))?;
-        Ok((segment, File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?))
+        segment.ok_or_else(|| Damage::of(sound::SETTINGS_FILE, "it does not read"))
     }
 
     /// The leaf of the smallest keys.
