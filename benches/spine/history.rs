@@ -1,12 +1,13 @@
 //! A long history: the newest tasks of an App at the API, bytes on disk, starting over after SIGKILL,
 //! and an acknowledgement on a store that is not new.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tekcron::clock::SystemClock;
-use tekcron::store::{Commit, Store};
+use tekcron::store::{ClosedStore, Commit, Store, StoreError};
 use tempfile::TempDir;
 
 use crate::Scale;
@@ -178,15 +179,41 @@ fn turnovers(size: usize) {
         commit_all(&store, forgotten.collect());
     }
     drop(store);
-    Row {
-        what: &format!("history, {size} records after {TURNOVERS} turnovers, on disk for each"),
-        unit: Unit::Bytes,
-        result: machine::bytes_on_disk(&dir.path().join("store")) / size as f64,
-        bound: Some((
-            "keys and values, slots of all turns",
-            Claim::new(0, 0, 1).ended().size() as f64 + TURNOVERS as f64 * 64.0,
-        )),
-        target: None,
+    let what = format!("history, {size} records after {TURNOVERS} turnovers");
+    compaction(&what, size, dir.path());
+}
+
+/// What a store takes for each record before and after a compaction, and how long that takes.
+pub(crate) fn compaction(what: &str, size: usize, data: &Path) {
+    let closed = || loop {
+        // sled lets go of its file a moment after it was closed.
+        match ClosedStore::lock(data) {
+            Err(StoreError::InUse { .. }) => std::thread::yield_now(),
+            locked => break locked.expect("the store is there"),
+        }
+    };
+    let live = closed().verify().expect("the store is whole").bytes as f64 / size as f64;
+    let row = |what: &str, unit, result, bound| Row { what, unit, result, bound, target: None }.print();
+    let each = |bytes: u64| bytes as f64 / size as f64;
+    let began = Instant::now();
+    let compacted = closed().compact().expect("there is room");
+    let pause = began.elapsed().as_secs_f64();
+    let bound = Some(("keys and values", live));
+    row(&format!("{what}, on disk for each"), Unit::Bytes, each(compacted.before), bound);
+    row(&format!("{what}, on disk for each, compacted"), Unit::Bytes, each(compacted.after), bound);
+    let began = Instant::now();
+    append_and_sync(data, compacted.after);
+    let bound = Some(("as many bytes appended and synced", began.elapsed().as_secs_f64()));
+    row(&format!("{what}, pause of the compaction"), Unit::Seconds, pause, bound);
+}
+
+fn append_and_sync(data: &Path, bytes: u64) {
+    let path = data.join("raw");
+    let mut file = std::fs::File::create(&path).expect("the directory is ours");
+    let block = vec![7; 1 << 20];
+    for _ in 0..bytes >> 20 {
+        file.write_all(&block).expect("there is room");
     }
-    .print();
+    file.sync_all().expect("the disk works");
+    std::fs::remove_file(path).expect("it is ours");
 }

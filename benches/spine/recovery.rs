@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::Scale;
 use crate::daemon::Daemon;
 use crate::demand::post_runs;
-use crate::history::{APPS, fill, write_config};
+use crate::history::{APPS, compaction, fill, write_config};
 use crate::report::{Row, Unit};
 use crate::sample::median;
 
@@ -29,7 +29,9 @@ pub(crate) fn run(scale: Scale) {
         fill(&store, 0, size / APPS);
         drop(store);
         one_life(size, &dir, &config, &data, scale);
-        later(size, &config, &data, scale);
+        later(size, "killed later", &config, &data, scale);
+        compaction(&format!("recovery, {size} records"), size, &data);
+        later(size, "killed after a compaction", &config, &data, scale);
     }
 }
 
@@ -55,7 +57,7 @@ fn one_life(size: usize, dir: &TempDir, config: &Path, data: &Path, scale: Scale
 }
 
 /// Killed while it acknowledges, in a life that began with a long history.
-fn later(size: usize, config: &Path, data: &Path, scale: Scale) {
+fn later(size: usize, when: &str, config: &Path, data: &Path, scale: Scale) {
     let (mut ready, mut sled) = (vec![], vec![]);
     for _ in 0..scale.rounds {
         let daemon = Daemon::start(config, data, &[("TEKCRON_MAX_CHILDREN", "1"), ("TEKCRON_LOG", "info")]);
@@ -67,7 +69,7 @@ fn later(size: usize, config: &Path, data: &Path, scale: Scale) {
         daemon.kill();
         show_log(config);
     }
-    print(&format!("recovery, {size} records, killed later"), &mut ready, &mut sled);
+    print(&format!("recovery, {size} records, {when}"), &mut ready, &mut sled);
 }
 
 fn print(what: &str, ready: &mut [f64], sled: &mut [f64]) {
