@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::{Daemon, Place, text};
+use crate::store::files;
 
 const APP: &str = r#"
 [app]
@@ -134,6 +135,27 @@ fn a_full_disk_at_the_start_is_said_and_an_emptied_one_starts() {
     let daemon = place.serve();
     place.ok(&["run-task", "work", "--wait"]);
     assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_compaction_that_finds_the_disk_full_leaves_the_store_as_it_was() {
+    let place = place();
+    let Some(disk) = Small::mount(&place, "size=24m") else { return };
+    let daemon = place.serve();
+    (0..3).for_each(|_| drop(place.ok(&["run-task", "work", "--wait"])));
+    assert!(daemon.terminate().success());
+    let exported = place.ok(&["store", "export"]);
+    let before = files(&disk.at.join("store"));
+    let ballast = disk.fill();
+    let refused = place.run(&["store", "compact"]);
+    assert_eq!(refused.status.code(), Some(73));
+    let words = text(&refused.stderr);
+    assert!(words.contains("No space left") && words.contains("hint: the store is as it was"), "{words}");
+    assert!(files(&disk.at.join("store")) == before, "it was changed");
+    assert!(!disk.at.join("store.new").exists());
+    fs::remove_file(ballast).unwrap();
+    place.ok(&["store", "compact"]);
+    assert_eq!(place.ok(&["store", "export"]), exported);
 }
 
 #[test]
