@@ -177,12 +177,16 @@ impl Log<'_> {
         let wanted: Vec<_> = order.iter().map(|(lsn, offset)| (*lsn, *offset)).collect();
         let mut at = None;
         let mut turns = wanted.chunks(TURN);
-        let mut next = turns.next().map(|turn| self.scan_all(turn)).transpose()?;
-        while let Some(scanned) = next.take() {
+        let mut next = match turns.next() {
+            Some(turn) => self.scan_all(turn)?,
+            None => return Ok(None),
+        };
+        loop {
+            // The next turn is read while this one is gone through.
             let (following, went_on) = std::thread::scope(|scope| {
                 let following = turns.next().map(|turn| scope.spawn(|| self.scan_all(turn)));
                 let went_on = (|| {
-                    for segment in &scanned {
+                    for segment in &next {
                         if is_behind(segment.lsn) {
                             return Ok(false);
                         }
@@ -199,30 +203,43 @@ impl Log<'_> {
                             }
                         }
                         at = Some(segment.end);
-                        if is_behind(segment.end) {
+                        let tears =
+                            segment.stop == Stop::Failed || stops_at_tear && segment.stop == Stop::Corrupted;
+                        if is_behind(segment.end) || tears {
                             return Ok(false);
-                        }
-                        match segment.stop {
-                            Stop::Full => {}
-                            Stop::Corrupted if !stops_at_tear => {}
-                            Stop::Corrupted | Stop::Failed => return Ok(false),
                         }
                     }
                     Ok(true)
                 })();
-                (following.map(|thread| thread.join().unwrap_or_else(|_| Err(Damage::panicked()))), went_on)
+                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                    thread.join().unwrap_or_else(|_| Err(Damage::panicked()))
+                };
+                (following.map(join), went_on)
             });
             if !went_on? {
                 return Ok(at);
             }
-            next = following.transpose()?;
+            next = match following {
+                Some(scanned) => scanned?,
+                None => return Ok(at),
+            };
         }
-        Ok(at)
     }
 
+    /// On all processors.
     fn scan_all(&self, segments: &[(i64, u64)]) -> Result<Vec<Scanned>, Damage> {
-        let mut buffer = Vec::new();
-        segments.iter().map(|(lsn, offset)| self.scan(*lsn, *offset, &mut buffer)).collect()
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+        let scan = |segments: &[(i64, u64)]| -> Result<Vec<Scanned>, Damage> {
+            let mut buffer = Vec::new();
+            segments.iter().map(|(lsn, offset)| self.scan(*lsn, *offset, &mut buffer)).collect()
+        };
+        let parts: Result<Vec<Vec<Scanned>>, Damage> = std::thread::scope(|scope| {
+            let parts = segments.chunks(segments.len().div_ceil(threads).max(1));
+            let threads: Vec<_> = parts.map(|part| scope.spawn(move || scan(part))).collect();
+            let joined = threads.into_iter().map(|thread| thread.join());
+            joined.map(|part| part.unwrap_or_else(|_| Err(Damage::panicked()))).collect()
+        });
+        Ok(parts?.into_iter().flatten().collect())
     }
 
     fn scan(&self, lsn: i64, offset: u64, buffer: &mut Vec<u8>) -> Result<Scanned, Damage> {
