@@ -88,8 +88,7 @@ impl Beside {
         let lock = open::lock(dir)?;
         drop(Mark::open(dir, expected.groups).map_err(&failed)?);
         open::note_format(dir).map_err(&failed)?;
-        let sum = whole::check(dir)?;
-        if sum.stored != Some(expected) {
+        if whole::look_at(dir)?.sum.stored != Some(expected) {
             return Err(failed(io::Error::other("what was written is not what was to be written")));
         }
         point("beside-whole");
@@ -99,7 +98,7 @@ impl Beside {
     /// Puts it in place of the store, whose lock is held. Returns its own.
     ///
     /// # Errors
-    /// [`StoreError::Beside`], and then the old one is in its place, or will be at the next start.
+    /// [`StoreError::Beside`], and then the old one is in its place; [`StoreError::Write`], and then either is.
     pub(super) fn replace(self) -> Result<File, StoreError> {
         let (store, new) = (self.data_dir.join(open::DIR), self.data_dir.join(NEW));
         let failed = StoreError::beside(&new);
@@ -107,15 +106,19 @@ impl Beside {
         match renameat_with(CWD, &new, CWD, &store, RenameFlags::EXCHANGE) {
             Ok(()) => {}
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                fs::rename(&store, self.data_dir.join(OLD)).map_err(&failed)?;
-                fs::rename(&new, &store).map_err(&failed)?;
+                let old = self.data_dir.join(OLD);
+                fs::rename(&store, &old).map_err(&failed)?;
+                fs::rename(&new, &store)
+                    .or_else(|error| fs::rename(&old, &store).and(Err(error)))
+                    .map_err(&failed)?;
             }
             Err(error) => return Err(failed(error.into())),
         }
         point("beside-exchanged");
-        sync_dir(&self.data_dir).map_err(&failed)?;
+        sync_dir(&self.data_dir).map_err(|error| StoreError::Write { message: error.to_string() })?;
         point("beside-replaced");
-        remove_leftovers(&self.data_dir).map_err(&failed)?;
+        // What cannot be removed now, the next start removes.
+        let _ = remove_leftovers(&self.data_dir);
         point("beside-removed");
         Ok(self.lock)
     }

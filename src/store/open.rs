@@ -16,7 +16,7 @@ use super::compact::{self, Compacted};
 use super::error::StoreError;
 use super::key;
 use super::mark::Mark;
-use super::raw::{Pages, Sum};
+use super::raw::Sum;
 use super::sound;
 use super::tally::Tally;
 use super::whole;
@@ -79,9 +79,8 @@ impl Store {
         sound::remove_unfinished_snapshots(&dir).map_err(&failed)?;
         // Until this file is there nothing has been acknowledged: a start that was killed begins anew.
         let is_new = !dir.join(FORMAT_FILE).exists();
-        match is_new {
-            true => whole::remove_unfinished_settings(&dir).map_err(&failed)?,
-            false => whole::check_settings(&dir)?,
+        if is_new {
+            whole::remove_unfinished_settings(&dir).map_err(&failed)?;
         }
         let began = clock.monotonic();
         let checked = if is_new { None } else { Some(check(data_dir, &mut lock, &clock)?) };
@@ -244,24 +243,30 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
 /// Refuses a store that is not whole, and changes nothing then. Where it pays it is written anew.
 fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, StoreError> {
     let dir = data_dir.join(DIR);
-    let pages = Pages::find(&dir).map_err(|damage| StoreError::unreadable(&dir)(damage.to_string()))?;
-    let sum = whole::check_pages(&dir, &pages)?;
-    let on_disk = compact::bytes_on_disk(&dir).map_err(StoreError::directory(&dir))?;
-    if !compact::pays(on_disk, sum.bytes) {
-        return Ok(sum);
-    }
-    let began = clock.monotonic();
-    match compact::compact(data_dir, &pages, &sum) {
-        Ok((compacted, new)) => {
-            *lock = new;
-            let Compacted { records, before, after } = compacted;
-            let pause_ms = (clock.monotonic() - began).as_millis() as u64;
-            tracing::info!(records, before, after, pause_ms, "the store was compacted");
+    let whole = whole::look_at(&dir)?;
+    let failed = StoreError::directory(&dir);
+    let on_disk = compact::bytes_on_disk(&dir).map_err(&failed)?;
+    if compact::pays(on_disk, whole.sum.bytes) {
+        let began = clock.monotonic();
+        match compact::compact(data_dir, &whole) {
+            Ok((compacted, new)) => {
+                *lock = new;
+                let Compacted { records, before, after } = compacted;
+                let pause_ms = (clock.monotonic() - began).as_millis() as u64;
+                tracing::info!(records, before, after, pause_ms, "the store was compacted");
+                return Ok(whole.sum);
+            }
+            // It is as it was, and large.
+            Err(error @ StoreError::Beside { .. }) => tracing::warn!(%error, "the store was not compacted"),
+            Err(error) => return Err(error),
         }
-        // It is as it was, and large.
-        Err(error) => tracing::warn!(%error, "the store was not compacted"),
     }
-    Ok(sum)
+    if whole.pages.forget_the_rest().map_err(failed)? {
+        tracing::warn!(
+            "power went while the store was written; what nobody had been told of yet is left out"
+        );
+    }
+    Ok(whole.sum)
 }
 
 /// The tally to go on from. sled must have found what was `checked`.

@@ -7,23 +7,46 @@ use std::path::Path;
 use super::error::StoreError;
 use super::mark::{self, Marked};
 use super::open::FORMAT;
-use super::raw::{Damage, Pages, Sum};
+use super::raw::{Pages, Sum};
 use super::sound;
 
-/// What all records of the store in `dir` add up to.
+/// How many places are tried at which the log may have been torn.
+const TRIED: usize = 16;
+
+/// A store that is whole.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) pages: Pages,
+    pub(super) sum: Sum,
+}
+
+/// Looks at the store in `dir`.
+///
+/// A power cut may take a part of what nobody was told of yet, and leave what came behind it. Such a store is
+/// whole up to there.
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] where something is missing or damaged, [`StoreError::Format`] where it is too
 /// new.
-pub(super) fn check(dir: &Path) -> Result<Sum, StoreError> {
+pub(super) fn look_at(dir: &Path) -> Result<Whole, StoreError> {
     check_settings(dir)?;
-    let damaged = |damage: Damage| StoreError::unreadable(dir)(damage.to_string());
-    let pages = Pages::find(dir).map_err(damaged)?;
-    check_pages(dir, &pages)
+    let pages = Pages::find(dir).map_err(|damage| StoreError::unreadable(dir)(damage.to_string()))?;
+    let refused = match check(dir, &pages) {
+        Ok(sum) => return Ok(Whole { pages, sum }),
+        Err(error) => error,
+    };
+    for limit in pages.torn().take(TRIED) {
+        if let Ok(pages) = Pages::find_up_to(dir, Some(limit))
+            && let Ok(sum) = check(dir, &pages)
+        {
+            return Ok(Whole { pages, sum });
+        }
+    }
+    Err(refused)
 }
 
-/// The same, once its pages were found.
-pub(super) fn check_pages(dir: &Path, pages: &Pages) -> Result<Sum, StoreError> {
+/// Refuses a store from which something is missing.
+fn check(dir: &Path, pages: &Pages) -> Result<Sum, StoreError> {
     let unreadable = StoreError::unreadable(dir);
     let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
     let sum = pages.sum().map_err(|damage| unreadable(damage.to_string()))?;
@@ -52,7 +75,7 @@ pub(super) fn check_pages(dir: &Path, pages: &Pages) -> Result<Sum, StoreError> 
 }
 
 /// Refuses settings or a snapshot that are damaged.
-pub(super) fn check_settings(dir: &Path) -> Result<(), StoreError> {
+fn check_settings(dir: &Path) -> Result<(), StoreError> {
     let unreadable = StoreError::unreadable(dir);
     let failed = |error: io::Error| unreadable(error.to_string());
     // sled takes a short settings file for none, and would begin anew over the data.

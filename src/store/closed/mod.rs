@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 pub use self::check::Contents;
 pub use self::export::Exported;
 pub use self::import::ImportError;
+use super::beside;
 use super::compact::{self, Compacted};
 use super::error::StoreError;
 use super::open::{self, DIR, FORMAT_FILE, LOCK};
-use super::raw::Pages;
-use super::{beside, whole};
+use super::whole::{self, Whole};
 
 /// A store that is locked, and not open.
 #[derive(Debug)]
@@ -67,9 +67,7 @@ impl ClosedStore {
     /// [`StoreError`], where it is not whole, or its records do not read or fit each other.
     pub fn verify(&self) -> Result<Contents, StoreError> {
         let dir = self.dir();
-        whole::check_settings(&dir)?;
-        let pages = self.pages()?;
-        let sum = whole::check_pages(&dir, &pages)?;
+        let Whole { pages, sum } = whole::look_at(&dir)?;
         let contents = check::check(&dir, &pages)?;
         let on_disk =
             compact::bytes_on_disk(&dir).map_err(|error| StoreError::unreadable(&dir)(error.to_string()))?;
@@ -87,9 +85,7 @@ impl ClosedStore {
     /// [`ExportError::Store`] where it is not whole, [`ExportError::Write`].
     pub fn export(&self, out: &mut dyn Write) -> Result<Exported, ExportError> {
         let dir = self.dir();
-        whole::check_settings(&dir)?;
-        let pages = self.pages()?;
-        whole::check_pages(&dir, &pages)?;
+        let Whole { pages, .. } = whole::look_at(&dir)?;
         export::all(&dir, &pages, out)
     }
 
@@ -117,10 +113,8 @@ impl ClosedStore {
             None => open::lock(&dir)?,
         };
         beside::remove_leftovers(&self.data_dir).map_err(StoreError::directory(&self.data_dir))?;
-        whole::check_settings(&dir)?;
-        let pages = Pages::find(&dir).map_err(|damage| StoreError::unreadable(&dir)(damage.to_string()))?;
-        let sum = whole::check_pages(&dir, &pages)?;
-        compact::compact(&self.data_dir, &pages, &sum).map(|(compacted, _)| compacted)
+        let whole = whole::look_at(&dir)?;
+        compact::compact(&self.data_dir, &whole).map(|(compacted, _)| compacted)
     }
 
     /// Makes the store below `data_dir` of what was exported to `file`. There must be none yet. Killed at any
@@ -134,10 +128,5 @@ impl ClosedStore {
 
     fn dir(&self) -> PathBuf {
         self.data_dir.join(DIR)
-    }
-
-    fn pages(&self) -> Result<Pages, StoreError> {
-        let dir = self.dir();
-        Pages::find(&dir).map_err(|damage| StoreError::unreadable(&dir)(damage.to_string()))
     }
 }

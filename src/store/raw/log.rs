@@ -28,6 +28,8 @@ pub(super) struct Log<'a> {
     pub(super) file: &'a File,
     /// Bytes of a segment.
     pub(super) segment: u64,
+    /// It is read as if it ended here.
+    pub(super) limit: Option<i64>,
 }
 
 /// What a segment's header says.
@@ -46,8 +48,8 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// Of [`Kind::Batch`]: where the batch ends.
     batch_end: i64,
-    /// It counts for the order only.
-    is_skipped: bool,
+    /// It counts for the order only: also where its blob is missing.
+    pub(super) is_skipped: bool,
 }
 
 /// The messages of one segment, up to the first that cannot be trusted.
@@ -77,7 +79,7 @@ impl Log<'_> {
         since: Option<i64>,
         mut each: impl FnMut(&Entry) -> Result<(), Damage>,
     ) -> Result<(), Damage> {
-        let from = since.unwrap_or(0) / self.segment as i64 * self.segment as i64;
+        let from = self.base(since.unwrap_or(0));
         let (order, stable) = self.segments(from)?;
         let last = self.end_of_tail(&order, stable)? - 1;
         let read = self.follow(&order, Some(last), false, |entry| {
@@ -99,7 +101,7 @@ impl Log<'_> {
         lost: &mut Vec<Damage>,
         mut each: impl FnMut(&Entry) -> Result<(), Damage>,
     ) -> Result<(), Damage> {
-        let from = since.unwrap_or(0) / self.segment as i64 * self.segment as i64;
+        let from = self.base(since.unwrap_or(0));
         let (order, _) = self.segments(from)?;
         let mut buffer = Vec::new();
         for (lsn, offset) in order {
@@ -125,7 +127,7 @@ impl Log<'_> {
             let Some(header) = self.header(offset).map_err(|error| Damage::io("db", &error))? else {
                 continue;
             };
-            if header.lsn < from {
+            if header.lsn < from || self.limit.is_some_and(|limit| header.lsn >= limit) {
                 continue;
             }
             stable = stable.max(header.stable);
@@ -134,6 +136,35 @@ impl Log<'_> {
             }
         }
         Ok((order, stable))
+    }
+
+    /// Blanks everything from `limit` on, and syncs; cut off in this, it can be begun again.
+    pub(super) fn forget_from(file: &File, segment: u64, limit: i64) -> io::Result<()> {
+        let dir = Path::new("");
+        let log = Log { dir, file, segment, limit: None };
+        let (base, length) = (log.base(limit), file.metadata()?.len());
+        let mut last = None;
+        for offset in (0..length).step_by(segment as usize) {
+            match log.header(offset) {
+                Ok(Some(header)) if header.lsn > base => {
+                    file.write_all_at(&vec![0; segment.min(length - offset) as usize], offset)?;
+                }
+                Ok(Some(header)) if header.lsn == base => last = Some(offset),
+                _ => {}
+            }
+        }
+        file.sync_all()?;
+        if let Some(offset) = last {
+            let from = offset + (limit - base) as u64;
+            let end = length.min(offset + segment);
+            file.write_all_at(&vec![0; end.saturating_sub(from) as usize], from)?;
+        }
+        file.sync_all()
+    }
+
+    /// Where the segment of `lsn` begins.
+    fn base(&self, lsn: i64) -> i64 {
+        lsn / self.segment as i64 * self.segment as i64
     }
 
     fn header(&self, offset: u64) -> io::Result<Option<SegmentHeader>> {
@@ -198,7 +229,7 @@ impl Log<'_> {
                             }
                             match entry.kind {
                                 Kind::Batch if is_behind(entry.batch_end) => return Ok(false),
-                                _ if entry.is_skipped => {}
+                                _ if entry.is_skipped && entry.place.blob.is_none() => {}
                                 _ => each(entry)?,
                             }
                         }
@@ -253,6 +284,9 @@ impl Log<'_> {
         let stop = loop {
             if at + LONGEST_HEADER > self.segment {
                 break Stop::Full;
+            }
+            if self.limit.is_some_and(|limit| lsn + at as i64 >= limit) {
+                break Stop::Corrupted;
             }
             let Some(rest) = buffer.get(at as usize..) else { break Stop::Failed };
             let (header, payload) = match message::read(rest, (self.segment - at) as usize, number) {

@@ -62,6 +62,10 @@ pub(in crate::store) struct Pages {
     file: File,
     segment: u64,
     pages: Vec<Page>,
+    /// Where changes were left out whose blobs are missing.
+    torn: Vec<i64>,
+    /// Where the log was taken for ended.
+    limit: Option<i64>,
 }
 
 /// All records of a store, added up.
@@ -112,16 +116,35 @@ struct Buffers {
 impl Pages {
     /// Finds the pages of the store in `dir`, as sled would. Nothing is changed.
     pub(in crate::store) fn find(dir: &Path) -> Result<Self, Damage> {
+        Self::find_up_to(dir, None)
+    }
+
+    /// The same, as if the log ended at `limit`.
+    pub(in crate::store) fn find_up_to(dir: &Path, limit: Option<i64>) -> Result<Self, Damage> {
         let segment = Self::segment_size(dir)?;
         let file = File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?;
         let snapshot = snapshot::read(dir)?;
-        let mut pages = snapshot.pages;
-        let log = Log { dir, file: &file, segment };
-        log.read(snapshot.stable, |entry| apply(&mut pages, entry))?;
-        if let Some(number) = pages.iter().position(|page| *page == Page::Unknown) {
-            return Err(Damage::page(number as u64, "it is missing"));
-        }
-        Ok(Self { dir: dir.to_owned(), file, segment, pages })
+        let (mut pages, mut torn) = (snapshot.pages, Vec::new());
+        let log = Log { dir, file: &file, segment, limit };
+        log.read(snapshot.stable, |entry| match entry.is_skipped {
+            true => Ok(torn.push(entry.place.lsn)),
+            false => apply(&mut pages, entry),
+        })?;
+        Ok(Self { dir: dir.to_owned(), file, segment, pages, torn, limit })
+    }
+
+    /// Where the log may have been torn when power went, newest first. sled syncs no blob and no name of one:
+    /// what follows may be on disk where a blob is not.
+    pub(in crate::store) fn torn(&self) -> impl Iterator<Item = i64> {
+        self.torn.iter().rev().copied()
+    }
+
+    /// Makes the log end where it was taken for ended. Whether there is such a place.
+    pub(in crate::store) fn forget_the_rest(&self) -> io::Result<bool> {
+        let Some(limit) = self.limit else { return Ok(false) };
+        let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
+        Log::forget_from(&file, self.segment, limit)?;
+        Ok(true)
     }
 
     /// Reads every page, and adds all records up.
@@ -184,7 +207,11 @@ impl Pages {
         buffers: &mut Buffers,
         meta: &mut Vec<(u64, Vec<u8>, Vec<u8>)>,
     ) -> Result<Part, Damage> {
-        let Page::Present { base, .. } = &self.pages[number as usize] else { return Ok(Part::default()) };
+        let base = match &self.pages[number as usize] {
+            Page::Present { base, .. } => base,
+            Page::Free => return Ok(Part::default()),
+            Page::Unknown => return Err(Damage::page(number, "it is missing")),
+        };
         if number == META_PAGE || number == COUNTER_PAGE {
             self.message(number, *base, &mut buffers.base)?;
             return Ok(Part::default());
@@ -238,9 +265,9 @@ impl Pages {
             Snapshot::default()
         });
         let mut pages = snapshot.pages;
-        Log { dir, file: &file, segment }
+        Log { dir, file: &file, segment, limit: None }
             .salvage(snapshot.stable, &mut lost, |entry| apply(&mut pages, entry))?;
-        let pages = Self { dir: dir.to_owned(), file, segment, pages };
+        let pages = Self { dir: dir.to_owned(), file, segment, pages, torn: Vec::new(), limit: None };
         let mut rows: BTreeMap<Vec<u8>, (i64, Vec<u8>)> = BTreeMap::new();
         let mut buffers = Buffers::default();
         for (number, page) in (0..).zip(&pages.pages) {
