@@ -261,11 +261,15 @@ fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, S
             Err(error) => return Err(error),
         }
     }
-    if whole.pages.forget_the_rest().map_err(failed)? {
+    if whole.pages.forget_the_rest().map_err(&failed)? {
         tracing::warn!(
             "power went while the store was written; what nobody had been told of yet is left out"
         );
     }
+    // A process that was killed may have left some of it in memory alone, and a snapshot is synced.
+    Blobs::open(&dir).map_err(&failed)?;
+    data_file(&dir).map_err(&failed)?;
+    whole.pages.save_shortcut().map_err(failed)?;
     Ok(whole.sum)
 }
 

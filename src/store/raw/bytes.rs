@@ -55,6 +55,26 @@ impl<'a> Bytes<'a> {
     }
 }
 
+/// Appends bytes behind their length.
+pub(super) fn text(into: &mut Vec<u8>, text: &[u8]) {
+    number(into, text.len() as u64);
+    into.extend_from_slice(text);
+}
+
+/// Appends a number, as wide as it must be.
+pub(super) fn number(into: &mut Vec<u8>, number: u64) {
+    match number {
+        0..=240 => into.push(number as u8),
+        241..=2287 => into.extend([((number - 240) / 256 + 241) as u8, ((number - 240) % 256) as u8]),
+        2288..=67_823 => into.extend([249, ((number - 2288) / 256) as u8, ((number - 2288) % 256) as u8]),
+        _ => {
+            let width = (8 - number.leading_zeros() as usize / 8).max(3);
+            into.push((247 + width) as u8);
+            into.extend_from_slice(&number.to_le_bytes()[..width]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +92,23 @@ mod tests {
         ] {
             assert_eq!(Bytes(bytes).number(), Some(number), "{bytes:?}");
             assert_eq!(Bytes(&bytes[..bytes.len() - 1]).number(), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_reads_back() {
+        for width in 0..64 {
+            for near in [(1u64 << width) - 1, 1 << width, (1 << width) + 1] {
+                let mut written = Vec::new();
+                number(&mut written, near);
+                let mut bytes = Bytes(&written);
+                assert_eq!((bytes.number(), bytes.0.len()), (Some(near), 0), "{near}");
+            }
+        }
+        for number in [240, 241, 2287, 2288, 67_823, 67_824, u64::MAX] {
+            let mut written = Vec::new();
+            super::number(&mut written, number);
+            assert_eq!(Bytes(&written).number(), Some(number));
         }
     }
 }

@@ -73,6 +73,14 @@ enum Stop {
 }
 
 impl Log<'_> {
+    /// Where the tail begins that need not have reached the disk when power went: before it nothing is torn.
+    pub(super) fn tail(&self, since: Option<i64>) -> Result<i64, Damage> {
+        let (order, stable) = self.segments(self.base(since.unwrap_or(0)))?;
+        let tail = self.base(stable);
+        // Without that segment sled finds no end.
+        Ok(if order.contains_key(&tail) { tail } else { 0 })
+    }
+
     /// Hands over what happened to pages since `since`, in order.
     pub(super) fn read(
         &self,

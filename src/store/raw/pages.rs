@@ -28,6 +28,9 @@ const COUNTER_PAGE: u64 = 1;
 /// The tree that everything is in.
 pub(super) const TREE: &[u8] = b"__sled__default";
 
+/// Segments of log that are worth a shortcut. A debug build takes every one, so that every test does.
+const FAR: i64 = if cfg!(debug_assertions) { 0 } else { 64 };
+
 /// Pages that a thread takes at a time.
 const TURN: usize = 512;
 
@@ -48,7 +51,7 @@ pub(super) struct Place {
 pub(super) enum Page {
     /// It has a number and nothing else.
     Unknown,
-    Free,
+    Free(Place),
     Present {
         base: Place,
         changes: Vec<Place>,
@@ -66,6 +69,8 @@ pub(in crate::store) struct Pages {
     torn: Vec<i64>,
     /// Where the log was taken for ended.
     limit: Option<i64>,
+    /// What sled would find up to there without reading the log again.
+    shortcut: Option<(i64, Vec<u8>)>,
 }
 
 /// All records of a store, added up.
@@ -124,19 +129,40 @@ impl Pages {
         let segment = Self::segment_size(dir)?;
         let file = File::open(dir.join("db")).map_err(|error| Damage::io("db", &error))?;
         let snapshot = snapshot::read(dir)?;
-        let (mut pages, mut torn) = (snapshot.pages, Vec::new());
+        let (mut pages, mut torn, mut shortcut) = (snapshot.pages, Vec::new(), None);
         let log = Log { dir, file: &file, segment, limit };
-        log.read(snapshot.stable, |entry| match entry.is_skipped {
-            true => Ok(torn.push(entry.place.lsn)),
-            false => apply(&mut pages, entry),
+        let tail = log.tail(snapshot.stable)?;
+        let is_far = tail - snapshot.stable.unwrap_or(0) > FAR * segment as i64 && limit.is_none();
+        log.read(snapshot.stable, |entry| {
+            if is_far && shortcut.is_none() && entry.place.lsn >= tail {
+                shortcut = Some(snapshot::write(tail, &pages));
+            }
+            match entry.is_skipped {
+                true => Ok(torn.push(entry.place.lsn)),
+                false => apply(&mut pages, entry),
+            }
         })?;
-        Ok(Self { dir: dir.to_owned(), file, segment, pages, torn, limit })
+        let shortcut = shortcut.flatten().map(|bytes| (tail, bytes));
+        Ok(Self { dir: dir.to_owned(), file, segment, pages, torn, limit, shortcut })
     }
 
     /// Where the log may have been torn when power went, newest first. sled syncs no blob and no name of one:
     /// what follows may be on disk where a blob is not.
     pub(in crate::store) fn torn(&self) -> impl Iterator<Item = i64> {
         self.torn.iter().rev().copied()
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_shortcut(&self) -> bool {
+        self.shortcut.is_some()
+    }
+
+    /// Spares sled the most of its log, where that is long: all of it was just read.
+    pub(in crate::store) fn save_shortcut(&self) -> io::Result<()> {
+        match &self.shortcut {
+            Some((stable, bytes)) => snapshot::save(&self.dir, *stable, bytes),
+            None => Ok(()),
+        }
     }
 
     /// Makes the log end where it was taken for ended. Whether there is such a place.
@@ -209,7 +235,7 @@ impl Pages {
     ) -> Result<Part, Damage> {
         let base = match &self.pages[number as usize] {
             Page::Present { base, .. } => base,
-            Page::Free => return Ok(Part::default()),
+            Page::Free(_) => return Ok(Part::default()),
             Page::Unknown => return Err(Damage::page(number, "it is missing")),
         };
         if number == META_PAGE || number == COUNTER_PAGE {
@@ -267,7 +293,8 @@ impl Pages {
         let mut pages = snapshot.pages;
         Log { dir, file: &file, segment, limit: None }
             .salvage(snapshot.stable, &mut lost, |entry| apply(&mut pages, entry))?;
-        let pages = Self { dir: dir.to_owned(), file, segment, pages, torn: Vec::new(), limit: None };
+        let pages =
+            Self { dir: dir.to_owned(), file, segment, pages, torn: Vec::new(), limit: None, shortcut: None };
         let mut rows: BTreeMap<Vec<u8>, (i64, Vec<u8>)> = BTreeMap::new();
         let mut buffers = Buffers::default();
         for (number, page) in (0..).zip(&pages.pages) {
@@ -401,7 +428,7 @@ fn apply(pages: &mut Vec<Page>, entry: &Entry) -> Result<(), Damage> {
         pages.resize(number + 1, Page::Unknown);
     }
     pages[number] = match entry.kind {
-        Kind::Free => Page::Free,
+        Kind::Free => Page::Free(entry.place),
         _ => Page::Present { base: entry.place, changes: Vec::new() },
     };
     Ok(())

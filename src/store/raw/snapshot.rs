@@ -1,11 +1,14 @@
-//! Where sled's pages were when it was last opened.
+//! Where sled's pages were at some place of its log, so that it need not read all before that again.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::Damage;
-use super::bytes::Bytes;
+use super::bytes::{Bytes, number};
 use super::pages::{Page, Place};
+use crate::durable::sync_dir;
+use crate::fault::point;
 use crate::store::sound;
 
 /// The newest snapshot of a store.
@@ -47,9 +50,9 @@ fn parse(bytes: &[u8]) -> Option<Snapshot> {
 fn page(bytes: &mut Bytes<'_>) -> Option<Page> {
     match bytes.byte()? {
         0 => {
-            bytes.position()?;
-            pointer(bytes)?;
-            Some(Page::Free)
+            let lsn = bytes.position()?;
+            let (offset, blob) = pointer(bytes)?;
+            Some(Page::Free(Place { lsn, offset, blob, length: 0 }))
         }
         places => {
             let base = place(bytes)?;
@@ -72,4 +75,55 @@ fn pointer(bytes: &mut Bytes<'_>) -> Option<(u64, Option<i64>)> {
         1 => Some((bytes.number()?, Some(bytes.position()?))),
         _ => None,
     }
+}
+
+/// The snapshot of these pages where the log is at `stable`, the beginning of a segment; none where one of
+/// them is not known there.
+pub(super) fn write(stable: i64, pages: &[Page]) -> Option<Vec<u8>> {
+    let mut bytes = (stable + 1).to_le_bytes().to_vec();
+    // No segment is half full there.
+    number(&mut bytes, 0);
+    for page in pages {
+        match page {
+            Page::Unknown => return None,
+            Page::Free(place) => {
+                bytes.push(0);
+                bytes.extend(place.lsn.to_le_bytes());
+                write_pointer(&mut bytes, place);
+            }
+            Page::Present { base, changes } => {
+                bytes.push(u8::try_from(changes.len() + 1).ok()?);
+                for place in std::iter::once(base).chain(changes) {
+                    bytes.extend(place.lsn.to_le_bytes());
+                    write_pointer(&mut bytes, place);
+                    number(&mut bytes, u64::from(place.length));
+                }
+            }
+        }
+    }
+    let (length, checksum) = (bytes.len() as u64, crc32fast::hash(&bytes));
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(checksum.to_le_bytes());
+    Some(bytes)
+}
+
+fn write_pointer(bytes: &mut Vec<u8>, place: &Place) {
+    bytes.push(u8::from(place.blob.is_some()));
+    number(bytes, place.offset);
+    if let Some(blob) = place.blob {
+        bytes.extend(blob.to_le_bytes());
+    }
+}
+
+/// Puts a snapshot where sled looks for it. It removes those before it itself.
+pub(super) fn save(dir: &Path, stable: i64, bytes: &[u8]) -> io::Result<()> {
+    // A name that sled does not take for a snapshot.
+    let new = dir.join("new.snap");
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    point("snapshot-written");
+    fs::rename(new, dir.join(format!("snap.{stable:016X}")))?;
+    point("snapshot-named");
+    sync_dir(dir)
 }

@@ -173,3 +173,28 @@ fn what_was_written_anew_is_a_store_of_sleds_that_lives_on() {
         }
     }
 }
+
+#[test]
+fn sled_goes_on_from_a_shortcut_as_from_the_whole_log() {
+    let mut taken = 0;
+    for seed in 0..3 {
+        let (dir, mut random) = (TempDir::new().unwrap(), Random(100 + seed));
+        for life in 0..4 {
+            let tree = open(dir.path()).unwrap();
+            stir(&tree, &mut random, 500, 80);
+            let killed = TempDir::new().unwrap();
+            copy(dir.path(), killed.path());
+            drop(tree);
+            let pages = Pages::find(killed.path()).unwrap();
+            pages.save_shortcut().unwrap();
+            taken += u32::from(pages.has_shortcut());
+            let rows = by_pages(killed.path()).unwrap();
+            assert_eq!(by_sled(killed.path()).as_ref(), Some(&rows), "seed {seed}, life {life}");
+            let tree = open(killed.path()).unwrap();
+            stir(&tree, &mut random, 500, 80);
+            drop(tree);
+            assert_eq!(by_pages(killed.path()).ok(), by_sled(killed.path()), "seed {seed}, life {life}");
+        }
+    }
+    assert!(taken > 6, "only {taken} of 12 lives were long enough");
+}
