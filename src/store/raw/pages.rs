@@ -137,10 +137,11 @@ impl Pages {
             if is_far && shortcut.is_none() && entry.place.lsn >= tail {
                 shortcut = Some(snapshot::write(tail, &pages));
             }
-            match entry.is_skipped {
-                true => Ok(torn.push(entry.place.lsn)),
-                false => apply(&mut pages, entry),
+            if entry.is_skipped {
+                torn.push(entry.place.lsn);
+                return Ok(());
             }
+            apply(&mut pages, entry)
         })?;
         let shortcut = shortcut.flatten().map(|bytes| (tail, bytes));
         Ok(Self { dir: dir.to_owned(), file, segment, pages, torn, limit, shortcut })
