@@ -25,6 +25,8 @@ pub(crate) fn record(input: &[u8]) {
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
         b'k' => keys(value),
+        b'l' => super::closed::line(value),
+        b'f' => super::raw::anything(value),
         _ => {}
     }
 }

@@ -29,6 +29,15 @@ pub struct ClosedStore {
     _lock: Option<File>,
 }
 
+/// Any bytes where a line of an export is expected: what reads is the same when it is written and read again.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn line(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    if let Ok((at, value)) = line::read(text) {
+        assert_eq!(line::read(&line::write(&at, &value)), Ok((at, value)));
+    }
+}
+
 /// Why a store was not carried away.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {

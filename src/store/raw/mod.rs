@@ -46,5 +46,18 @@ impl Damage {
     }
 }
 
+/// Any bytes where sled's are expected.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn anything(input: &[u8]) {
+    let _ = message::read(input, input.len(), 0);
+    let _ = snapshot::parse(input);
+    let mut changes = node::Changes::new();
+    let (change, node) = input.split_at(input.len().min(16));
+    let _ = node::add_change(&mut changes, change);
+    if let Some(node) = node::Node::parse(node) {
+        let _ = node.rows(&changes, |_, _| ());
+    }
+}
+
 #[cfg(test)]
 mod tests;

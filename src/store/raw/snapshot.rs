@@ -32,7 +32,7 @@ pub(super) fn read(dir: &Path) -> Result<Snapshot, Damage> {
     parse(&bytes[..bytes.len() - 4 - sound::SNAPSHOT_GAP]).ok_or_else(damaged)
 }
 
-fn parse(bytes: &[u8]) -> Option<Snapshot> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Snapshot> {
     let mut bytes = Bytes(bytes);
     let stable = match bytes.position()? {
         0 => None,

@@ -198,3 +198,23 @@ fn sled_goes_on_from_a_shortcut_as_from_the_whole_log() {
     }
     assert!(taken > 6, "only {taken} of 12 lives were long enough");
 }
+
+#[test]
+fn no_bytes_make_reading_panic() {
+    let mut random = Random(5);
+    let node = [
+        // A leaf of two rows behind a prefix, and a change of one of them.
+        &b"\x00\x05key-b\x02v2\0\0\0\0\0\0"[..],
+        &b"\x07\0\0\x04\x05key-a\x05key-z\0\x02\x01a\x01b\x02v0\x02v1"[..],
+    ]
+    .concat();
+    for _ in 0..200_000 {
+        let mut bytes = node.clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.below(256) as u8;
+        }
+        bytes.truncate(random.below(64) as usize + 8);
+        anything(&bytes);
+    }
+}
