@@ -158,6 +158,7 @@ async fn an_edit_may_remove_any_number_of_schedules() {
     let many: Vec<_> = (0..5000).map(|n| format!("{{ id = \"s{n}\", cron = \"0 12 * * *\" }}")).collect();
     let world = World::new("2026-01-01T00:00:30Z", &job(&format!("schedules = [{}]", many.join(", "))));
     let life = world.begin();
+    life.store.commit(crate::store::Commit::new()).await.unwrap();
     assert_eq!(life.store.watermarks().unwrap().len(), many.len());
     life.handle.reload(config("")).await.unwrap();
     assert!(life.store.watermarks().unwrap().is_empty());
