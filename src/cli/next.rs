@@ -180,8 +180,5 @@ fn pointed_at(text: &str, error: &ExpressionError) -> String {
         let under = "^".repeat(text[span].chars().count());
         pointed += &format!("\n  {text}\n  {before}{under}");
     }
-    if let Some(hint) = error.hint() {
-        pointed += &format!("\nhint: {hint}");
-    }
-    pointed
+    pointed + &format!("\nhint: {}", error.hint())
 }

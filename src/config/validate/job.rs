@@ -10,11 +10,14 @@ use crate::config::table::Table;
 use crate::config::value::Value;
 use crate::job::{Job, JobName, Retries};
 
+const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
+const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
+
 /// The jobs of a file. `app_runs` says whether a job may leave out its command.
 pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) -> BTreeMap<JobName, Job> {
     let Some(value) = root.get("jobs") else { return BTreeMap::new() };
     if value.is_table() {
-        value.refuse(Fault::new("expected an array of tables, found a table").hint("write `[[jobs]]`"));
+        value.refuse(Fault::new("expected an array of tables, found a table", "write `[[jobs]]`"));
         return BTreeMap::new();
     }
     let mut jobs = Vec::new();
@@ -26,10 +29,10 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
         let job = job(table, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
         if let Some(first) = places.get(&name) {
-            name_at.refuse(
-                Fault::new(format!("expected a name of its own, found a second job `{name}`"))
-                    .hint(format!("the first is at {}", first.address())),
-            );
+            name_at.refuse(Fault::new(
+                format!("expected a name of its own, found a second job `{name}`"),
+                format!("the first is at {}", first.address()),
+            ));
             continue;
         }
         places.insert(name.clone(), name_at);
@@ -42,10 +45,10 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
 /// The job but for its name.
 fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
     if !app_runs && !table.has("command") {
-        table.refuse(
-            Fault::new("expected a `command` here or in `[app]`, found neither")
-                .hint("a shell line as in `command = \"sh etl.sh\"`, or an array of words"),
-        );
+        table.refuse(Fault::new(
+            "expected a `command` here or in `[app]`, found neither",
+            "a shell line as in `command = \"sh etl.sh\"`, or an array of words",
+        ));
     }
     let job = Job {
         name: "unnamed".parse().expect("this is a DNS label"),
@@ -54,7 +57,7 @@ fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
         resources: resources(&mut table),
         timeout: timeout(&mut table),
         schedules: schedules(&mut table, around),
-        overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or_default(),
+        overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
     };
     table.finish();
@@ -64,7 +67,8 @@ fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
 fn retries(mut table: Table<'_>) -> Retries {
     let default = Retries::default();
     let attempts = table.require("attempts", "as in `retries = { attempts = 3 }`");
-    let attempts = attempts.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1000)));
+    let attempts =
+        attempts.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1000, ATTEMPTS)));
     let backoff = table.get("backoff");
     let backoff = backoff.and_then(|value| value.checked(parse::duration(&value.scalar()?, &parse::WAIT)));
     let backoff = backoff.unwrap_or(default.backoff);
@@ -73,7 +77,7 @@ fn retries(mut table: Table<'_>) -> Retries {
         if longest < backoff {
             let message =
                 format!("expected no less than `backoff`, which is `{backoff:#}`, found `{longest:#}`");
-            value.refuse(Fault::new(message));
+            value.refuse(Fault::new(message, "the wait doubles from `backoff` up to `max_backoff`"));
         }
         Some(longest)
     });
