@@ -19,6 +19,8 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
             &["run-task", "etl", "-m", "-5M"],
             "expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-5M`",
         ),
+        (&["run-task", "etl", "--name", ""], "expected 1 to 200 characters without line breaks, found none"),
+        (&["run-task", "etl", "--name", "a\nb"], "without line breaks, found a control character"),
         (&["run-task", "etl", "--cpu-cores", "-1"], "expected cores as in `500m`, `0.5` or `2`, found `-1`"),
         (&["run-task", "etl", "-k", "9999999Ti"], "expected between `1B` and `1024Ti`, found `9999999Ti`"),
         (&["run-job", "etl.nightly", "--cpu-cores", "0"], "expected between `1m` and `1024`, found `0`"),
