@@ -1,7 +1,7 @@
 //! What a machine runs out of: space, permission, descriptors, processes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
