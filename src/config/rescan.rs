@@ -5,12 +5,14 @@
 //! files are read until they have been as they are for longer than that; and all are read now and then, for
 //! file systems whose metadata says nothing.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
+
+use rustix::fs::{AtFlags, Dir, Stat, fstat, statat};
+use rustix::io::Errno;
 
 use super::files::APPS;
 use super::fingerprint;
@@ -69,56 +71,46 @@ impl Seen {
     }
 }
 
-/// What is seen of the files without reading them.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Glance(Vec<(OsString, Result<Stamp, io::ErrorKind>)>);
-
+/// What is seen of the files without reading them, as a hash: of a thousand files that are looked at every few
+/// seconds, nothing is worth keeping but whether it is the same.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    mode: u32,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
+struct Glance(u64);
 
 impl Glance {
     fn at(dir: &Path) -> Self {
-        let mut glance = Self::default();
-        glance.add(dir);
-        glance.add(&dir.join(APPS));
-        glance
-    }
-
-    /// A directory and all that is in it, in the directory's own order: another one costs no more than a read.
-    fn add(&mut self, dir: &Path) {
-        self.0.push((OsString::new(), Stamp::of(dir)));
-        match fs::read_dir(dir) {
-            Ok(entries) => self.0.extend(entries.map(|entry| match entry {
-                Ok(entry) => (entry.file_name(), Stamp::of(&entry.path())),
-                Err(error) => (OsString::new(), Err(error.kind())),
-            })),
-            Err(error) => self.0.push((OsString::new(), Err(error.kind()))),
+        let mut seen = DefaultHasher::new();
+        for dir in [dir, &dir.join(APPS)] {
+            if let Err(error) = add(dir, &mut seen) {
+                error.raw_os_error().hash(&mut seen);
+            }
         }
+        Self(seen.finish())
     }
 }
 
-impl Stamp {
-    /// Of what a link leads to.
-    fn of(path: &Path) -> Result<Self, io::ErrorKind> {
-        let of = |meta: Metadata| Self {
-            file: (meta.dev(), meta.ino()),
-            mode: meta.mode(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        };
-        fs::metadata(path).map(of).map_err(|error| error.kind())
+/// A directory and all that is in it, in the directory's own order: another one costs no more than a read.
+/// Of a link, what it leads to counts.
+fn add(path: &Path, seen: &mut impl Hasher) -> io::Result<()> {
+    let mut dir = Dir::new(File::open(path)?)?;
+    stamp(&fstat(dir.fd()?)?).hash(seen);
+    while let Some(entry) = dir.read() {
+        let entry = entry?;
+        entry.file_name().hash(seen);
+        let found = statat(dir.fd()?, entry.file_name(), AtFlags::empty());
+        found.map(|found| stamp(&found)).map_err(Errno::raw_os_error).hash(seen);
     }
+    Ok(())
+}
+
+/// All that another file, or the same after a change, has otherwise.
+fn stamp(of: &Stat) -> impl Hash + use<> {
+    let times = [of.st_mtime, of.st_mtime_nsec as i64, of.st_ctime, of.st_ctime_nsec as i64];
+    (of.st_dev, of.st_ino, of.st_mode, of.st_size, times)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use tempfile::TempDir;
@@ -126,7 +118,7 @@ mod tests {
     use super::*;
 
     fn glance(name: &str) -> Glance {
-        Glance(vec![(name.into(), Err(io::ErrorKind::Other))])
+        Glance(name.bytes().map(u64::from).sum())
     }
 
     /// Whether a look reads the files.

@@ -5,6 +5,7 @@
 mod name;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -26,7 +27,7 @@ pub struct Job {
     /// How long a run may take; the App's where unset.
     pub timeout: Option<Timeout>,
     /// When it runs; empty for a job run by hand.
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<Arc<Schedule>>,
     /// What happens to a slot that is due while a run of this job is active.
     pub overlap: Overlap,
     /// Whether and how a failed run is tried again.

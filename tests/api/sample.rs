@@ -75,7 +75,7 @@ fn job(name: &str) -> Job {
         env: BTreeMap::new(),
         resources: Resources::default(),
         timeout: None,
-        schedules: if name == "weekly" { vec![sundays()] } else { Vec::new() },
+        schedules: if name == "weekly" { vec![std::sync::Arc::new(sundays())] } else { Vec::new() },
         overlap: Overlap::Allow,
         retries: Retries::default(),
     }

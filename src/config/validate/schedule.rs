@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,7 +28,7 @@ const NEVER: &str = "`tekcron next` shows when an expression is due";
 
 /// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
 /// does not say otherwise. In a check, changes of the clocks ahead are warned of.
-pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Schedule> {
+pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<Schedule>> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
     if let (Some(_), Some(several)) = (&one, &several) {
@@ -158,8 +159,8 @@ fn expression(cron: &Value<'_>) -> Option<Expression> {
 }
 
 /// The schedules, each of whose keys must be its own.
-fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
-    let mut schedules: Vec<Schedule> = Vec::with_capacity(read.len());
+fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Arc<Schedule>> {
+    let mut schedules: Vec<Arc<Schedule>> = Vec::with_capacity(read.len());
     let mut keys = BTreeSet::new();
     for (schedule, value) in read {
         if !keys.insert(schedule.key.clone()) {
@@ -168,7 +169,7 @@ fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
                 "one slot is one run: leave one out, or give each an `id` of its own",
             ));
         }
-        schedules.push(schedule);
+        schedules.push(Arc::new(schedule));
     }
     schedules
 }

@@ -128,6 +128,8 @@ impl Dispatcher {
         commit: &mut Commit,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let configured = config.jobs().map(|(_, job)| job.schedules.len()).sum::<usize>();
+        self.table.reserve(configured.saturating_sub(self.table.len()));
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);

@@ -17,26 +17,37 @@ pub(super) const FIRST_TASK_TIMER: u64 = 1 << 32;
 pub(super) struct Entry {
     pub(super) job: JobRef,
     pub(super) app: Arc<App>,
-    pub(super) schedule: Schedule,
+    pub(super) schedule: Arc<Schedule>,
     pub(super) overlap: Overlap,
     /// Every slot at or before this is decided.
     pub(super) watermark: Timestamp,
     /// Up to here the ledger is asked before a slot is claimed: the watermark was set back.
     pub(super) ledger_until: Option<Timestamp>,
-    /// The newest row of the ledger that a further slot may extend; unknown until it is needed.
-    pub(super) newest_row: Option<Option<SlotRow>>,
+    pub(super) newest_row: NewestRow,
+}
+
+/// What the newest row of a schedule's ledger means for the next.
+#[derive(Debug, Default)]
+pub(super) enum NewestRow {
+    /// It has not been needed yet.
+    #[default]
+    Unknown,
+    /// It is a run's, which no further slot shares.
+    Ends,
+    /// A slot of the same fate extends it.
+    MayGrow(Box<SlotRow>),
 }
 
 impl Entry {
-    pub(super) fn new(app: &Arc<App>, job: &Job, schedule: &Schedule, watermark: Timestamp) -> Self {
+    pub(super) fn new(app: &Arc<App>, job: &Job, schedule: &Arc<Schedule>, watermark: Timestamp) -> Self {
         Self {
             job: JobRef::of(app, job),
             app: Arc::clone(app),
-            schedule: schedule.clone(),
+            schedule: Arc::clone(schedule),
             overlap: job.overlap,
             watermark,
             ledger_until: None,
-            newest_row: None,
+            newest_row: NewestRow::Unknown,
         }
     }
 
@@ -55,6 +66,12 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Takes the room for as many more at once: what grows by doubling takes up to twice as much.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.entries.reserve_exact(more);
+        self.places.reserve(more);
+    }
+
     pub(super) fn insert(&mut self, entry: Entry) -> usize {
         let identity = (entry.job.clone(), entry.schedule.key.clone());
         let place = self.places.get(&identity).copied().or_else(|| self.free.pop());
@@ -84,6 +101,10 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Entry> {
         self.entries.get_mut(place)?.as_mut()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
     pub(super) fn places(&self) -> Vec<usize> {
