@@ -63,7 +63,7 @@ fn a_token_file_that_is_wrong_is_refused_before_anything_is_made() {
         let output = place.run(&["serve", "--listen", "127.0.0.1:0"]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         assert!(text(&output.stderr).contains("hint:"), "{}", text(&output.stderr));
-        assert_eq!(place.data_files(), [token.clone()], "nothing is made");
+        assert_eq!(place.data_files(), std::slice::from_ref(&token), "nothing is made");
     }
 }
 
