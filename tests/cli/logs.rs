@@ -115,6 +115,7 @@ async fn a_task_of_another_app_and_an_app_without_tasks_are_told() {
     let fake = Fake::start([("GET /v1/tasks/etl-x", Reply::ok(&other))]).await;
     insta::assert_snapshot!(fake.run(&["logs", "etl", "--task", "etl-x"]).await, @r"
     ! error: the task `etl-nightly-abcdefghij07` is one of the App `backup`, not of `etl`
+    ! hint: `tekcron logs backup --task etl-nightly-abcdefghij07`
     [1]
     ");
     let none: [TaskResource; 0] = [];
