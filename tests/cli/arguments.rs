@@ -46,6 +46,8 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
         (&["task", "etl", "nightly"], "expected the number of a task, as in `3`, found `nightly`"),
         (&["terminate-task", "etl", "-1"], "expected the number of a task, as in `3`, found `-1`"),
         (&["tasks", "--limit", "-1"], "expected a number between 1 and 1000000, found `-1`"),
+        (&["logs", "etl", "-n", "-1"], "expected a number of lines, found `-1`"),
+        (&["next", "@daily", "-n", "-1"], "-1 is not in 1..=10000"),
         (&["next", "61 * * * *"], "61"),
         (&["tasks", "--limit", "0"], "expected a number between 1 and 1000000, found `0`"),
         (&["tasks", "--phase", "done"], "`timed-out`, `lost`, found `done`"),
