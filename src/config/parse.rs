@@ -178,8 +178,22 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
     })
 }
 
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 /// A filter of our own log.
 pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
+    // The filter itself takes a slip for the name of a target, and then says nothing of anything else.
+    let slip = text.split(',').map(str::trim).find(|part| {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+        !part.is_empty() && !part.contains(['=', '[', ':']) && *part != "tekcron" && !is_level
+    });
+    if let Some(slip) = slip {
+        let hint = nearest(slip, LEVELS).map(|level| format!("did you mean `{level}`?"));
+        return Err(Fault::new(
+            format!("expected one of {}, found `{slip}`", listed(LEVELS)),
+            hint.unwrap_or_else(|| "as in `info` or `info,tekcron::store=debug`".to_owned()),
+        ));
+    }
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(Fault::new(
@@ -238,6 +252,21 @@ mod tests {
         let shape = "an address in numbers, `[…]` around one of IPv6, and a port up to 65535";
         assert_eq!(hint("7070"), Err(shape.into()));
         assert_eq!(hint("127.0.0.1:70700"), Err(shape.into()));
+    }
+
+    #[test]
+    fn a_log_filter_names_levels_and_a_slip_of_one_silences_nothing() {
+        for text in ["info", "WARN", "off", "info,tekcron::store=debug", "tekcron=trace, warn", "tekcron"] {
+            assert_eq!(log_filter(text), Ok(text.to_owned()));
+        }
+        let found = "expected one of `error`, `warn`, `info`, `debug`, `trace`, `off`, found";
+        for (text, message, hint) in [
+            ("inof", format!("{found} `inof`"), "did you mean `info`?"),
+            ("info,loud", format!("{found} `loud`"), "as in `info` or `info,tekcron::store=debug`"),
+        ] {
+            assert_eq!(log_filter(text), Err(Fault::new(message, hint)));
+        }
+        assert!(log_filter("tekcron=loud").is_err());
     }
 
     #[test]

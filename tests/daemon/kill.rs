@@ -90,7 +90,7 @@ fn check(dir: &Path, stopped: Timestamp) {
     }
     let doubled: Vec<_> = executed.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "executed twice: {doubled:?}");
-    let watermarks = store.watermarks().unwrap();
+    let watermarks: BTreeMap<_, _> = store.watermarks().collect::<Result<_, _>>().unwrap();
     for (app, job) in config.jobs() {
         let job_ref = JobRef::new(app.name.clone(), job.name.clone());
         let schedule = &job.schedules[0];

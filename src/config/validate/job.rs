@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::app::{command, name, resources, timeout};
 use super::env::env;
@@ -8,7 +9,8 @@ use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::job::{Job, JobName, Retries};
+use crate::job::{Job, JobName, Retries, Terms};
+use crate::schedule::Schedule;
 
 const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
@@ -26,7 +28,7 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
-        let job = job(table, app_runs, around);
+        let (schedules, terms) = job(table, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
         if let Some(first) = places.get(&name) {
             name_at.refuse(Fault::new(
@@ -36,32 +38,38 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
             continue;
         }
         places.insert(name.clone(), name_at);
-        jobs.push((name.clone(), Job { name, ..job }));
+        let terms = Arc::new(terms);
+        let terms = jobs
+            .last()
+            .map(|(_, last): &(_, Job)| &last.terms)
+            .filter(|last| **last == terms)
+            .cloned()
+            .unwrap_or(terms);
+        jobs.push((name.clone(), Job { name, schedules, terms }));
     }
     // Made of all at once, a map has no room to spare.
     jobs.into_iter().collect()
 }
 
 /// The job but for its name.
-fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
+fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> (Vec<Arc<Schedule>>, Terms) {
     if !app_runs && !table.has("command") {
         table.refuse(Fault::new(
             "expected a `command` here or in `[app]`, found neither",
             "a shell line as in `command = \"sh etl.sh\"`, or an array of words",
         ));
     }
-    let job = Job {
-        name: "unnamed".parse().expect("this is a DNS label"),
+    let schedules = schedules(&mut table, around);
+    let terms = Terms {
         command: command(&mut table),
         env: env(&mut table),
         resources: resources(&mut table),
         timeout: timeout(&mut table),
-        schedules: schedules(&mut table, around),
         overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
     };
     table.finish();
-    job
+    (schedules, terms)
 }
 
 fn retries(mut table: Table<'_>) -> Retries {

@@ -12,7 +12,7 @@ use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
 use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
-use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError, Watermark};
+use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
@@ -237,8 +237,7 @@ impl Dispatcher {
     fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
-        let watermark = Watermark { at, fingerprint: entry.fingerprint() };
-        claims.commit.put_watermark(&entry.job, &entry.schedule.key, &watermark);
+        claims.commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
         if claims.slots >= SLOTS_PER_COMMIT {
             self.send_claims(claims);
         }
