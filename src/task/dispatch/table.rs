@@ -149,7 +149,7 @@ mod tests {
     fn entries(count: usize) -> Vec<Entry> {
         let job = |n| {
             format!(
-                "[[jobs]]\nname = \"j{n}\"\nschedules = [{{ cron = \"0 1 * * *\" }}, {{ id = \"x\", cron = \"0 2 * * *\" }}]\n"
+                "[[jobs]]\nname = \"j{n:03}\"\nschedules = [{{ cron = \"0 1 * * *\" }}, {{ id = \"x\", cron = \"0 2 * * *\" }}]\n"
             )
         };
         let jobs: String = (0..count).map(job).collect();
