@@ -16,7 +16,6 @@ use super::takeover::Taken;
 use super::timespec;
 use super::wakes::Wakes;
 use crate::clock::{Clock, SystemClock};
-use crate::executor::local::cgroup::Cgroup;
 use crate::executor::local::log::LogWriter;
 use crate::executor::local::process::Identity;
 use crate::executor::local::record::{Entry, Started};
@@ -105,8 +104,8 @@ impl<'a> Supervisor<'a> {
         let limits = self.request.limits;
         let name = self.taken.dir.path().file_name().unwrap_or_default().to_string_lossy();
         let cgroup = self.request.cgroup.as_ref();
-        let cgroup = cgroup.map(|base| Cgroup::create(base, &name, limits)).transpose()?;
-        let fenced = cgroup.is_some();
+        let fenced = cgroup.is_some_and(|delegated| delegated.memory);
+        let cgroup = cgroup.map(|delegated| delegated.group(&name, limits)).transpose()?;
         let family = Family::new(gate.process, cgroup);
         family.enter()?;
         let output = Output::new(output)?;
