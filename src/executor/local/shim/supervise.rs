@@ -166,7 +166,9 @@ impl<'a> Supervisor<'a> {
         }
         match (running.reason, running.family.ended()) {
             (Some(reason), _) => Ending::Asked(reason),
-            (None, _) if running.family.was_out_of_memory() => Ending::Asked(Reason::OutOfMemory(None)),
+            (None, Some(status)) if running.family.was_out_of_memory(status) => {
+                Ending::Asked(Reason::OutOfMemory(None))
+            }
             (None, Some(status)) => Ending::Exited(status),
             (None, None) => Ending::NotStarted("its process vanished".to_owned()),
         }
