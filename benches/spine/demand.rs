@@ -38,14 +38,16 @@ pub(crate) fn run(scale: Scale) {
     let dir = TempDir::new().expect("a temporary directory");
     let config = dir.path().join("config");
     records::write_config(&config, 1, "\"sleep 600\"", |_| "0 0 1 7 *".to_owned());
-    let daemon = Daemon::start(&config, &dir.path().join("data"), &[("TEKCRON_MAX_CHILDREN", "1")]);
-    let sleeper = Sleeper::start(&daemon, &dir.path().join("data"));
     let (echo, echo_address) = echo();
     let store = Store::open(&dir.path().join("bound"), Arc::new(SystemClock::new())).expect("a new store");
     let mut raw_file = new_file(dir.path());
     let (mut rows, mut next_id) = (vec![vec![]; 7], 1);
     let length = Duration::from_millis(if scale.quick { 500 } else { 2_000 });
-    for _ in 0..scale.rounds {
+    for round in 0..scale.rounds {
+        // One of its own a round: no daemon takes on all that is asked for here.
+        let data = dir.path().join(format!("data{round}"));
+        let daemon = Daemon::start(&config, &data, &[("TEKCRON_MAX_CHILDREN", "1")]);
+        let sleeper = Sleeper::start(&daemon, &data);
         let mut latencies = post_runs(&daemon, 1, length);
         rows[0].push(latencies.len() as f64 / length.as_secs_f64());
         rows[6].push(percentile(&mut latencies, 99.0));
@@ -55,11 +57,11 @@ pub(crate) fn run(scale: Scale) {
         rows[4].push(store_commits(&store, CLIENTS, length, &mut next_id));
         let bare = request("POST", "/", echo_address, "none", BODY);
         rows[5].push(answers(echo_address, &bare, 200, CLIENTS, length).len() as f64 / length.as_secs_f64());
+        // In this order: it would begin to execute what waits.
+        daemon.kill();
+        sleeper.end();
     }
     drop(echo);
-    // In this order: it would begin to execute what waits.
-    daemon.kill();
-    sleeper.end();
     let medians: Vec<f64> = rows.iter_mut().map(|samples| median(samples)).collect();
     let row = |what: &str, result, bound, target| {
         Row { what: &format!("on demand, {what}"), unit: Unit::PerSecond, result, bound, target }.print();

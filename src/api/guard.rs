@@ -19,7 +19,8 @@ use super::service::Shared;
 pub(super) async fn guard(State(serving): State<Shared>, request: Request, next: Next) -> Response {
     // What follows such a body may have been meant as part of it by whoever handed it on.
     let ends = request.headers().contains_key(TRANSFER_ENCODING);
-    let mut response = match check(request.headers(), serving.listen.ip()) {
+    let named = request.uri().authority().map(Authority::as_str);
+    let mut response = match check(request.headers(), named, serving.listen.ip()) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
@@ -29,24 +30,25 @@ pub(super) async fn guard(State(serving): State<Shared>, request: Request, next:
     response
 }
 
-fn check(headers: &HeaderMap, listen: IpAddr) -> Result<(), Failure> {
+/// `named` is the host that the request's first line names, as it does for a proxy.
+fn check(headers: &HeaderMap, named: Option<&str>, listen: IpAddr) -> Result<(), Failure> {
     let refused = |text: String| Err(Failure::new(Code::Forbidden, text));
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
-    let host = text(HOST.as_str());
-    // No browser leaves it out.
-    if let Some(host) = host
+    let readable = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
+    let text = |name: &str| headers.get(name).map(readable);
+    // No browser leaves it out. Where there are several, another program may go by another one.
+    let hosts: Vec<_> = headers.get_all(HOST).iter().map(readable).chain(named.map(str::to_owned)).collect();
+    if let Some(host) = hosts.iter().find(|host| !is_local(host, listen))
         && listen.to_canonical().is_loopback()
-        && !is_local(host, listen)
     {
         let hint = format!("a service on loopback answers to `localhost` and `{listen}` alone");
         return refused(format!("expected a request to this machine, found one to `{host}`\nhint: {hint}"));
     }
     if let Some(origin) = text(ORIGIN.as_str())
-        && !is_same(origin, host)
+        && !is_same(&origin, hosts.first().map(String::as_str))
     {
         return refused(format!("a page from `{origin}` may not ask for this"));
     }
-    match text("sec-fetch-site") {
+    match text("sec-fetch-site").as_deref() {
         None | Some("none" | "same-origin") => Ok(()),
         Some(site) => refused(format!("expected a request from this site, found `{site}`")),
     }
@@ -73,7 +75,25 @@ mod tests {
 
     fn passes(listen: &str, headers: &[(&'static str, &str)]) -> bool {
         let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
-        check(&HeaderMap::from_iter(headers), listen.parse().unwrap()).is_ok()
+        check(&HeaderMap::from_iter(headers), None, listen.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn every_host_that_a_request_names_has_to_be_this_machine() {
+        let listen = "127.0.0.1".parse().unwrap();
+        let passes = |hosts: &[&str], named| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(HOST, host.parse().unwrap());
+            }
+            check(&headers, named, listen).is_ok()
+        };
+        assert!(passes(&["localhost"], None) && passes(&["localhost"], Some("127.0.0.1:7070")));
+        for hosts in [["localhost", "evil.example"], ["evil.example", "localhost"]] {
+            assert!(!passes(&hosts, None), "{hosts:?}");
+        }
+        assert!(!passes(&["localhost"], Some("evil.example")));
+        assert!(!passes(&[], Some("evil.example")));
     }
 
     #[test]

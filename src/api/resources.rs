@@ -267,10 +267,10 @@ impl JobResource {
         Self {
             name: name.to_string(),
             app: app.name.to_string(),
-            command: job.command.as_ref().or(app.command.as_ref()).map(CommandBody::from),
+            command: job.terms.command.as_ref().or(app.command.as_ref()).map(CommandBody::from),
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
             schedules,
-            overlap: job.overlap.to_string(),
+            overlap: job.terms.overlap.to_string(),
             last_task: last_task.map(TaskResource::from),
         }
     }

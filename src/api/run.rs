@@ -19,10 +19,9 @@ use super::service::{Serving, Shared};
 use crate::app::env::is_name;
 use crate::app::{AppName, Command, CommandError, Resources, Timeout};
 use crate::job::JobName;
-use crate::task::{Overrides, RunRequest};
+use crate::task::{Overrides, RunRequest, check_display_name};
 
 const LONGEST_KEY: usize = 200;
-const LONGEST_DISPLAY_NAME: usize = 200;
 const LONGEST_TIMEOUT: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// `POST /v1/apps/{app}/tasks`.
@@ -95,12 +94,8 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fai
 }
 
 pub(super) fn display_name(text: &str) -> Result<String, Failure> {
-    let fits = (1..=LONGEST_DISPLAY_NAME).contains(&text.chars().count());
-    if fits && !text.chars().any(char::is_control) {
-        return Ok(text.to_owned());
-    }
-    let expected = format!("1 to {LONGEST_DISPLAY_NAME} characters without line breaks");
-    Err(Failure::bad_request(format!("`display_name`: expected {expected}")))
+    check_display_name(text).map_err(|error| wrong("display_name", error))?;
+    Ok(text.to_owned())
 }
 
 pub(super) fn overrides(body: RunBody) -> Result<Overrides, Failure> {

@@ -3,6 +3,7 @@ use std::ops::RangeInclusive;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -41,9 +42,16 @@ impl TryFrom<String> for Instant {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |_| format!("expected a time as in `2026-01-01T00:00:00Z`, found `{text}`");
-        text.parse().map(Self).map_err(wrong)
+        let wrong = || format!("expected a time as in `2026-01-01T00:00:00Z`, found `{text}`");
+        text.parse().ok().or_else(|| beyond_all(&text)).map(Self).ok_or_else(wrong)
     }
+}
+
+/// The end of time on whose other side `text` is: `9999-12-31T23:59:59Z` is how many programs say "for ever".
+fn beyond_all(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    pieces.offset().zip(pieces.time())?;
+    Some(if pieces.date().year() > 0 { Timestamp::MAX } else { Timestamp::MIN })
 }
 
 /// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`, oldest first.

@@ -52,6 +52,18 @@ impl Token {
         Ok(Self { inner: Arc::new(Inner { path, hash, rotating: Mutex::new(()) }) })
     }
 
+    /// Looks at the token below `data_dir`, where there is one, and makes none. What cannot be read is left to
+    /// those who need it.
+    ///
+    /// # Errors
+    /// [`ApiError`] for a file that others may read, or that holds something else.
+    pub fn check(data_dir: &Path) -> Result<(), ApiError> {
+        match read(&data_dir.join("token")) {
+            Err(error @ (ApiError::TokenMode { .. } | ApiError::TokenShape { .. })) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether `presented` is the token. Takes as long for a wrong one as for the right one.
     pub fn accepts(&self, presented: &str) -> bool {
         hash(presented)[..].ct_eq(&self.inner.hash.load()[..]).into()

@@ -90,7 +90,8 @@ pub fn variables(
     previous_success: Option<Timestamp>,
 ) -> Vec<Variable> {
     let mut authors: BTreeMap<&str, &str> = BTreeMap::new();
-    let layers = [Some(&settings.env), Some(&app.env), job.map(|job| &job.env), Some(&task.overrides.env)];
+    let layers =
+        [Some(&settings.env), Some(&app.env), job.map(|job| &job.terms.env), Some(&task.overrides.env)];
     for layer in layers.into_iter().flatten() {
         authors.extend(layer.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     }

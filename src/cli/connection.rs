@@ -31,7 +31,9 @@ pub(super) enum ConnectionError {
         data_dir: PathBuf,
     },
     /// The address file is there and cannot be read.
-    #[error("cannot read the address in `{path}`: {source}")]
+    #[error(
+        "cannot read the address in `{path}`: {source}\nhint: the data directory is its user's alone; say where the service is with --url URL (TEKCRON_URL), and put its token in TEKCRON_TOKEN"
+    )]
     Address {
         /// The file.
         path: PathBuf,
@@ -71,7 +73,9 @@ pub(super) enum ConnectionError {
         url: String,
     },
     /// The certificates cannot be read.
-    #[error("cannot read the certificates in `{path}`: {source}")]
+    #[error(
+        "cannot read the certificates in `{path}`: {source}\nhint: --ca (TEKCRON_CA) names a file of PEM certificates"
+    )]
     Authority {
         /// The file of `--ca`.
         path: PathBuf,

@@ -14,8 +14,11 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
         Some(first) => format!("{} (the first was task {first})", task.attempt),
         None => task.attempt.to_string(),
     };
-    let cut =
-        if task.log.cut > 0 { format!(", {} cut out of its middle", task.log.cut) } else { String::new() };
+    let log = match task.log.cut {
+        _ if log_was_removed(task) => "removed".to_owned(),
+        0 => format!("{} bytes", task.log.kept),
+        cut => format!("{} bytes, {cut} cut out of its middle", task.log.kept),
+    };
     let message = task.message.as_deref().map(hint::split);
     pairs([
         ("Name", Some(task.name.clone())),
@@ -38,8 +41,13 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
         ("Started", at(task.started)),
         ("Finished", at(task.finished)),
         ("Duration", age::duration(task, now)),
-        ("Log", Some(format!("{} bytes{cut}", task.log.kept))),
+        ("Log", Some(log)),
     ])
+}
+
+/// Whether the task's log was there, and is no more.
+pub(super) fn log_was_removed(task: &TaskResource) -> bool {
+    task.phase.is_terminal() && task.log.kept == 0 && task.log.cut > 0
 }
 
 /// A job with its schedules.

@@ -75,7 +75,9 @@ pub(super) enum CliError {
         app: String,
     },
     /// The task belongs to another App.
-    #[error("the task `{task}` is one of the App `{found}`, not of `{expected}`")]
+    #[error(
+        "the task `{task}` is one of the App `{found}`, not of `{expected}`\nhint: `tekcron logs {found} --task {task}`"
+    )]
     OtherApp {
         /// The task.
         task: String,

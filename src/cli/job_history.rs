@@ -1,4 +1,4 @@
-//! `tekcron job-history`: what became of a job's slots and runs, newest first.
+//! `tekcron job-history`: the tasks of a job, newest first.
 
 use clap::Args;
 

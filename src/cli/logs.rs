@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::error::CliError;
 use super::output::say;
 use super::session::Session;
-use super::{age, reference, wait};
+use super::{age, detail, reference, wait};
 use crate::api::client::{Client, TaskRef, TasksOf};
 use crate::api::resources::TaskResource;
 use crate::executor::LogQuery;
@@ -24,7 +24,7 @@ pub(super) struct LogsArgs {
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", value_parser = which)]
     task: Option<Which>,
     /// Only the last N lines
-    #[arg(short = 'n', long = "lines", value_name = "N")]
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = number, allow_negative_numbers = true)]
     lines: Option<usize>,
     /// Print what is there; without --follow that is all (the default)
     #[arg(long)]
@@ -51,6 +51,10 @@ fn which(text: &str) -> Result<Which, String> {
     }
 }
 
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("expected a number of lines, found `{text}`"))
+}
+
 /// Prints a log.
 pub(super) async fn run(args: &LogsArgs, session: &Session) -> Result<(), CliError> {
     let client = session.client()?;
@@ -61,6 +65,9 @@ pub(super) async fn run(args: &LogsArgs, session: &Session) -> Result<(), CliErr
     if task.started.is_none() && !task.phase.is_terminal() {
         let then = if args.follow { "its log follows when it has" } else { "there is no log yet" };
         say(&format!("{}; {then}", not_started(&task, session.now())));
+    }
+    if detail::log_was_removed(&task) {
+        say(&format!("the log of task {} was removed", task.id));
     }
     let query = LogQuery { tail: args.lines, follow: args.follow, timestamps: args.timestamps };
     wait::print_log(session, &client, &task, query).await

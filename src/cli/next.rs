@@ -30,7 +30,7 @@ pub struct NextArgs {
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// How many, at most: 1 to 10000
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
     pub count: u32,
     /// How to write them
     #[arg(short, long, value_enum, default_value_t)]
@@ -112,7 +112,7 @@ pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<us
 }
 
 fn start(text: &str, zone: &Zone) -> Result<Timestamp, NextError> {
-    let year = text.trim_start_matches('+').split('-').next().and_then(|year| year.parse::<u32>().ok());
+    let year = text.trim_start_matches('+').split_once('-').and_then(|(year, _)| year.parse::<u32>().ok());
     if year.is_some_and(|year| year > LAST_YEAR) {
         return Err(NextError::FromTooLate(text.to_owned()));
     }
@@ -180,8 +180,5 @@ fn pointed_at(text: &str, error: &ExpressionError) -> String {
         let under = "^".repeat(text[span].chars().count());
         pointed += &format!("\n  {text}\n  {before}{under}");
     }
-    if let Some(hint) = error.hint() {
-        pointed += &format!("\nhint: {hint}");
-    }
-    pointed
+    pointed + &format!("\nhint: {}", error.hint())
 }

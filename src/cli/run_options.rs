@@ -7,6 +7,7 @@ use clap::Args;
 use super::output::OutputArgs;
 use crate::api::resources::{CommandBody, RunBody};
 use crate::app::{ByteSize, Command, Cpu};
+use crate::task::check_display_name;
 
 /// What a run changes.
 #[derive(Debug, Args)]
@@ -15,7 +16,7 @@ pub(super) struct RunOptions {
     #[arg(short, long, value_name = "LINE", value_parser = shell_line, allow_hyphen_values = true)]
     command: Option<String>,
     /// Display name of the task
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = display_name)]
     name: Option<String>,
     /// Memory limit, as in 256M or 1Gi
     #[arg(short, long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
@@ -64,6 +65,10 @@ impl RunOptions {
 
 fn shell_line(text: &str) -> Result<String, String> {
     Command::shell(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn display_name(text: &str) -> Result<String, String> {
+    check_display_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn size(text: &str) -> Result<String, String> {

@@ -7,26 +7,22 @@ use crate::hint;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,
-    pub(super) hint: Option<String>,
+    /// What to do about it.
+    pub(super) hint: String,
     /// The bytes of the value's text that are wrong, where it is not all of it.
     pub(super) span: Option<Range<usize>>,
 }
 
 impl Fault {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, span: None }
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), span: None }
     }
 
-    /// As an error of ours reads: a line, then perhaps `hint: …`.
-    pub(super) fn of(error: &impl Display) -> Self {
+    /// As an error of ours reads: a line, then perhaps `hint: …`; where it has none, `otherwise`.
+    pub(super) fn of(error: &impl Display, otherwise: &str) -> Self {
         let text = error.to_string();
         let (message, hint) = hint::split(&text);
-        Self { hint: hint.map(str::to_owned), ..Self::new(message) }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+        Self::new(message, hint.unwrap_or(otherwise))
     }
 }
 
@@ -41,8 +37,8 @@ mod tests {
 
     #[test]
     fn a_hint_is_taken_out_of_an_errors_text() {
-        let fault = Fault::of(&"expected a, found b\nhint: try c");
-        assert_eq!(fault, Fault::new("expected a, found b").hint("try c"));
-        assert_eq!(Fault::of(&"no"), Fault::new("no"));
+        let fault = Fault::of(&"expected a, found b\nhint: try c", "or d");
+        assert_eq!(fault, Fault::new("expected a, found b", "try c"));
+        assert_eq!(Fault::of(&"no", "or d"), Fault::new("no", "or d"));
     }
 }

@@ -232,10 +232,10 @@ fn read_apps(
             && let Some((app, name_at)) = app(&source, tree.get_ref(), around)
         {
             if let Some(first) = places.get(&app.name) {
-                name_at.refuse(
-                    Fault::new(format!("expected a name of its own, found a second App `{}`", app.name))
-                        .hint(format!("the first is at {first}")),
-                );
+                name_at.refuse(Fault::new(
+                    format!("expected a name of its own, found a second App `{}`", app.name),
+                    format!("the first is at {first}"),
+                ));
             } else {
                 places.insert(app.name.clone(), name_at.address());
                 apps.insert(app.name.clone(), Arc::new(app));
@@ -253,8 +253,8 @@ fn source(dir: &Path, file: File, problems: &mut Vec<Problem>) -> Option<Source>
         Ok(text) => Some(Source::new(name, text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            problems
-                .push(Problem::of_file(name, format!("expected UTF-8, found something else at byte {at}")));
+            let message = format!("expected UTF-8, found something else at byte {at}");
+            problems.push(Problem::of_file(name, message, "save it as UTF-8: TOML knows no other encoding"));
             None
         }
     }
@@ -276,35 +276,38 @@ fn unreadable(dir: &Path, error: &ReadError) -> Problem {
         return Problem::of_file(
             name.to_string(),
             format!("expected a config directory, found nothing at `{name}`"),
-        )
-        .hint("name another with --config DIR or TEKCRON_CONFIG");
+            "name another with --config DIR or TEKCRON_CONFIG",
+        );
     }
-    Problem::of_file(name.to_string(), format!("reading `{name}` failed: {}", error.source))
+    let hint = match error.source.kind() {
+        io::ErrorKind::PermissionDenied => "the user that tekcron runs as must be able to read it",
+        io::ErrorKind::NotADirectory => "--config takes the directory that holds `apps`",
+        _ => "what lies in the config directory is read as a whole, or not at all",
+    };
+    Problem::of_file(name.to_string(), format!("reading `{name}` failed: {}", error.source), hint)
 }
 
 fn empty(dir: &Path, files: &Files) -> Problem {
     let looked_for = format!("{APPS}/*.toml");
-    let problem = Problem::of_file(
-        dir.display().to_string(),
-        format!("expected an App in `{looked_for}` of the config directory, found none"),
-    );
-    match files.strays.first() {
-        _ if dir.ends_with(APPS) => problem.hint("name the directory that holds this one"),
+    let hint = match files.strays.first() {
+        _ if dir.ends_with(APPS) => "name the directory that holds this one".to_owned(),
         None if !files.misnamed.is_empty() => {
-            problem.hint(format!("only what ends in `.toml` is read, not `{}`", files.misnamed[0]))
+            format!("only what ends in `.toml` is read, not `{}`", files.misnamed[0])
         }
-        Some(stray) => problem.hint(format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`")),
-        None => problem.hint(format!(
+        Some(stray) => format!("Apps belong in `{APPS}`: move `{stray}` to `{APPS}/{stray}`"),
+        None => format!(
             "begin with an App: `{}` with `[app]`, `name = \"hello\"` and `command = \"date\"`",
             dir.join(APPS).join("hello.toml").display()
-        )),
-    }
+        ),
+    };
+    let message = format!("expected an App in `{looked_for}` of the config directory, found none");
+    Problem::of_file(dir.display().to_string(), message, hint)
 }
 
 fn strays<'a>(dir: &'a Path, files: &'a Files) -> impl Iterator<Item = Problem> + 'a {
     let not_read = move |name: &str, hint: String| {
         let name = dir.join(name).display().to_string();
-        Problem::of_file(name, "this file is not read").only_a_warning().hint(hint)
+        Problem::of_file(name, "this file is not read", hint).only_a_warning()
     };
     let strays = files.strays.iter().map(move |name| {
         let (apps, settings) = (dir.join(APPS), dir.join(SETTINGS));

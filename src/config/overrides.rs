@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use super::fault::Fault;
 use super::parse;
-use super::problem::{Place, Problem, Problems};
+use super::problem::{Place, Problem, Problems, Severity};
 use super::settings::LogFormat;
 use super::table::Table;
 use super::value::Value;
@@ -82,9 +82,13 @@ impl SettingsOverrides {
 
     /// All keys, and how each is read.
     pub(super) fn read(from: &mut impl Origin) -> Self {
-        let children = |text: &str| parse::integer(text, 1..=10_000);
+        let children =
+            |text: &str| parse::integer(text, 1..=10_000, "how many tasks run at once at most; left out, 64");
         let wait = |text: &str| parse::duration(text, &parse::WAIT);
-        let format = |text: &str| parse::word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let format = |text: &str| parse::word(text, &formats, "`text` is for people, `json` for machines");
+        let bytes =
+            |text: &str| parse::parsed(text, "`10M` and `10Mi` are ten mebibytes, `1G` is 1024 of them");
         Self {
             instance: from.text("instance", parse::label),
             namespace: from.text("namespace", parse::label),
@@ -97,8 +101,8 @@ impl SettingsOverrides {
             grace: from.quantity("grace", wait),
             drain: from.quantity("drain", wait),
             hold: from.quantity("hold", wait),
-            max_log: from.quantity("max_log", parse::parsed),
-            log_budget: from.quantity("log_budget", parse::parsed),
+            max_log: from.quantity("max_log", bytes),
+            log_budget: from.quantity("log_budget", bytes),
             log_format: from.text("log_format", format),
             log: from.text("log", parse::log_filter),
         }
@@ -162,12 +166,14 @@ impl Origin for Environment<'_> {
     fn text<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
         let name = variable_of(key);
         let value = (self.variable)(&name).filter(|value| !value.is_empty())?;
-        let utf8 = value.to_str().ok_or_else(|| Fault::new("expected UTF-8"));
+        let utf8 = value
+            .to_str()
+            .ok_or_else(|| Fault::new("expected UTF-8, found something else", "set it to text, or unset it"));
         match utf8.and_then(read) {
             Ok(value) => Some(value),
             Err(Fault { message, hint, .. }) => {
                 let place = Place::Variable(name);
-                self.problems.push(Problem { hint, ..Problem::error(place, message) });
+                self.problems.push(Problem { severity: Severity::Error, place, message, hint });
                 None
             }
         }
@@ -280,9 +286,9 @@ mod tests {
         let bad = [("TEKCRON_GRACE", "10"), ("TEKCRON_MAX_CHILDREN", "-1"), ("TEKCRON_INSECURE", "yes")];
         let report = from(&bad).unwrap_err();
         for words in [
-            "error: TEKCRON_GRACE: expected a unit, as in `10s` or `10m`, found `10` alone",
-            "error: TEKCRON_MAX_CHILDREN: expected an integer between 1 and 10000, found `-1`",
-            "error: TEKCRON_INSECURE: expected one of `true`, `false`, found `yes`",
+            "error: expected a unit, as in `10s` or `10m`, found `10` alone\n--> TEKCRON_GRACE\n",
+            "error: expected an integer between 1 and 10000, found `-1`\n--> TEKCRON_MAX_CHILDREN\n",
+            "error: expected one of `true`, `false`, found `yes`\n--> TEKCRON_INSECURE\n",
             "3 problems",
         ] {
             assert!(report.contains(words), "{report}");

@@ -20,42 +20,59 @@ const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Bounds of a duration that somebody waits for: a grace, a backoff.
-pub(super) const WAIT: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=DAY;
-/// Bounds of a duration that decides about a slot.
-pub(super) const LATENESS: RangeInclusive<SignedDuration> =
-    MILLISECOND..=SignedDuration::from_hours(366 * 24);
-/// Bounds of a time-out.
-pub(super) const TIMEOUT: RangeInclusive<SignedDuration> = SECOND..=SignedDuration::from_hours(366 * 24);
-/// Bounds of an age.
-pub(super) const AGE: RangeInclusive<SignedDuration> = SECOND..=SignedDuration::from_hours(100 * 366 * 24);
+/// What durations a setting takes.
+pub(super) struct Bounds {
+    within: RangeInclusive<SignedDuration>,
+    hint: &'static str,
+}
 
-/// Whatever parses.
-pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Fault> {
-    text.parse().map_err(|error| Fault::of(&error))
+/// Of a duration that somebody waits for: a grace, a backoff.
+pub(super) const WAIT: Bounds =
+    Bounds { within: SignedDuration::ZERO..=DAY, hint: "a wait may be `0`, and is a day at most" };
+/// Of a duration that decides about a slot.
+pub(super) const LATENESS: Bounds = Bounds {
+    within: MILLISECOND..=SignedDuration::from_hours(366 * 24),
+    hint: "a slot may be a year late at most",
+};
+/// Of a time-out.
+pub(super) const TIMEOUT: Bounds =
+    Bounds { within: SECOND..=SignedDuration::from_hours(366 * 24), hint: "`0` is no time-out at all" };
+/// Of an age.
+pub(super) const AGE: Bounds = Bounds {
+    within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),
+    hint: "left out, age does not matter",
+};
+
+const UNITS: &str = "units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first";
+
+/// Whatever parses. `hint` is for what has no better one.
+pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str, hint: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error| Fault::of(&error, hint))
 }
 
 /// A duration within `bounds`; days have 24 hours.
-pub(super) fn duration(text: &str, bounds: &RangeInclusive<SignedDuration>) -> Result<SignedDuration, Fault> {
+pub(super) fn duration(text: &str, bounds: &Bounds) -> Result<SignedDuration, Fault> {
     let text = text.trim();
-    let expected = || Fault::new(format!("expected a duration as in `90s` or `1h 30m`, found `{text}`"));
-    if text == "0" && bounds.contains(&SignedDuration::ZERO) {
+    let Bounds { within, hint } = bounds;
+    let expected =
+        |hint| Fault::new(format!("expected a duration as in `90s` or `1h 30m`, found `{text}`"), hint);
+    if text == "0" && within.contains(&SignedDuration::ZERO) {
         return Ok(SignedDuration::ZERO);
     }
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
-        return Err(Fault::new(format!(
-            "expected a unit, as in `{text}s` or `{text}m`, found `{text}` alone"
-        )));
+        let message = format!("expected a unit, as in `{text}s` or `{text}m`, found `{text}` alone");
+        return Err(Fault::new(message, UNITS));
     }
-    let span: Span = text.parse().map_err(|_| expected())?;
+    let span: Span = text.parse().map_err(|_| expected(UNITS))?;
     let duration = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| expected().hint("months and years differ in length; weeks, days and hours do not"))?;
-    if bounds.contains(&duration) {
+        .map_err(|_| expected("months and years differ in length; weeks, days and hours do not"))?;
+    if within.contains(&duration) {
         return Ok(duration);
     }
-    let (least, most) = (in_words(*bounds.start()), in_words(*bounds.end()));
-    Err(Fault::new(format!("expected a duration between `{least}` and `{most}`, found `{text}`")))
+    let (least, most) = (in_words(*within.start()), in_words(*within.end()));
+    let message = format!("expected a duration between `{least}` and `{most}`, found `{text}`");
+    Err(Fault::new(message, *hint))
 }
 
 /// In the largest unit that divides it.
@@ -67,32 +84,30 @@ fn in_words(duration: SignedDuration) -> String {
     }
 }
 
-/// An integer within `bounds`.
-pub(super) fn integer<T>(text: &str, bounds: RangeInclusive<T>) -> Result<T, Fault>
+/// An integer within `bounds`; `hint` says what it is for.
+pub(super) fn integer<T>(text: &str, bounds: RangeInclusive<T>, hint: &str) -> Result<T, Fault>
 where
     T: FromStr + PartialOrd + Display,
 {
     let number = text.trim().parse().ok().filter(|number| bounds.contains(number));
     number.ok_or_else(|| {
         let (least, most) = (bounds.start(), bounds.end());
-        Fault::new(format!("expected an integer between {least} and {most}, found `{text}`"))
+        Fault::new(format!("expected an integer between {least} and {most}, found `{text}`"), hint)
     })
 }
 
 /// `true` or `false`.
 pub(super) fn flag(text: &str) -> Result<bool, Fault> {
-    word(text.trim(), &[("true", true), ("false", false)])
+    word(text.trim(), &[("true", true), ("false", false)], "it is on or off, in lower case")
 }
 
-/// One of a few words.
-pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+/// One of a few words. `hint` is for what is near none of them.
+pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)], hint: &str) -> Result<T, Fault> {
     let names = || words.iter().map(|(word, _)| *word);
     words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-        let fault = Fault::new(format!("expected one of {}, found `{text}`", listed(names())));
-        match nearest(text, names()) {
-            Some(near) => fault.hint(format!("did you mean `{near}`?")),
-            None => fault,
-        }
+        let near = nearest(text, names()).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("expected one of {}, found `{text}`", listed(names()));
+        Fault::new(message, near.unwrap_or_else(|| hint.to_owned()))
     })
 }
 
@@ -105,7 +120,8 @@ pub(super) fn label(text: &str) -> Result<String, Fault> {
 /// A name that Kubernetes takes for an object: labels with dots between them.
 pub(super) fn object_name(text: &str) -> Result<String, Fault> {
     if text.len() > 253 {
-        return Err(Fault::new(format!("expected at most 253 characters, found {}", text.len())));
+        let message = format!("expected at most 253 characters, found {}", text.len());
+        return Err(Fault::new(message, "Kubernetes takes no longer name for an object"));
     }
     for part in text.split('.') {
         dns_label(part, LABEL).map_err(|error| bad_name(text, &error))?;
@@ -115,19 +131,20 @@ pub(super) fn object_name(text: &str) -> Result<String, Fault> {
 
 /// What is wrong with a name, and the name nearest to it.
 pub(super) fn bad_name(text: &str, error: &NameError) -> Fault {
-    let fault = Fault::of(error);
-    match suggest_name(text) {
-        Some(name) if name != text => {
-            fault.hint(format!("Kubernetes takes this as a label; `{name}` would fit"))
-        }
-        _ => fault.hint("Kubernetes takes this as a label: lower-case letters, digits and `-`"),
-    }
+    let hint = match suggest_name(text) {
+        Some(name) if name != text => format!("Kubernetes takes this as a label; `{name}` would fit"),
+        _ => "Kubernetes takes this as a label: lower-case letters, digits and `-`".to_owned(),
+    };
+    Fault::new(error.to_string(), hint)
 }
 
 /// Text that is not blank and holds nothing that C strings cannot.
 pub(super) fn plain(text: &str) -> Result<String, Fault> {
     if text.trim().is_empty() {
-        return Err(Fault::new("expected text, found nothing"));
+        return Err(Fault::new(
+            "expected text, found nothing",
+            "leave the key out where there is nothing to say",
+        ));
     }
     no_nul(text).map(|()| text.to_owned())
 }
@@ -135,7 +152,10 @@ pub(super) fn plain(text: &str) -> Result<String, Fault> {
 /// Refuses NUL, which no argument, variable or file name can hold.
 pub(super) fn no_nul(text: &str) -> Result<(), Fault> {
     match text.contains('\0') {
-        true => Err(Fault::new("expected text, found a NUL byte")),
+        true => Err(Fault::new(
+            "expected text, found a NUL byte",
+            "no argument, variable or file name can hold one",
+        )),
         false => Ok(()),
     }
 }
@@ -149,24 +169,37 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Fault> {
 pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
     let text = text.trim();
     text.parse().map_err(|_| {
-        let fault =
-            Fault::new(format!("expected an address and a port as in `127.0.0.1:7070`, found `{text}`"));
-        match text.rsplit_once(':') {
-            Some(("", port)) => {
-                fault.hint(format!("`0.0.0.0:{port}` listens on every address of this machine"))
-            }
-            Some(("localhost", port)) => fault.hint(format!("did you mean `127.0.0.1:{port}`?")),
-            _ => fault,
-        }
+        let hint = match text.rsplit_once(':') {
+            Some(("", port)) => format!("`0.0.0.0:{port}` listens on every address of this machine"),
+            Some(("localhost", port)) => format!("did you mean `127.0.0.1:{port}`?"),
+            _ => "an address in numbers, `[…]` around one of IPv6, and a port up to 65535".to_owned(),
+        };
+        Fault::new(format!("expected an address and a port as in `127.0.0.1:7070`, found `{text}`"), hint)
     })
 }
 
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 /// A filter of our own log.
 pub(super) fn log_filter(text: &str) -> Result<String, Fault> {
+    // The filter itself takes a slip for the name of a target, and then says nothing of anything else.
+    let slip = text.split(',').map(str::trim).find(|part| {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+        !part.is_empty() && !part.contains(['=', '[', ':']) && *part != "tekcron" && !is_level
+    });
+    if let Some(slip) = slip {
+        let hint = nearest(slip, LEVELS).map(|level| format!("did you mean `{level}`?"));
+        return Err(Fault::new(
+            format!("expected one of {}, found `{slip}`", listed(LEVELS)),
+            hint.unwrap_or_else(|| "as in `info` or `info,tekcron::store=debug`".to_owned()),
+        ));
+    }
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(Fault::new(format!("expected a log filter, found `{text}`: {error}"))
-            .hint("as in `info` or `info,tekcron::store=debug`")),
+        Err(error) => Err(Fault::new(
+            format!("expected a log filter, found `{text}`: {error}"),
+            "as in `info` or `info,tekcron::store=debug`",
+        )),
     }
 }
 
@@ -185,7 +218,7 @@ mod tests {
             ("0", 0),
             ("0s", 0),
         ] {
-            let read = duration(text, &(SignedDuration::ZERO..=*AGE.end()));
+            let read = duration(text, &Bounds { within: SignedDuration::ZERO..=*AGE.within.end(), hint: "" });
             assert_eq!(read, Ok(SignedDuration::from_secs(seconds)), "{text}");
         }
     }
@@ -214,19 +247,38 @@ mod tests {
             assert!(listen(text).is_ok(), "{text}");
         }
         let hint = |text| listen(text).map_err(|fault| fault.hint);
-        assert_eq!(hint("localhost:7070"), Err(Some("did you mean `127.0.0.1:7070`?".into())));
-        assert_eq!(hint(":80"), Err(Some("`0.0.0.0:80` listens on every address of this machine".into())));
-        assert_eq!(hint("7070"), Err(None));
-        assert_eq!(hint("127.0.0.1:70700"), Err(None));
+        assert_eq!(hint("localhost:7070"), Err("did you mean `127.0.0.1:7070`?".into()));
+        assert_eq!(hint(":80"), Err("`0.0.0.0:80` listens on every address of this machine".into()));
+        let shape = "an address in numbers, `[…]` around one of IPv6, and a port up to 65535";
+        assert_eq!(hint("7070"), Err(shape.into()));
+        assert_eq!(hint("127.0.0.1:70700"), Err(shape.into()));
+    }
+
+    #[test]
+    fn a_log_filter_names_levels_and_a_slip_of_one_silences_nothing() {
+        for text in ["info", "WARN", "off", "info,tekcron::store=debug", "tekcron=trace, warn", "tekcron"] {
+            assert_eq!(log_filter(text), Ok(text.to_owned()));
+        }
+        let found = "expected one of `error`, `warn`, `info`, `debug`, `trace`, `off`, found";
+        for (text, message, hint) in [
+            ("inof", format!("{found} `inof`"), "did you mean `info`?"),
+            ("info,loud", format!("{found} `loud`"), "as in `info` or `info,tekcron::store=debug`"),
+        ] {
+            assert_eq!(log_filter(text), Err(Fault::new(message, hint)));
+        }
+        assert!(log_filter("tekcron=loud").is_err());
     }
 
     #[test]
     fn a_word_is_one_of_a_few() {
         let words = [("keep", 1), ("delete", 2)];
-        assert_eq!(word("delete", &words), Ok(2));
-        let fault = word("delet", &words).unwrap_err();
-        assert_eq!(fault.message, "expected one of `keep`, `delete`, found `delet`");
-        assert_eq!(fault.hint.as_deref(), Some("did you mean `delete`?"));
+        assert_eq!(word("delete", &words, "or none"), Ok(2));
+        let fault = word("delet", &words, "or none").unwrap_err();
+        assert_eq!(
+            fault,
+            Fault::new("expected one of `keep`, `delete`, found `delet`", "did you mean `delete`?")
+        );
+        assert_eq!(word("burn", &words, "or none").unwrap_err().hint, "or none");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and how it is shown to its author.
 //!
-//! A [`Problem`] says what was expected beside what was found, and where: file, line, column and TOML path.
+//! A [`Problem`] says what was expected beside what was found, where (file, line, column and TOML path), and what
+//! to do about it.
 //! [`Problems`] are all of them, in the order of the files; their `Display` is the whole report, without
 //! colour.
 
@@ -25,7 +26,7 @@ pub struct Problem {
     /// What was expected, and what was found.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: String,
 }
 
 /// Whether a configuration with this problem can be used.
@@ -70,17 +71,13 @@ pub struct Excerpt {
 pub struct Problems(Vec<Problem>);
 
 impl Problem {
-    pub(super) fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::error(Place::File(file.into()), message)
-    }
-
-    pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place, message: message.into(), hint: None }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub(super) fn of_file(
+        file: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        let place = Place::File(file.into());
+        Self { severity: Severity::Error, place, message: message.into(), hint: hint.into() }
     }
 
     pub(super) fn only_a_warning(self) -> Self {
@@ -101,13 +98,10 @@ impl Problem {
                 level.primary_title(shown(&self.message)).element(Origin::path(file.as_str()))
             }
             Place::Variable(name) => {
-                Group::with_title(level.primary_title(shown(&format!("{name}: {}", self.message))))
+                level.primary_title(shown(&self.message)).element(Origin::path(name.as_str()))
             }
         };
-        match &self.hint {
-            Some(hint) => group.element(Level::HELP.with_name("hint").message(harmless(&shown(hint)))),
-            None => group,
-        }
+        group.element(Level::HELP.with_name("hint").message(harmless(&shown(&self.hint))))
     }
 }
 

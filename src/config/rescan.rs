@@ -1,22 +1,30 @@
 //! Looking at the files again and again, and reading them only where they may have changed.
 //!
 //! A [`Glance`] is what the directories and the metadata of their files say. Guaranteed: a change that a file
-//! system's timestamps tell is found by the next look. Two changes within one tick of them look like one, so
+//! system's timestamps tell is found by the next look, and that is due a second later for each hundred files. Two changes within one tick of them look like one, so
 //! files are read until they have been as they are for longer than that; and all are read now and then, for
 //! file systems whose metadata says nothing.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
+
+use rustix::fs::{AtFlags, Dir, Stat, fstat, statat};
+use rustix::io::Errno;
 
 use super::files::APPS;
 use super::fingerprint;
 
 /// No file system in use counts in longer ticks.
 const TICK: Duration = Duration::from_secs(2);
+
+/// So many files are looked at a second, in the mean: of many, a look costs more than it is worth each time.
+const FILES_A_SECOND: u64 = 100;
+
+/// No look is put off for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// For no longer than this the metadata is believed.
 const BELIEVED: Duration = Duration::from_secs(300);
@@ -30,19 +38,24 @@ struct Seen {
     glance: Glance,
     /// When it was first as it is.
     since: Duration,
+    /// When it was looked at last.
+    looked: Duration,
     /// When the files were read last.
     read: Duration,
     fingerprint: String,
 }
 
 impl Rescans {
-    /// As [`fingerprint`]. `now` is monotonic.
+    /// As [`fingerprint`]; none where it is too early for another look. `now` is monotonic.
     ///
     /// # Errors
     /// As there.
-    pub fn fingerprint(&mut self, dir: &Path, now: Duration) -> io::Result<String> {
+    pub fn fingerprint(&mut self, dir: &Path, now: Duration) -> io::Result<Option<String>> {
+        if self.0.as_ref().is_some_and(|before| now < before.next_look()) {
+            return Ok(None);
+        }
         // Taken first: what changes while the files are read differs from it.
-        self.seen(Glance::at(dir), now, || fingerprint(dir))
+        self.seen(Glance::at(dir), now, || fingerprint(dir)).map(Some)
     }
 
     fn seen(
@@ -54,8 +67,8 @@ impl Rescans {
         let before = self.0.take().filter(|before| before.glance == glance);
         let since = before.as_ref().map_or(now, |before| before.since);
         let seen = match before {
-            Some(before) if before.is_believed(now) => before,
-            _ => Seen { glance, since, read: now, fingerprint: read()? },
+            Some(before) if before.is_believed(now) => Seen { looked: now, ..before },
+            _ => Seen { glance, since, looked: now, read: now, fingerprint: read()? },
         };
         let fingerprint = seen.fingerprint.clone();
         self.0 = Some(seen);
@@ -64,61 +77,61 @@ impl Rescans {
 }
 
 impl Seen {
+    /// What has just changed is looked at again at once, to see whether that was all.
+    fn next_look(&self) -> Duration {
+        let pause = Duration::from_millis(1000 / FILES_A_SECOND * self.glance.files).min(LONGEST_PAUSE);
+        if self.looked < self.since + TICK { self.looked } else { self.looked + pause }
+    }
+
     fn is_believed(&self, now: Duration) -> bool {
         self.read >= self.since + TICK && now < self.read + BELIEVED
     }
 }
 
-/// What is seen of the files without reading them.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Glance(Vec<(OsString, Result<Stamp, io::ErrorKind>)>);
-
+/// What is seen of the files without reading them, as a hash: of a thousand files that are looked at every few
+/// seconds, nothing is worth keeping but whether it is the same.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    mode: u32,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+struct Glance {
+    hash: u64,
+    files: u64,
 }
 
 impl Glance {
     fn at(dir: &Path) -> Self {
-        let mut glance = Self::default();
-        glance.add(dir);
-        glance.add(&dir.join(APPS));
-        glance
-    }
-
-    /// A directory and all that is in it, in the directory's own order: another one costs no more than a read.
-    fn add(&mut self, dir: &Path) {
-        self.0.push((OsString::new(), Stamp::of(dir)));
-        match fs::read_dir(dir) {
-            Ok(entries) => self.0.extend(entries.map(|entry| match entry {
-                Ok(entry) => (entry.file_name(), Stamp::of(&entry.path())),
-                Err(error) => (OsString::new(), Err(error.kind())),
-            })),
-            Err(error) => self.0.push((OsString::new(), Err(error.kind()))),
+        let (mut seen, mut files) = (DefaultHasher::new(), 0);
+        for dir in [dir, &dir.join(APPS)] {
+            if let Err(error) = add(dir, &mut seen, &mut files) {
+                error.raw_os_error().hash(&mut seen);
+            }
         }
+        Self { hash: seen.finish(), files }
     }
 }
 
-impl Stamp {
-    /// Of what a link leads to.
-    fn of(path: &Path) -> Result<Self, io::ErrorKind> {
-        let of = |meta: Metadata| Self {
-            file: (meta.dev(), meta.ino()),
-            mode: meta.mode(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        };
-        fs::metadata(path).map(of).map_err(|error| error.kind())
+/// A directory and all that is in it, in the directory's own order: another one costs no more than a read.
+/// Of a link, what it leads to counts.
+fn add(path: &Path, seen: &mut impl Hasher, files: &mut u64) -> io::Result<()> {
+    let mut dir = Dir::new(File::open(path)?)?;
+    stamp(&fstat(dir.fd()?)?).hash(seen);
+    while let Some(entry) = dir.read() {
+        let entry = entry?;
+        *files += 1;
+        entry.file_name().hash(seen);
+        let found = statat(dir.fd()?, entry.file_name(), AtFlags::empty());
+        found.map(|found| stamp(&found)).map_err(Errno::raw_os_error).hash(seen);
     }
+    Ok(())
+}
+
+/// All that another file, or the same after a change, has otherwise.
+fn stamp(of: &Stat) -> impl Hash + use<> {
+    let times = [of.st_mtime, of.st_mtime_nsec as i64, of.st_ctime, of.st_ctime_nsec as i64];
+    (of.st_dev, of.st_ino, of.st_mode, of.st_size, times)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use tempfile::TempDir;
@@ -126,7 +139,7 @@ mod tests {
     use super::*;
 
     fn glance(name: &str) -> Glance {
-        Glance(vec![(name.into(), Err(io::ErrorKind::Other))])
+        Glance { hash: name.bytes().map(u64::from).sum(), files: 3 }
     }
 
     /// Whether a look reads the files.
@@ -167,6 +180,25 @@ mod tests {
         let failed = rescans.seen(glance("b"), Duration::from_secs(10), || Err(io::ErrorKind::Other.into()));
         assert!(failed.is_err());
         assert!(reads(&mut rescans, "b", 15));
+    }
+
+    #[test]
+    fn many_files_are_looked_at_less_often_unless_they_are_changing() {
+        let dir = TempDir::new().unwrap();
+        fs::create_dir(dir.path().join("apps")).unwrap();
+        let write = |n: u32| fs::write(dir.path().join(format!("apps/{n}.toml")), "").unwrap();
+        (0..995).for_each(write);
+        let mut rescans = Rescans::default();
+        let mut looks =
+            |second| rescans.fingerprint(dir.path(), Duration::from_secs(second)).unwrap().is_some();
+        // With `.` and `..` twice, and `apps`, they are a thousand.
+        for (second, expected) in [(0, true), (5, true), (10, false), (14, false), (15, true), (20, false)] {
+            assert_eq!(looks(second), expected, "at {second}");
+        }
+        write(1000);
+        for (second, expected) in [(24, false), (26, true), (27, true), (31, true), (36, false)] {
+            assert_eq!(looks(second), expected, "at {second}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) struct Found {
     pub(super) span: Range<usize>,
     pub(super) path: String,
     pub(super) message: String,
-    pub(super) hint: Option<String>,
+    pub(super) hint: String,
 }
 
 impl Source {
@@ -57,7 +57,7 @@ impl Source {
                 span: error.span().unwrap_or(0..0),
                 path: String::new(),
                 message: format!("this is not TOML: {}", error.message()),
-                hint: None,
+                hint: syntax_hint(error.message()).to_owned(),
             });
         }
         tree
@@ -143,6 +143,13 @@ impl Source {
     }
 }
 
+fn syntax_hint(message: &str) -> &'static str {
+    match message.contains("duplicate") {
+        true => "a key stands once in its table: leave one out, or put them together",
+        false => "each key on a line of its own, text in quotes, lists in brackets: `key = \"text\"`",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +161,7 @@ mod tests {
             span,
             path: String::new(),
             message: String::new(),
-            hint: None,
+            hint: String::new(),
         };
         match source.place(found).place {
             Place::Text(excerpt) => excerpt,

@@ -59,7 +59,7 @@ impl<'s> Table<'s> {
     pub(super) fn require(&mut self, key: &'static str, example: &str) -> Option<Value<'s>> {
         let value = self.get(key);
         if value.is_none() {
-            self.refuse(Fault::new(format!("expected the key `{key}`, found none")).hint(example));
+            self.refuse(Fault::new(format!("expected the key `{key}`, found none"), example));
         }
         value
     }
@@ -103,7 +103,7 @@ impl<'s> Table<'s> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the keys here are {}", listed(self.asked.iter().copied())),
             };
-            entry.refuse(Fault::new(format!("unknown key `{}`", entry.key)).hint(hint));
+            entry.refuse(Fault::new(format!("unknown key `{}`", entry.key), hint));
         }
     }
 

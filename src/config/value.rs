@@ -11,6 +11,8 @@ use super::problem::Severity;
 use super::source::{Found, Source};
 use super::table::Table;
 
+const TEXT: &str = "one text in quotes: `\"…\"`";
+
 /// A value in a file, which knows where it stands.
 ///
 /// Every reading function reports what is wrong with the value and then answers `None`: the walk goes on,
@@ -73,12 +75,12 @@ impl<'s> Value<'s> {
     /// A text.
     pub(super) fn text(&self) -> Option<&'s str> {
         let text = self.value.get_ref().as_str();
-        self.or_other_type("a string", text)
+        self.or_other_type("a string", text, || self.quoted())
     }
 
-    /// A text that something is made of.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&self) -> Option<T> {
-        self.checked(self.text()?.parse().map_err(|error| Fault::of(&error)))
+    /// A text that something is made of. `hint` is for what has no better one.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, hint: &str) -> Option<T> {
+        self.checked(self.text()?.parse().map_err(|error| Fault::of(&error, hint)))
     }
 
     /// The text of a string or a number, for quantities: a number without its unit is a slip that deserves
@@ -89,34 +91,36 @@ impl<'s> Value<'s> {
             DeValue::Integer(_) | DeValue::Float(_) => Some(Cow::Owned(self.raw_number())),
             _ => None,
         };
-        self.or_other_type("a string", text)
+        self.or_other_type("a string", text, || TEXT.to_owned())
     }
 
-    /// A quantity, written as a string or as a number.
-    pub(super) fn quantity<T: FromStr<Err: Display>>(&self) -> Option<T> {
-        self.checked(self.scalar()?.parse().map_err(|error| Fault::of(&error)))
+    /// A quantity, written as a string or as a number. `hint` is for what has no better one.
+    pub(super) fn quantity<T: FromStr<Err: Display>>(&self, hint: &str) -> Option<T> {
+        self.checked(self.scalar()?.parse().map_err(|error| Fault::of(&error, hint)))
     }
 
     pub(super) fn boolean(&self) -> Option<bool> {
-        self.or_other_type("`true` or `false`", self.value.get_ref().as_bool())
+        let flag = self.value.get_ref().as_bool();
+        self.or_other_type("`true` or `false`", flag, || "without quotes, in lower case".to_owned())
     }
 
     /// The digits of an integer.
     pub(super) fn integer(&self) -> Option<String> {
         let digits = self.value.get_ref().is_integer().then(|| self.raw_number());
-        self.or_other_type("an integer", digits)
+        self.or_other_type("an integer", digits, || "a whole number, without quotes".to_owned())
     }
 
     pub(super) fn array(&self) -> Option<Vec<Self>> {
         let items = self.value.get_ref().as_array();
-        let items = self.or_other_type("an array", items)?;
+        let items = self.or_other_type("an array", items, || self.bracketed())?;
         let item = |(index, value)| Self::new(self.source, format!("{}[{index}]", self.path), value);
         Some(items.iter().enumerate().map(item).collect())
     }
 
     pub(super) fn table(&self) -> Option<Table<'s>> {
         let entries = self.value.get_ref().as_table();
-        let entries = self.or_other_type("a table", entries)?;
+        let hint = || format!("`{{ … }}`, or lines of their own below `[{}]`", without_places(&self.path));
+        let entries = self.or_other_type("a table", entries, hint)?;
         Some(Table::new(self.source, self.path.clone(), self.span(), entries))
     }
 
@@ -133,30 +137,35 @@ impl<'s> Value<'s> {
     }
 
     /// Reports that the value is of another type.
-    pub(super) fn refuse_type(&self, expected: &str) {
-        self.refuse(self.other_type(expected));
+    pub(super) fn refuse_type(&self, expected: &str, hint: impl Into<String>) {
+        self.refuse(Fault::new(format!("expected {expected}, found {}", self.described()), hint));
     }
 
-    /// That the value is of another type.
-    pub(super) fn other_type(&self, expected: &str) -> Fault {
-        Fault::new(format!("expected {expected}, found {}", self.described()))
-    }
-
-    /// How a number, a date, `true` or `false` is written.
-    pub(super) fn unquoted(&self) -> Option<&'s str> {
-        match self.value.get_ref() {
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
-                self.source.text().get(self.span())
-            }
-            _ => None,
-        }
-    }
-
-    fn or_other_type<T>(&self, expected: &str, read: Option<T>) -> Option<T> {
+    fn or_other_type<T>(&self, expected: &str, read: Option<T>, hint: impl FnOnce() -> String) -> Option<T> {
         if read.is_none() {
-            self.refuse_type(expected);
+            self.refuse_type(expected, hint());
         }
         read
+    }
+
+    /// What is written, in quotes, where they are all that it lacks.
+    fn quoted(&self) -> String {
+        let shown = !self.source.hides(self.span().start);
+        match self.value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) if shown => {
+                format!("in quotes: `\"{}\"`", self.source.text().get(self.span()).unwrap_or_default())
+            }
+            _ => TEXT.to_owned(),
+        }
+    }
+
+    fn bracketed(&self) -> String {
+        match self.value.get_ref() {
+            DeValue::String(text) if text.len() <= 40 && !self.source.hides(self.span().start) => {
+                format!("in brackets: `[{text:?}]`")
+            }
+            _ => "a list in brackets: `[\"…\", \"…\"]`".to_owned(),
+        }
     }
 
     fn described(&self) -> String {
@@ -183,4 +192,9 @@ impl<'s> Value<'s> {
             _ => String::new(),
         }
     }
+}
+
+/// A path as a header has it: `jobs[0].retries` is `jobs.retries` there.
+fn without_places(path: &str) -> String {
+    path.split('[').map(|piece| piece.split_once(']').map_or(piece, |(_, rest)| rest)).collect()
 }

@@ -71,6 +71,7 @@ pub async fn serve(
     // What may be refused comes first: a start that fails leaves nothing behind.
     let tls = api::Tls::load(&settings, clock.now())?;
     Store::check_free(&settings.data_dir)?;
+    api::Token::check(&settings.data_dir)?;
     let bind = |source| DaemonError::Bind { listen: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;

@@ -67,7 +67,8 @@ impl Reloader {
         let (dir, rescans) = (self.dir.clone(), Arc::clone(&self.rescans));
         let look = move || rescans.lock().unwrap_or_else(PoisonError::into_inner).fingerprint(&dir, now);
         let found = match self.looks.take(look).await.flatten() {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return,
             Err(error) => return tracing::warn!(%error, "the config files cannot be looked at"),
         };
         let refused = self.refused.lock().await.clone();

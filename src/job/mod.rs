@@ -5,6 +5,7 @@
 mod name;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -17,6 +18,15 @@ use crate::schedule::{Overlap, Schedule};
 pub struct Job {
     /// The name, unique within the App.
     pub name: JobName,
+    /// When it runs; empty for a job run by hand.
+    pub schedules: Vec<Arc<Schedule>>,
+    /// What its runs are. Jobs that say the same share it.
+    pub terms: Arc<Terms>,
+}
+
+/// What a job says of its runs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
     /// The command; the App's where unset.
     pub command: Option<Command>,
     /// Environment beside, and over, the App's.
@@ -25,8 +35,6 @@ pub struct Job {
     pub resources: Resources,
     /// How long a run may take; the App's where unset.
     pub timeout: Option<Timeout>,
-    /// When it runs; empty for a job run by hand.
-    pub schedules: Vec<Schedule>,
     /// What happens to a slot that is due while a run of this job is active.
     pub overlap: Overlap,
     /// Whether and how a failed run is tried again.

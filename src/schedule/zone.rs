@@ -30,15 +30,11 @@ pub struct Zone(TimeZone);
 
 /// Why a text is no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected an IANA time zone such as `Europe/Paris`, found {kind}`{found}`{}", hint_line(hint.as_deref()))]
+#[error("expected an IANA time zone such as `Europe/Paris`, found {kind}`{found}`\nhint: {hint}")]
 pub struct ZoneError {
     found: String,
     kind: &'static str,
-    hint: Option<String>,
-}
-
-fn hint_line(hint: Option<&str>) -> String {
-    hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
+    hint: String,
 }
 
 impl Zone {
@@ -94,9 +90,9 @@ impl ZoneError {
         let (kind, hint) = if let Some(offset) = Offset::read(text) {
             ("the fixed offset ", offset.hint())
         } else if is_posix(text) {
-            ("the POSIX rule ", Some("a place brings its rules along".to_owned()))
+            ("the POSIX rule ", "a place brings its rules along".to_owned())
         } else {
-            ("", nearest(text).map(|name| format!("`{name}`")))
+            ("", nearest(text).map_or_else(|| no_place(text), |name| format!("`{name}`")))
         };
         Self { found: text.to_owned(), kind, hint }
     }
@@ -123,13 +119,13 @@ impl Offset {
         Some(Self { east, hours, whole: digits[2.min(digits.len())..].bytes().all(|byte| byte == b'0') })
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> String {
         match (self.whole, self.hours, self.east) {
-            (true, 0, _) => Some("`UTC`".to_owned()),
+            (true, 0, _) => "`UTC`".to_owned(),
             // The database counts these westward.
-            (true, hours @ 1..=14, true) => Some(format!("`Etc/GMT-{hours}` is UTC+{hours}, all year")),
-            (true, hours @ 1..=12, false) => Some(format!("`Etc/GMT+{hours}` is UTC-{hours}, all year")),
-            _ => None,
+            (true, hours @ 1..=14, true) => format!("`Etc/GMT-{hours}` is UTC+{hours}, all year"),
+            (true, hours @ 1..=12, false) => format!("`Etc/GMT+{hours}` is UTC-{hours}, all year"),
+            _ => "name a place that has this offset, as `Asia/Kolkata` has +05:30".to_owned(),
         }
     }
 }
@@ -139,6 +135,15 @@ fn is_posix(text: &str) -> bool {
     let named = after_name.len() + 3 <= text.len() && !text.contains('/');
     text.starts_with('<')
         || (named && after_name.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c)))
+}
+
+/// What to do about a text that is like no name.
+fn no_place(text: &str) -> String {
+    let abbreviated = (2..=5).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphabetic());
+    match abbreviated {
+        true => "name a place: an abbreviation stands for several, and not all year".to_owned(),
+        false => "`UTC`, or an area and a city in it; `timedatectl list-timezones` lists them all".to_owned(),
+    }
 }
 
 /// The zone whose name, or whose place in it, is most like `text`.

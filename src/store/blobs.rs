@@ -5,46 +5,61 @@
 //! order in which they are made.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::durable::sync_dir;
+use rustix::fs::{Dir, Mode, OFlags, fsync, openat};
+use rustix::io::Errno;
 
 /// The files that are known to be on disk.
 #[derive(Debug)]
 pub(super) struct Blobs {
-    dir: PathBuf,
-    synced: BTreeSet<OsString>,
+    /// Open as long as the store is: a process without a descriptor left goes on committing.
+    dir: Dir,
+    synced: BTreeSet<CString>,
 }
 
 impl Blobs {
     /// Those of the store in `dir`, all of them on disk when this returns.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let mut blobs = Self { dir: dir.join("blobs"), synced: BTreeSet::new() };
+        let path: PathBuf = dir.join("blobs");
+        let mut blobs = Self { dir: Dir::new(File::open(path)?)?, synced: BTreeSet::new() };
         blobs.sync()?;
-        sync_dir(&blobs.dir)?;
+        fsync(blobs.dir.fd()?)?;
         Ok(blobs)
     }
 
     /// Makes those that have come since durable.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        let names = fs::read_dir(&self.dir)?.map(|entry| entry.map(|entry| entry.file_name()));
-        let now: BTreeSet<OsString> = names.collect::<io::Result<_>>()?;
+        let now = self.names()?;
+        let dir = self.dir.fd()?;
         let mut new = now.difference(&self.synced).peekable();
         if new.peek().is_some() {
             for name in new {
-                match File::open(self.dir.join(name)) {
-                    Ok(file) => file.sync_all()?,
+                match openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+                    Ok(file) => fsync(file)?,
                     // sled has removed it meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
+                    Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
-            sync_dir(&self.dir)?;
+            fsync(dir)?;
         }
         self.synced = now;
         Ok(())
+    }
+
+    fn names(&mut self) -> io::Result<BTreeSet<CString>> {
+        self.dir.rewind();
+        let mut names = BTreeSet::new();
+        while let Some(entry) = self.dir.read() {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                names.insert(entry.file_name().to_owned());
+            }
+        }
+        Ok(names)
     }
 }

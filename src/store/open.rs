@@ -219,7 +219,8 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
             .path(dir)
             .mode(sled::Mode::LowSpace)
             .cache_capacity(64 << 20)
-            .flush_every_ms(Some(500))
+            // Each time a sync, even where nothing was written: for what nobody waits for, and nothing else.
+            .flush_every_ms(Some(5000))
             .open()
     };
     // sled panics on some damaged files; the message is ours to give.

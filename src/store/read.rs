@@ -96,18 +96,15 @@ impl Store {
     }
 
     /// How far each schedule has been decided.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn watermarks(&self) -> Result<BTreeMap<(JobRef, ScheduleKey), Watermark>, StoreError> {
-        let mut watermarks = BTreeMap::new();
-        for row in self.tree().scan_prefix(key::all_watermarks()) {
+    pub fn watermarks(
+        &self,
+    ) -> impl Iterator<Item = Result<((JobRef, ScheduleKey), Watermark), StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_watermarks()).map(|row| {
             let (at, value) = row.map_err(read_error)?;
             let schedule = key::schedule_of_watermark(&at)
                 .ok_or_else(|| unreadable("watermark", &at, "a key of another shape"))?;
-            watermarks.insert(schedule, record::decode_watermark(&at, &value)?);
-        }
-        Ok(watermarks)
+            Ok((schedule, record::decode_watermark(&at, &value)?))
+        })
     }
 
     /// The rows of a job's slots whose first instant lies in `range`, by schedule, oldest first.

@@ -82,7 +82,8 @@ async fn what_was_committed_is_there_after_reopening() {
     let older: Result<Vec<_>, _> = store.tasks(&first.app, Some(TaskId(2))).collect();
     assert_eq!(older.unwrap(), std::slice::from_ref(&first));
     assert_eq!(store.counters().unwrap().get(&first.app), Some(&TaskId(2)));
-    assert_eq!(store.watermarks().unwrap()[&(job(), schedule())].at, at(120));
+    let watermarks: std::collections::BTreeMap<_, _> = store.watermarks().collect::<Result<_, _>>().unwrap();
+    assert_eq!(watermarks[&(job(), schedule())].at, at(120));
     assert_eq!(store.previous_success(&job()).unwrap(), Some(at(120)));
     assert_eq!(store.previous_success(&"etl.other".parse().unwrap()).unwrap(), None);
     assert_eq!(store.idempotency("key").unwrap(), Some((first.app.clone(), first.id, "hash".to_owned())));

@@ -11,6 +11,6 @@ mod record;
 pub use self::dispatch::{
     DispatchHandle, Dispatcher, Ended, Parts, RunError, RunRequest, TerminateError, Terminated,
 };
-pub use self::name::{RunIdentity, TaskName, base32_hash};
+pub use self::name::{DisplayNameError, RunIdentity, TaskName, base32_hash, check_display_name};
 pub use self::phase::Phase;
 pub use self::record::{LogSize, Outcome, Overrides, Task, TaskId, Trigger};

@@ -69,6 +69,27 @@ impl TaskName {
     }
 }
 
+const LONGEST_DISPLAY_NAME: usize = 200;
+
+/// Why a text is nothing to call a task in listings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected 1 to {LONGEST_DISPLAY_NAME} characters without line breaks, found {0}")]
+pub struct DisplayNameError(String);
+
+/// Whether a task may be called `text` in listings.
+///
+/// # Errors
+/// Where it is empty, too long, or would disturb the table.
+pub fn check_display_name(text: &str) -> Result<(), DisplayNameError> {
+    let found = match text.chars().count() {
+        0 => "none".to_owned(),
+        long if long > LONGEST_DISPLAY_NAME => format!("{long}"),
+        _ if text.chars().any(char::is_control) => "a control character".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(DisplayNameError(found))
+}
+
 /// 12 characters (60 bits) of base32 of the SHA-256 of `parts`, each preceded by its length.
 pub fn base32_hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{App, Command, LogsOnTerminate, Resources, Retention, Timeout};
 use tekcron::config::{Config, LogFormat, Settings};
-use tekcron::job::{Job, Retries};
-use tekcron::schedule::{CatchUp, DstMode, Overlap, Recurrence, Schedule, ScheduleKey};
+use tekcron::job::Job;
+use tekcron::schedule::{CatchUp, DstMode, Recurrence, Schedule, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Two Apps with a job `nightly` each, run by hand; one of them with a job `weekly`, due on Sundays; and one
@@ -71,13 +71,8 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
 fn job(name: &str) -> Job {
     Job {
         name: name.parse().unwrap(),
-        command: None,
-        env: BTreeMap::new(),
-        resources: Resources::default(),
-        timeout: None,
-        schedules: if name == "weekly" { vec![sundays()] } else { Vec::new() },
-        overlap: Overlap::Allow,
-        retries: Retries::default(),
+        schedules: if name == "weekly" { vec![std::sync::Arc::new(sundays())] } else { Vec::new() },
+        terms: std::sync::Arc::default(),
     }
 }
 

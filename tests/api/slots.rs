@@ -82,3 +82,20 @@ async fn only_rows_that_hold_a_time_of_the_range_come_and_a_cursor_keeps_to_it()
     other.expect(400, "bad-request", "another query", "");
     world.end().await;
 }
+
+#[tokio::test]
+async fn times_beyond_all_that_there_are_bound_nothing() {
+    let world = world().await;
+    let rows = async |query: &str| {
+        world.get(&format!("{SLOTS}?{query}")).await.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(rows("from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59Z").await, 5);
+    assert_eq!(rows("from=9999-12-31T23:59:59Z").await, 0);
+    assert_eq!(rows("to=-009999-01-01T00:00:00Z").await, 0);
+    let wrong = ["9999-12-31", "9999-12-31T23:59:59", "9999-13-01T00:00:00Z", "10000-01-01T00:00:00Z"];
+    for wrong in wrong {
+        let answer = world.get(&format!("{SLOTS}?to={wrong}")).await;
+        answer.expect(400, "bad-request", "`to`: expected a time", "");
+    }
+    world.end().await;
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tekcron::config::Config;
+use tempfile::TempDir;
 
 use crate::sandbox::{listing, repository};
 
@@ -144,6 +145,33 @@ fn the_readmes_slots_are_those_that_the_program_says() {
         commands += 1;
     }
     assert!(commands > 0);
+}
+
+/// The App of which the README shows all that is wrong.
+const WRONG: &str = r#"[app]
+name = "report"
+command = "sh report.sh"
+memroy = "256Mi"
+
+[[jobs]]
+name = "nightly"
+schedule = "0 25 * * *"
+timezone = "Europe/Pariss"
+"#;
+
+#[test]
+fn the_readmes_problems_are_those_that_the_program_says() {
+    let readme = read("README.md");
+    let shown = readme.split_once("$ tekcron check\n").unwrap().1.split("```").next().unwrap();
+    let place = TempDir::new().unwrap();
+    let apps = place.path().join("config/apps");
+    fs::create_dir_all(&apps).unwrap();
+    fs::write(apps.join("report.toml"), WRONG).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tekcron"));
+    check.arg("check").current_dir(place.path()).env_clear();
+    let said = check.output().unwrap();
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), shown);
+    assert_eq!(said.status.code(), Some(64));
 }
 
 #[test]

@@ -195,4 +195,5 @@ async fn an_address_file_that_cannot_be_read_is_named() {
     let run = fake.run(&["tasks"]).await;
     assert_eq!(run.code, 69, "{run}");
     assert!(run.err.contains(&format!("cannot read the address in `{}`", address.display())), "{run}");
+    assert!(run.err.contains("\nhint: "), "{run}");
 }

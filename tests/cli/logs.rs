@@ -59,6 +59,25 @@ async fn a_task_that_was_terminated_before_its_start_is_passed_over_and_told() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_removed_is_told_by_both_who_show_it() {
+    let removed = || {
+        let mut task = task(7);
+        (task.log.kept, task.log.cut) = (0, 83);
+        Reply::ok(&task)
+    };
+    let one = "GET /v1/apps/etl/tasks/7";
+    let fake = Fake::start([(one, removed()), ("GET /v1/apps/etl/tasks/7/logs", Reply::Text(""))]).await;
+    let run = fake.run(&["logs", "etl", "--task", "7"]).await;
+    assert_eq!(run.to_string(), "! the log of task 7 was removed\n[0]");
+    fake.requests();
+    let fake = Fake::start([(one, removed())]).await;
+    let run = fake.run(&["task", "etl", "7"]).await;
+    let log = run.out.lines().find_map(|line| line.strip_prefix("Log:")).unwrap();
+    assert_eq!(log.trim(), "removed");
+    fake.requests();
+}
+
+#[tokio::test]
 async fn one_that_has_not_started_is_waited_for_where_it_is_followed_and_told_where_it_is_named() {
     let follow = "GET /v1/apps/etl/tasks/10/logs?follow=true";
     for args in [["logs", "etl", "--follow"].as_slice(), &["logs", "etl", "--recent", "--follow"]] {
@@ -96,6 +115,7 @@ async fn a_task_of_another_app_and_an_app_without_tasks_are_told() {
     let fake = Fake::start([("GET /v1/tasks/etl-x", Reply::ok(&other))]).await;
     insta::assert_snapshot!(fake.run(&["logs", "etl", "--task", "etl-x"]).await, @r"
     ! error: the task `etl-nightly-abcdefghij07` is one of the App `backup`, not of `etl`
+    ! hint: `tekcron logs backup --task etl-nightly-abcdefghij07`
     [1]
     ");
     let none: [TaskResource; 0] = [];

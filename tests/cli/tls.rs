@@ -106,6 +106,7 @@ async fn an_authority_that_is_none_is_told() {
     let missing = Run::of(fake.command(&["tasks", "--ca", "/nonexistent.pem"])).await;
     insta::assert_snapshot!(missing, @r"
     ! error: cannot read the certificates in `/nonexistent.pem`: No such file or directory (os error 2)
+    ! hint: --ca (TEKCRON_CA) names a file of PEM certificates
     [64]
     ");
 }

@@ -87,10 +87,11 @@ fn a_file_that_a_variable_names_is_blamed_on_the_variable() {
     };
     let now = "2026-12-01T00:00:00Z".parse().unwrap();
     let report = config::check(&place.config(), &over, now).problems.to_string();
-    for words in
-        ["TEKCRON_TLS_CERTIFICATE: cannot read the certificate", "TEKCRON_TLS_KEY: cannot read the key"]
-    {
-        assert!(report.contains(words), "{words}\n{report}");
+    for (what, variable) in [("certificate", "TEKCRON_TLS_CERTIFICATE"), ("key", "TEKCRON_TLS_KEY")] {
+        let problem =
+            report.split("\n\n").find(|problem| problem.contains(&format!("cannot read the {what}")));
+        let shown = problem.is_some_and(|problem| problem.contains(&format!("\n--> {variable}\n")));
+        assert!(shown, "{variable}\n{report}");
     }
 }
 

@@ -24,7 +24,7 @@ fn marked(problem: &Problem) -> (String, String) {
 fn said(place: &Place) -> String {
     let problem = only(place);
     let (piece, path) = marked(&problem);
-    let hint = problem.hint.map(|hint| format!(" | {hint}")).unwrap_or_default();
+    let hint = format!(" | {}", problem.hint);
     place.without_dir(&format!("{path} <{piece}> {}{hint}", problem.message))
 }
 
@@ -74,51 +74,87 @@ fn names_that_do_not_fit_kubernetes_come_with_one_that_does() {
 #[test]
 fn amounts() {
     for (keys, expected) in [
-        ("memory = 512", "app.memory <512> expected a unit, as in `512Mi` or `512M`, found `512` alone"),
+        (
+            "memory = 512",
+            "app.memory <512> expected a unit, as in `512Mi` or `512M`, found `512` alone | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
+        ),
         (
             "memory = \"512\"",
-            "app.memory <\"512\"> expected a unit, as in `512Mi` or `512M`, found `512` alone",
+            "app.memory <\"512\"> expected a unit, as in `512Mi` or `512M`, found `512` alone | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
         ),
-        ("disk = 0x10", "app.disk <0x10> expected a unit, as in `16Mi` or `16M`, found `16` alone"),
+        (
+            "disk = 0x10",
+            "app.disk <0x10> expected a unit, as in `16Mi` or `16M`, found `16` alone | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
+        ),
         (
             "memory = \"-1Gi\"",
-            "app.memory <\"-1Gi\"> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1Gi`",
+            "app.memory <\"-1Gi\"> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1Gi` | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
         ),
         (
             "memory = -1",
-            "app.memory <-1> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1`",
+            "app.memory <-1> expected an amount as in `256Mi`, `1Gi`, `256M` or `1G`, found `-1` | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
         ),
-        ("memory = \"0Mi\"", "app.memory <\"0Mi\"> expected between `1B` and `1024Ti`, found `0Mi`"),
+        (
+            "memory = \"0Mi\"",
+            "app.memory <\"0Mi\"> expected between `1B` and `1024Ti`, found `0Mi` | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
+        ),
         (
             "disk = \"9999999Ti\"",
-            "app.disk <\"9999999Ti\"> expected between `1B` and `1024Ti`, found `9999999Ti`",
+            "app.disk <\"9999999Ti\"> expected between `1B` and `1024Ti`, found `9999999Ti` | `512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it",
         ),
-        ("memory = true", "app.memory <true> expected a string, found `true`"),
-        ("cpu = \"half\"", "app.cpu <\"half\"> expected cores as in `500m`, `0.5` or `2`, found `half`"),
-        ("cpu = 0", "app.cpu <0> expected between `1m` and `1024`, found `0`"),
-        ("cpu = -0.5", "app.cpu <-0.5> expected cores as in `500m`, `0.5` or `2`, found `-0.5`"),
-        ("keep = 0", "app.keep <0> expected an integer between 1 and 1000000, found `0`"),
+        ("memory = true", "app.memory <true> expected a string, found `true` | one text in quotes: `\"…\"`"),
+        (
+            "cpu = \"half\"",
+            "app.cpu <\"half\"> expected cores as in `500m`, `0.5` or `2`, found `half` | `1` is one core, `500m` half of one; left out, nothing limits it",
+        ),
+        (
+            "cpu = 0",
+            "app.cpu <0> expected between `1m` and `1024`, found `0` | `1` is one core, `500m` half of one; left out, nothing limits it",
+        ),
+        (
+            "cpu = -0.5",
+            "app.cpu <-0.5> expected cores as in `500m`, `0.5` or `2`, found `-0.5` | `1` is one core, `500m` half of one; left out, nothing limits it",
+        ),
+        (
+            "keep = 0",
+            "app.keep <0> expected an integer between 1 and 1000000, found `0` | how many ended tasks of the App are kept, the newest first; left out, 500",
+        ),
         (
             "keep = 99999999999999999999",
-            "app.keep <99999999999999999999> expected an integer between 1 and 1000000, found `99999999999999999999`",
+            "app.keep <99999999999999999999> expected an integer between 1 and 1000000, found `99999999999999999999` | how many ended tasks of the App are kept, the newest first; left out, 500",
         ),
-        ("keep = 1.5", "app.keep <1.5> expected an integer, found the number `1.5`"),
-        ("keep_per_job = -1", "app.keep_per_job <-1> expected an integer between 0 and 1000000, found `-1`"),
+        (
+            "keep = 1.5",
+            "app.keep <1.5> expected an integer, found the number `1.5` | a whole number, without quotes",
+        ),
+        (
+            "keep_per_job = -1",
+            "app.keep_per_job <-1> expected an integer between 0 and 1000000, found `-1` | how many ended tasks of each job are kept beyond that; left out, 1",
+        ),
         (
             "timeout = \"-5m\"",
-            "app.timeout <\"-5m\"> expected a duration between `1s` and `366d`, found `-5m`",
+            "app.timeout <\"-5m\"> expected a duration between `1s` and `366d`, found `-5m` | `0` is no time-out at all",
         ),
         (
             "timeout = \"500ms\"",
-            "app.timeout <\"500ms\"> expected a duration between `1s` and `366d`, found `500ms`",
+            "app.timeout <\"500ms\"> expected a duration between `1s` and `366d`, found `500ms` | `0` is no time-out at all",
         ),
         (
             "timeout = \"2 years\"",
             "app.timeout <\"2 years\"> expected a duration as in `90s` or `1h 30m`, found `2 years` | months and years differ in length; weeks, days and hours do not",
         ),
-        ("timeout = 90", "app.timeout <90> expected a unit, as in `90s` or `90m`, found `90` alone"),
-        ("keep_for = \"0\"", "app.keep_for <\"0\"> expected a unit, as in `0s` or `0m`, found `0` alone"),
-        ("keep_for = [1]", "app.keep_for <[1]> expected a string, found an array"),
+        (
+            "timeout = 90",
+            "app.timeout <90> expected a unit, as in `90s` or `90m`, found `90` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "keep_for = \"0\"",
+            "app.keep_for <\"0\"> expected a unit, as in `0s` or `0m`, found `0` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "keep_for = [1]",
+            "app.keep_for <[1]> expected a string, found an array | one text in quotes: `\"…\"`",
+        ),
     ] {
         assert_eq!(app(keys), expected);
     }
@@ -132,37 +168,58 @@ fn the_rest_of_an_app() {
             "app.colour <colour> unknown key `colour` | the keys here are `name`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `timeout`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `state`, `keep_workdir`",
         ),
         ("time_out = \"1h\"", "app.time_out <time_out> unknown key `time_out` | did you mean `timeout`?"),
-        ("image = \"a b\"", "app.image <\"a b\"> expected an image without blanks, found `a b`"),
-        ("image = \" \"", "app.image <\" \"> expected text, found nothing"),
+        (
+            "image = \"a b\"",
+            "app.image <\"a b\"> expected an image without blanks, found `a b` | as `docker pull` takes it: `registry.example/etl:1.4`",
+        ),
+        (
+            "image = \" \"",
+            "app.image <\" \"> expected text, found nothing | leave the key out where there is nothing to say",
+        ),
         (
             "service_account = \"Runner\"",
             "app.service_account <\"Runner\"> expected lower-case letters, digits and `-`, found `R` at position 1 | Kubernetes takes this as a label; `runner` would fit",
         ),
         (
             "logs_on_terminate = \"burn\"",
-            "app.logs_on_terminate <\"burn\"> expected one of `keep`, `delete`, found `burn`",
+            "app.logs_on_terminate <\"burn\"> expected one of `keep`, `delete`, found `burn` | `keep` shows a terminated task's log as any other's, `delete` removes it",
         ),
-        ("state = \"yes\"", "app.state <\"yes\"> expected `true` or `false`, found the string `yes`"),
-        ("security_groups = [3]", "app.security_groups[0] <3> expected a string, found the integer `3`"),
+        (
+            "state = \"yes\"",
+            "app.state <\"yes\"> expected `true` or `false`, found the string `yes` | without quotes, in lower case",
+        ),
+        (
+            "security_groups = [3]",
+            "app.security_groups[0] <3> expected a string, found the integer `3` | in quotes: `\"3\"`",
+        ),
         (
             "services = [\"db\"]",
             "app.services[0] <\"db\"> expected a declared service, found `db` | services are declared in `tekcron.toml`: `[services.db]`",
         ),
         (
             "[app.env]\n\"A=B\" = \"\"",
-            "app.env.\"A=B\" <\"A=B\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `A=B`",
+            "app.env.\"A=B\" <\"A=B\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `A=B` | capitals and `_` are what every shell takes, as in `STAGE_2`",
         ),
         (
             "[app.env]\nPORT = 8080",
-            "app.env.PORT <8080> expected a string, found the integer `8080` | `\"8080\"`",
+            "app.env.PORT <8080> expected a string, found the integer `8080` | in quotes: `\"8080\"`",
         ),
-        ("[app.env]\nDEBUG = true", "app.env.DEBUG <true> expected a string, found `true` | `\"true\"`"),
+        (
+            "[app.env]\nDEBUG = true",
+            "app.env.DEBUG <true> expected a string, found `true` | in quotes: `\"true\"`",
+        ),
         (
             "[app.env]\nDAY = 2026-01-01",
-            "app.env.DAY <2026-01-01> expected a string, found a date | `\"2026-01-01\"`",
+            "app.env.DAY <2026-01-01> expected a string, found a date | in quotes: `\"2026-01-01\"`",
         ),
-        ("[app.env]\nA = [1]", "app.env.A <[1]> expected a string, found an array"),
-        ("[app.env]\nA = \"x\\u0000\"", "app.env.A <\"x\\u0000\"> expected text, found a NUL byte"),
+        (
+            "[app.env]\nA = [1]",
+            "app.env.A <[1]> expected a string, found an array | one text in quotes: `\"…\"`",
+        ),
+        (
+            "[app.env]\nA = \"x\\u0000\"",
+            "app.env.A <\"x\\u0000\"> expected text, found a NUL byte | no argument, variable or file name can hold one",
+        ),
         ("[[job]]\nname = \"j\"", "job <[[job]]> unknown key `job` | did you mean `jobs`?"),
         (
             "[jobs]\nname = \"j\"",
@@ -181,15 +238,27 @@ fn commands() {
     let command =
         |value: &str| said(&Place::with_app(&format!("[app]\nname = \"etl\"\ncommand = {value}\n")));
     for (value, expected) in [
-        ("\"\"", "app.command <\"\"> expected a shell line or an array of words, found nothing"),
-        ("[]", "app.command <[]> expected a shell line or an array of words, found nothing"),
+        (
+            "\"\"",
+            "app.command <\"\"> expected a shell line or an array of words, found nothing | as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`",
+        ),
+        (
+            "[]",
+            "app.command <[]> expected a shell line or an array of words, found nothing | as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`",
+        ),
         (
             "[\"\", \"x\"]",
-            "app.command <[\"\", \"x\"]> expected a shell line or an array of words, found nothing",
+            "app.command <[\"\", \"x\"]> expected a shell line or an array of words, found nothing | as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`",
         ),
-        ("\"a\\u0000\"", "app.command <\"a\\u0000\"> expected text, found a NUL byte"),
-        ("3", "app.command <3> expected a shell line or an array of words, found the integer `3`"),
-        ("[\"sh\", 3]", "app.command[1] <3> expected a string, found the integer `3`"),
+        (
+            "\"a\\u0000\"",
+            "app.command <\"a\\u0000\"> expected text, found a NUL byte | as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`",
+        ),
+        (
+            "3",
+            "app.command <3> expected a shell line or an array of words, found the integer `3` | as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`",
+        ),
+        ("[\"sh\", 3]", "app.command[1] <3> expected a string, found the integer `3` | in quotes: `\"3\"`"),
     ] {
         assert_eq!(command(value), expected);
     }
@@ -202,7 +271,10 @@ fn an_app_without_its_two_words() {
             "",
             " <> expected the key `app`, found none | a file holds one App: `[app]` with at least `name = \"…\"`",
         ),
-        ("app = 3", "app <3> expected a table, found the integer `3`"),
+        (
+            "app = 3",
+            "app <3> expected a table, found the integer `3` | `{ … }`, or lines of their own below `[app]`",
+        ),
         (
             "[app]\ncommand = \"date\"",
             "app <[app]> expected the key `name`, found none | as in `name = \"etl\"`",
@@ -211,8 +283,14 @@ fn an_app_without_its_two_words() {
             "[app]\nname = \"etl\"\n[[jobs]]\nname = \"j\"",
             "jobs[0] <[[jobs]]> expected a `command` here or in `[app]`, found neither | a shell line as in `command = \"sh etl.sh\"`, or an array of words",
         ),
-        ("[app\nname = 1", " <> this is not TOML: unclosed table, expected `]`"),
-        ("[app]\nname = \"a\"\nname = \"b\"\n", " <name> this is not TOML: duplicate key"),
+        (
+            "[app\nname = 1",
+            " <> this is not TOML: unclosed table, expected `]` | each key on a line of its own, text in quotes, lists in brackets: `key = \"text\"`",
+        ),
+        (
+            "[app]\nname = \"a\"\nname = \"b\"\n",
+            " <name> this is not TOML: duplicate key | a key stands once in its table: leave one out, or put them together",
+        ),
     ] {
         assert_eq!(said(&Place::with_app(text)), expected);
     }
@@ -223,7 +301,7 @@ fn jobs_and_their_schedules() {
     for (keys, expected) in [
         (
             "overlap = \"sometimes\"",
-            "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes`",
+            "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes` | while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs",
         ),
         (
             "overlap = \"queue-one\"",
@@ -231,7 +309,7 @@ fn jobs_and_their_schedules() {
         ),
         (
             "dst = \"summer\"\nschedule = \"@daily\"",
-            "jobs[0].dst <\"summer\"> expected one of `vixie`, `skip`, `literal`, found `summer`",
+            "jobs[0].dst <\"summer\"> expected one of `vixie`, `skip`, `literal`, found `summer` | a time that the clocks skip is run right after by `vixie`, and not by the others; one that they repeat is run twice only by `literal`",
         ),
         (
             "dst = \"vixi\"\nschedule = \"@daily\"",
@@ -239,16 +317,19 @@ fn jobs_and_their_schedules() {
         ),
         (
             "catch_up = \"some\"",
-            "jobs[0].catch_up <\"some\"> expected one of `latest`, `all`, `none`, found `some`",
+            "jobs[0].catch_up <\"some\"> expected one of `latest`, `all`, `none`, found `some` | of the slots missed while nobody watched, `latest` runs one, `all` each, `none` no one",
         ),
-        ("max_catch_up = 0", "jobs[0].max_catch_up <0> expected an integer between 1 and 1000000, found `0`"),
+        (
+            "max_catch_up = 0",
+            "jobs[0].max_catch_up <0> expected an integer between 1 and 1000000, found `0` | the most slots that are caught up at once; left out, 100",
+        ),
         (
             "jitter = \"-1s\"",
-            "jobs[0].jitter <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s`",
+            "jobs[0].jitter <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s` | a wait may be `0`, and is a day at most",
         ),
         (
             "start_deadline = \"0s\"",
-            "jobs[0].start_deadline <\"0s\"> expected a duration between `1ms` and `366d`, found `0s`",
+            "jobs[0].start_deadline <\"0s\"> expected a duration between `1ms` and `366d`, found `0s` | a slot may be a year late at most",
         ),
         (
             "schedules = [\"@daily\"]",
@@ -260,7 +341,7 @@ fn jobs_and_their_schedules() {
         ),
         (
             "schedules = [{ cron = \"@daily\", id = \"a b\" }]",
-            "jobs[0].schedules[0].id <\"a b\"> expected 1 to 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, found `a b`",
+            "jobs[0].schedules[0].id <\"a b\"> expected 1 to 63 letters, digits, `-`, `_` or `.`, a letter or digit at both ends, found `a b` | as in `id = \"nightly\"`; left out, one is made of expression, zone and `dst`",
         ),
         (
             "schedules = [{ cron = \"@daily\", tz = \"UTC\" }]",
@@ -270,26 +351,29 @@ fn jobs_and_their_schedules() {
             "schedule = \"@daily\"\nschedules = []",
             "jobs[0].schedules <[]> expected either `schedule` or `schedules`, found both | `schedule = \"…\"` is short for `schedules = [{ cron = \"…\" }]`",
         ),
-        ("retries = 3", "jobs[0].retries <3> expected a table, found the integer `3`"),
+        (
+            "retries = 3",
+            "jobs[0].retries <3> expected a table, found the integer `3` | `{ … }`, or lines of their own below `[jobs.retries]`",
+        ),
         (
             "retries = {}",
             "jobs[0].retries <{}> expected the key `attempts`, found none | as in `retries = { attempts = 3 }`",
         ),
         (
             "retries = { attempts = -1 }",
-            "jobs[0].retries.attempts <-1> expected an integer between 0 and 1000, found `-1`",
+            "jobs[0].retries.attempts <-1> expected an integer between 0 and 1000, found `-1` | how often at most a failed task is tried again; `0` is never",
         ),
         (
             "retries = { attempts = 1, backoff = \"1m\", max_backoff = \"5s\" }",
-            "jobs[0].retries.max_backoff <\"5s\"> expected no less than `backoff`, which is `1m`, found `5s`",
+            "jobs[0].retries.max_backoff <\"5s\"> expected no less than `backoff`, which is `1m`, found `5s` | the wait doubles from `backoff` up to `max_backoff`",
         ),
         (
             "timeout = \"never\"",
-            "jobs[0].timeout <\"never\"> expected a duration as in `90s` or `1h 30m`, found `never`",
+            "jobs[0].timeout <\"never\"> expected a duration as in `90s` or `1h 30m`, found `never` | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
         ),
         (
             "[jobs.env]\n1 = \"x\"",
-            "jobs[0].env.1 <1> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `1`",
+            "jobs[0].env.1 <1> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `1` | capitals and `_` are what every shell takes, as in `STAGE_2`",
         ),
     ] {
         assert_eq!(job(keys), expected);
@@ -360,28 +444,55 @@ fn settings_of_the_service() {
         ),
         (
             "listen = \"7070\"",
-            "listen <\"7070\"> expected an address and a port as in `127.0.0.1:7070`, found `7070`",
+            "listen <\"7070\"> expected an address and a port as in `127.0.0.1:7070`, found `7070` | an address in numbers, `[…]` around one of IPv6, and a port up to 65535",
         ),
-        ("listen = 7070", "listen <7070> expected a string, found the integer `7070`"),
+        (
+            "listen = 7070",
+            "listen <7070> expected a string, found the integer `7070` | in quotes: `\"7070\"`",
+        ),
         (
             "listen = \"localhost:7070\"",
             "listen <\"localhost:7070\"> expected an address and a port as in `127.0.0.1:7070`, found `localhost:7070` | did you mean `127.0.0.1:7070`?",
         ),
-        ("max_children = 0", "max_children <0> expected an integer between 1 and 10000, found `0`"),
-        ("insecure = 1", "insecure <1> expected `true` or `false`, found the integer `1`"),
-        ("grace = \"-1s\"", "grace <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s`"),
-        ("max_log = 10", "max_log <10> expected a unit, as in `10Mi` or `10M`, found `10` alone"),
+        (
+            "max_children = 0",
+            "max_children <0> expected an integer between 1 and 10000, found `0` | how many tasks run at once at most; left out, 64",
+        ),
+        (
+            "insecure = 1",
+            "insecure <1> expected `true` or `false`, found the integer `1` | without quotes, in lower case",
+        ),
+        (
+            "grace = \"-1s\"",
+            "grace <\"-1s\"> expected a duration between `0s` and `1d`, found `-1s` | a wait may be `0`, and is a day at most",
+        ),
+        (
+            "max_log = 10",
+            "max_log <10> expected a unit, as in `10Mi` or `10M`, found `10` alone | `10M` and `10Mi` are ten mebibytes, `1G` is 1024 of them",
+        ),
         (
             "log_format = \"jason\"",
             "log_format <\"jason\"> expected one of `text`, `json`, found `jason` | did you mean `json`?",
         ),
-        ("data_dir = \"\"", "data_dir <\"\"> expected text, found nothing"),
-        ("tls = \"tls.crt\"", "tls <\"tls.crt\"> expected a table, found the string `tls.crt`"),
-        ("[tls]\ncertificate = \"c\"", "tls <[tls]> expected a key beside the certificate, found none"),
-        ("[tls]\nkey = \"c\"", "tls <[tls]> expected a certificate beside the key, found none"),
+        (
+            "data_dir = \"\"",
+            "data_dir <\"\"> expected text, found nothing | leave the key out where there is nothing to say",
+        ),
+        (
+            "tls = \"tls.crt\"",
+            "tls <\"tls.crt\"> expected a table, found the string `tls.crt` | `{ … }`, or lines of their own below `[tls]`",
+        ),
+        (
+            "[tls]\ncertificate = \"c\"",
+            "tls <[tls]> expected a key beside the certificate, found none | TLS takes both: `certificate` and `key` under `[tls]`",
+        ),
+        (
+            "[tls]\nkey = \"c\"",
+            "tls <[tls]> expected a certificate beside the key, found none | TLS takes both: `certificate` and `key` under `[tls]`",
+        ),
         (
             "[env]\n\"\" = \"x\"",
-            "env.\"\" <\"\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found ``",
+            "env.\"\" <\"\"> expected the name of a variable: letters, digits, `_`, `.` and `-`, no digit first, found `` | capitals and `_` are what every shell takes, as in `STAGE_2`",
         ),
         (
             "[services.\"a b\"]\ncredentials = { env = \"A\" }",
@@ -389,7 +500,7 @@ fn settings_of_the_service() {
         ),
         (
             "[services.db]\nlabel = 3\ncredentials = { env = \"A\" }",
-            "services.db.label <3> expected a string, found the integer `3`",
+            "services.db.label <3> expected a string, found the integer `3` | in quotes: `\"3\"`",
         ),
     ] {
         assert_eq!(settings(keys), expected);

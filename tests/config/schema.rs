@@ -60,7 +60,7 @@ fn keys_of_the_parser(file: SchemaFile, text: &str) -> BTreeSet<String> {
     let checked = place(file, text).look();
     let [problem] = checked.problems.iter().collect::<Vec<_>>()[..] else { panic!("{}", checked.problems) };
     assert_eq!(problem.message, "unknown key `zzz`");
-    let hint = problem.hint.as_deref().unwrap().strip_prefix("the keys here are ").unwrap();
+    let hint = problem.hint.strip_prefix("the keys here are ").unwrap();
     hint.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
 }
 

@@ -85,13 +85,13 @@ fn every_key_of_a_job_arrives() {
     let config = place().load();
     let job = job(&config, "etl", "nightly");
     let words = ["sh", "etl.sh", "--full"].map(ToOwned::to_owned);
-    assert_eq!(job.command, Some(Command::Exec(words.to_vec())));
-    assert_eq!(job.env, [("FULL".to_owned(), "yes".to_owned())].into());
-    assert_eq!(job.resources, resources("2", "1G", "2Gi"));
-    assert_eq!(job.timeout, Some(Timeout::None));
-    assert_eq!(job.overlap, Overlap::Skip);
+    assert_eq!(job.terms.command, Some(Command::Exec(words.to_vec())));
+    assert_eq!(job.terms.env, [("FULL".to_owned(), "yes".to_owned())].into());
+    assert_eq!(job.terms.resources, resources("2", "1G", "2Gi"));
+    assert_eq!(job.terms.timeout, Some(Timeout::None));
+    assert_eq!(job.terms.overlap, Overlap::Skip);
     let (backoff, max_backoff) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
-    assert_eq!(job.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
+    assert_eq!(job.terms.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
     let [schedule] = job.schedules.as_slice() else { panic!("{:?}", job.schedules) };
     assert_eq!(schedule.key, ScheduleKey::hashed("0 2 * * *", "Europe/London", "skip"));
     assert_eq!(schedule.recurrence.expression().to_string(), "0 2 * * *");
@@ -145,7 +145,7 @@ fn a_schedule_of_one_line_has_the_defaults() {
 fn a_longer_first_wait_raises_the_longest() {
     let text = format!("{PLAIN}[[jobs]]\nname = \"j\"\nretries = {{ attempts = 1, backoff = \"20m\" }}\n");
     let config = Place::with_app(&text).load();
-    let retries = job(&config, "plain", "j").retries;
+    let retries = job(&config, "plain", "j").terms.retries;
     assert_eq!(retries.max_backoff, SignedDuration::from_mins(20));
 }
 

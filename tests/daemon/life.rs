@@ -53,6 +53,21 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_token_file_that_is_wrong_is_refused_before_anything_is_made() {
+    let place = Place::with(&[("etl", APP)]);
+    let token = place.path().join("data/token");
+    fs::create_dir(place.path().join("data")).unwrap();
+    for (text_of_it, mode, code) in [("short", 0o600, 74), (&"a".repeat(43), 0o644, 77)] {
+        fs::write(&token, text_of_it).unwrap();
+        fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+        let output = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("hint:"), "{}", text(&output.stderr));
+        assert_eq!(place.data_files(), std::slice::from_ref(&token), "nothing is made");
+    }
+}
+
+#[test]
 fn a_starter_that_ignores_signals_does_not_hand_that_on_to_tasks() {
     let place = Place::with(&[("etl", APP)]);
     let daemon = place.serve_ignoring(&["CHLD", "QUIT", "USR1"]);

@@ -60,7 +60,7 @@ fn open_store(place: &Place) -> Store {
 fn ledger(place: &Place) -> Ledger {
     let config = config::load(&place.path().join("config"), &SettingsOverrides::default()).unwrap();
     let store = open_store(place);
-    let watermarks = store.watermarks().unwrap();
+    let watermarks: BTreeMap<_, _> = store.watermarks().collect::<Result<_, _>>().unwrap();
     let mut ledger = Ledger::new();
     for (app, job) in config.jobs() {
         let job_ref = JobRef::new(app.name.clone(), job.name.clone());

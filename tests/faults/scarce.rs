@@ -1,7 +1,7 @@
 //! What a machine runs out of: space, permission, descriptors, processes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -262,18 +262,13 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
     lists.filter_map(Result::ok).flat_map(numbers).collect()
 }
 
-fn open_descriptors(daemon: &Daemon) -> usize {
-    let pid = daemon.pid().as_raw_pid();
-    fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")).unwrap().count()
-}
-
 #[test]
 fn without_descriptors_claims_are_held_and_go_on_once_there_are_some() {
     let place = place();
     let daemon = place.serve();
     place.until("a run", || place.log().contains("a task has ended").then_some(()));
-    let descriptors = open_descriptors(&daemon) + 1;
-    limit(Command::new("prlimit"), daemon.pid().as_raw_pid(), &format!("--nofile={descriptors}:"));
+    // What is open stays open, and nothing more can be opened.
+    limit(Command::new("prlimit"), daemon.pid().as_raw_pid(), "--nofile=3:");
     place.until("a held claim", || place.log().contains("held and asked again").then_some(()));
     limit(Command::new("prlimit"), daemon.pid().as_raw_pid(), "--nofile=4096:");
     all_claimed_so_far_run(&place);
@@ -315,12 +310,22 @@ impl Stranger {
 
     /// What the programs of this user's processes are called.
     pub(crate) fn programs(&self) -> Vec<String> {
+        self.processes("Name:")
+    }
+
+    /// How many threads of this user's count against the limit on processes.
+    pub(crate) fn threads(&self) -> u32 {
+        self.processes("Threads:").iter().map(|threads| threads.parse::<u32>().unwrap()).sum()
+    }
+
+    /// What the kernel says of each of this user's processes under `name`.
+    fn processes(&self, name: &str) -> Vec<String> {
         let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
         let own = |status: String| {
             let field = |name: &str| {
                 status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next())
             };
-            (field("Uid:") == Some(&self.user)).then(|| field("Name:").unwrap().to_owned())
+            (field("Uid:") == Some(&self.user)).then(|| field(name).unwrap().to_owned())
         };
         processes.filter_map(|path| own(fs::read_to_string(path.join("status")).ok()?)).collect()
     }

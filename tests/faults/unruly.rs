@@ -117,7 +117,7 @@ fn one_that_forks_without_end_is_ended_whole_and_holds_claims_up_only_until_then
     fs::write(&bomb, BOMB).unwrap();
     let daemon = stranger.serve();
     place.ok(&["run-task", "work", "--wait"]);
-    stranger.limit(&daemon, 60);
+    stranger.limit(&daemon, stranger.threads() + 100);
     let line = format!("exec sh {}", bomb.display());
     place.ok(&["run-task", "work", "-c", &line, "--timeout", "4s"]);
     place.until("no more processes", || {

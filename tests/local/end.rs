@@ -122,7 +122,7 @@ async fn memory_above_the_limit_ends_the_task_and_says_so() {
     let (_, outcome) = world.run_to_end(submission).await;
     assert_eq!((outcome.phase, outcome.exit_code), (Phase::Failed, Some(137)), "{outcome:?}");
     assert_eq!(outcome.reason, "OOMKilled");
-    assert!(outcome.message.contains("more than its limit of 64Mi"), "{outcome:?}");
+    assert!(outcome.message.contains("than its limit of 64Mi"), "{outcome:?}");
 }
 
 #[tokio::test]

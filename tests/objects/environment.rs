@@ -45,7 +45,11 @@ fn the_systems_variables_are_known_by_name() {
     let config = config_with(|app| app.env = env([]));
     let authors: Vec<_> = {
         let (app, job) = (&config.apps["etl"], &config.apps["etl"].jobs["nightly"]);
-        [&config.settings.env, &app.env, &job.env].into_iter().flat_map(BTreeMap::keys).cloned().collect()
+        [&config.settings.env, &app.env, &job.terms.env]
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .cloned()
+            .collect()
     };
     let system: Vec<_> =
         seen(&config, &scheduled()).into_keys().filter(|name| !authors.contains(name)).collect();

@@ -9,7 +9,7 @@ use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Service, Timeout,
 };
 use tekcron::config::{Config, LogFormat, Settings};
-use tekcron::job::{Job, Retries};
+use tekcron::job::{Job, Retries, Terms};
 use tekcron::schedule::{Overlap, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
@@ -58,16 +58,15 @@ fn settings() -> Settings {
 }
 
 fn etl() -> App {
-    let job = Job {
-        name: "nightly".parse().unwrap(),
+    let terms = Terms {
         command: Some(Command::exec(vec!["sh".into(), "etl.sh".into(), "--full".into()]).unwrap()),
         env: env([("LAYER", "job")]),
         resources: Resources { memory: Some("512Mi".parse().unwrap()), ..Resources::default() },
         timeout: Some(Timeout::After(SignedDuration::from_hours(2))),
-        schedules: vec![],
         overlap: Overlap::Skip,
         retries: Retries::default(),
     };
+    let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into() };
     App {
         image: Some("registry.example/etl:1.4".into()),
         path: Some("/srv/etl".into()),

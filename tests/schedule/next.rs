@@ -115,6 +115,7 @@ fn what_is_wrong_is_underlined() {
     ");
     insta::assert_snapshot!(said(&["@daily", "--dst", "never"]).unwrap_err(), @"`--dst`: expected one of `vixie`, `skip`, `literal`, found `never`");
     insta::assert_snapshot!(said(&["@daily", "--from", "tomorrow"]).unwrap_err(), @"`--from`: expected a time such as `2026-03-29T00:30:00Z`, `2026-03-29T01:30` or `2026-03-29`, found `tomorrow`");
+    insta::assert_snapshot!(said(&["@daily", "--from", "1764340000"]).unwrap_err(), @"`--from`: expected a time such as `2026-03-29T00:30:00Z`, `2026-03-29T01:30` or `2026-03-29`, found `1764340000`");
     insta::assert_snapshot!(said(&["@daily", "--from", "9999-12-31T23:59:59Z"]).unwrap_err(), @"`--from`: expected a time up to the year 2100, where expressions end, found `9999-12-31T23:59:59Z`");
 }
 

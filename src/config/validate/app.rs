@@ -13,6 +13,13 @@ use crate::config::table::Table;
 use crate::config::value::Value;
 use crate::hint::nearest;
 
+const COMMAND: &str = "as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`";
+const CPU: &str = "`1` is one core, `500m` half of one; left out, nothing limits it";
+const BYTES: &str = "`512M` and `512Mi` are 512 mebibytes, `1G` is 1024; left out, nothing limits it";
+const KEEP: &str = "how many ended tasks of the App are kept, the newest first; left out, 500";
+const KEEP_PER_JOB: &str = "how many ended tasks of each job are kept beyond that; left out, 1";
+const LOGS_ON_TERMINATE: &str = "`keep` shows a terminated task's log as any other's, `delete` removes it";
+
 /// The App of one file, and where its name stands. None where it has no usable name.
 pub(in crate::config) fn app<'s>(
     source: &'s Source,
@@ -48,10 +55,10 @@ pub(in crate::config) fn app<'s>(
         jobs,
     };
     if !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
-        table.warn(
-            Fault::new("expected a `command` or `[[jobs]]`, found neither")
-                .hint("such an App runs only what `run-task -c COMMAND` gives it"),
-        );
+        table.warn(Fault::new(
+            "expected a `command` or `[[jobs]]`, found neither",
+            "such an App runs only what `run-task -c COMMAND` gives it",
+        ));
     }
     table.finish();
     Some((app, name_at?))
@@ -80,18 +87,18 @@ pub(super) fn command(table: &mut Table<'_>) -> Option<Command> {
     } else if value.is_text() {
         Command::shell(value.text()?)
     } else {
-        value.refuse_type("a shell line or an array of words");
+        value.refuse_type("a shell line or an array of words", COMMAND);
         return None;
     };
-    value.checked(command.map_err(|error| Fault::of(&error)))
+    value.checked(command.map_err(|error| Fault::of(&error, COMMAND)))
 }
 
 /// `cpu`, `memory` and `disk`.
 pub(super) fn resources(table: &mut Table<'_>) -> Resources {
     Resources {
-        cpu: table.get("cpu").and_then(|value| value.quantity()),
-        memory: table.get("memory").and_then(|value| value.quantity()),
-        disk: table.get("disk").and_then(|value| value.quantity()),
+        cpu: table.get("cpu").and_then(|value| value.quantity(CPU)),
+        memory: table.get("memory").and_then(|value| value.quantity(BYTES)),
+        disk: table.get("disk").and_then(|value| value.quantity(BYTES)),
     }
 }
 
@@ -118,7 +125,10 @@ fn texts(table: &mut Table<'_>, key: &'static str) -> Vec<String> {
 fn image(text: &str) -> Result<String, Fault> {
     let text = parse::plain(text)?;
     match text.chars().any(char::is_whitespace) {
-        true => Err(Fault::new(format!("expected an image without blanks, found `{text}`"))),
+        true => Err(Fault::new(
+            format!("expected an image without blanks, found `{text}`"),
+            "as `docker pull` takes it: `registry.example/etl:1.4`",
+        )),
         false => Ok(text),
     }
 }
@@ -134,7 +144,7 @@ fn services(table: &mut Table<'_>, around: &Surroundings) -> Vec<ServiceName> {
     for item in &items {
         let Some(service) = name::<ServiceName>(item) else { continue };
         if services.contains(&service) {
-            item.refuse(Fault::new(format!("the service `{service}` stands twice")));
+            item.refuse(Fault::new(format!("the service `{service}` stands twice"), "leave one out"));
         } else if let Some(known) = &around.services
             && !known.contains(service.as_str())
         {
@@ -150,15 +160,17 @@ fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a str>) -> F
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("services are declared in `tekcron.toml`: `[services.{service}]`"),
     };
-    Fault::new(format!("expected a declared service, found `{service}`")).hint(hint)
+    Fault::new(format!("expected a declared service, found `{service}`"), hint)
 }
 
 fn retention(table: &mut Table<'_>) -> Retention {
     let default = Retention::default();
-    let keep =
-        table.get("keep").and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000)));
+    let keep = table
+        .get("keep")
+        .and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000, KEEP)));
     let per_job = table.get("keep_per_job");
-    let per_job = per_job.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1_000_000)));
+    let per_job = per_job
+        .and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1_000_000, KEEP_PER_JOB)));
     let age = table.get("keep_for");
     Retention {
         keep: keep.unwrap_or(default.keep),
@@ -169,5 +181,5 @@ fn retention(table: &mut Table<'_>) -> Retention {
 
 fn logs_on_terminate(value: Value<'_>) -> Option<LogsOnTerminate> {
     let words = [("keep", LogsOnTerminate::Keep), ("delete", LogsOnTerminate::Delete)];
-    value.checked(parse::word(value.text()?, &words))
+    value.checked(parse::word(value.text()?, &words, LOGS_ON_TERMINATE))
 }

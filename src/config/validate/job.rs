@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::app::{command, name, resources, timeout};
 use super::env::env;
@@ -8,13 +9,17 @@ use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::job::{Job, JobName, Retries};
+use crate::job::{Job, JobName, Retries, Terms};
+use crate::schedule::Schedule;
+
+const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
+const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
 /// The jobs of a file. `app_runs` says whether a job may leave out its command.
 pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) -> BTreeMap<JobName, Job> {
     let Some(value) = root.get("jobs") else { return BTreeMap::new() };
     if value.is_table() {
-        value.refuse(Fault::new("expected an array of tables, found a table").hint("write `[[jobs]]`"));
+        value.refuse(Fault::new("expected an array of tables, found a table", "write `[[jobs]]`"));
         return BTreeMap::new();
     }
     let mut jobs = Vec::new();
@@ -23,48 +28,55 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
-        let job = job(table, app_runs, around);
+        let (schedules, terms) = job(table, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
         if let Some(first) = places.get(&name) {
-            name_at.refuse(
-                Fault::new(format!("expected a name of its own, found a second job `{name}`"))
-                    .hint(format!("the first is at {}", first.address())),
-            );
+            name_at.refuse(Fault::new(
+                format!("expected a name of its own, found a second job `{name}`"),
+                format!("the first is at {}", first.address()),
+            ));
             continue;
         }
         places.insert(name.clone(), name_at);
-        jobs.push((name.clone(), Job { name, ..job }));
+        let terms = Arc::new(terms);
+        let terms = jobs
+            .last()
+            .map(|(_, last): &(_, Job)| &last.terms)
+            .filter(|last| **last == terms)
+            .cloned()
+            .unwrap_or(terms);
+        jobs.push((name.clone(), Job { name, schedules, terms }));
     }
     // Made of all at once, a map has no room to spare.
     jobs.into_iter().collect()
 }
 
 /// The job but for its name.
-fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> Job {
+fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> (Vec<Arc<Schedule>>, Terms) {
     if !app_runs && !table.has("command") {
-        table.refuse(
-            Fault::new("expected a `command` here or in `[app]`, found neither")
-                .hint("a shell line as in `command = \"sh etl.sh\"`, or an array of words"),
-        );
+        table.refuse(Fault::new(
+            "expected a `command` here or in `[app]`, found neither",
+            "a shell line as in `command = \"sh etl.sh\"`, or an array of words",
+        ));
     }
-    let job = Job {
-        name: "unnamed".parse().expect("this is a DNS label"),
+    let schedules = schedules(&mut table, around);
+    let terms = Terms {
         command: command(&mut table),
         env: env(&mut table),
         resources: resources(&mut table),
         timeout: timeout(&mut table),
-        schedules: schedules(&mut table, around),
-        overlap: table.get("overlap").and_then(|value| value.parsed()).unwrap_or_default(),
+        overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
     };
     table.finish();
-    job
+    (schedules, terms)
 }
 
 fn retries(mut table: Table<'_>) -> Retries {
     let default = Retries::default();
     let attempts = table.require("attempts", "as in `retries = { attempts = 3 }`");
-    let attempts = attempts.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1000)));
+    let attempts =
+        attempts.and_then(|value| value.checked(parse::integer(&value.integer()?, 0..=1000, ATTEMPTS)));
     let backoff = table.get("backoff");
     let backoff = backoff.and_then(|value| value.checked(parse::duration(&value.scalar()?, &parse::WAIT)));
     let backoff = backoff.unwrap_or(default.backoff);
@@ -73,7 +85,7 @@ fn retries(mut table: Table<'_>) -> Retries {
         if longest < backoff {
             let message =
                 format!("expected no less than `backoff`, which is `{backoff:#}`, found `{longest:#}`");
-            value.refuse(Fault::new(message));
+            value.refuse(Fault::new(message, "the wait doubles from `backoff` up to `max_backoff`"));
         }
         Some(longest)
     });

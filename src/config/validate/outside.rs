@@ -23,9 +23,8 @@ pub(super) fn tls(files: &TlsFiles) -> Vec<(&'static str, Severity, Fault)> {
     let mut found: Vec<_> = api::tls::unusable(files).iter().map(unusable).collect();
     if let Some(mode) = open_to_others(&files.key) {
         let key = files.key.display();
-        let fault =
-            Fault::new(format!("expected a key for its owner alone, found mode {mode:04o} on `{key}`"));
-        found.push(("key", Severity::Warning, fault.hint(format!("chmod 600 {key}"))));
+        let message = format!("expected a key for its owner alone, found mode {mode:04o} on `{key}`");
+        found.push(("key", Severity::Warning, Fault::new(message, format!("chmod 600 {key}"))));
     }
     found
 }
@@ -39,7 +38,7 @@ fn unusable(error: &ApiError) -> (&'static str, Severity, Fault) {
         ApiError::TlsRead { what, .. } | ApiError::TlsFile { what, .. } => (*what, Severity::Error),
         _ => ("key", Severity::Error),
     };
-    (key, severity, Fault::of(error))
+    (key, severity, Fault::of(error, "`certificate` and `key` are files in PEM format that belong together"))
 }
 
 fn open_to_others(path: &Path) -> Option<u32> {
@@ -69,10 +68,11 @@ pub(in crate::config) fn warn_of_credentials(
     }
 }
 
+const NO_START: &str = "no task of an App that binds this service could start";
+
 fn missing(error: &CredentialError) -> Fault {
     match error {
-        CredentialError::Read { source, .. } => Fault::new(format!("{error}: {source}"))
-            .hint("no task of an App that binds this service could start"),
-        _ => Fault::of(error),
+        CredentialError::Read { source, .. } => Fault::new(format!("{error}: {source}"), NO_START),
+        _ => Fault::of(error, NO_START),
     }
 }

@@ -28,14 +28,22 @@ impl Surroundings {
         let shown = path.display();
         match std::fs::metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Fault::new(format!("expected a directory, found nothing at `{shown}`"))
-                    .hint(format!("relative paths are relative to `{}`", self.base.display())));
+                return Err(Fault::new(
+                    format!("expected a directory, found nothing at `{shown}`"),
+                    format!("relative paths are relative to `{}`", self.base.display()),
+                ));
             }
             Err(error) => {
-                return Err(Fault::new(format!("expected a directory, cannot look at `{shown}`: {error}")));
+                return Err(Fault::new(
+                    format!("expected a directory, cannot look at `{shown}`: {error}"),
+                    "it is copied for each task, by the user that tekcron runs as",
+                ));
             }
             Ok(metadata) if !metadata.is_dir() => {
-                return Err(Fault::new(format!("expected a directory, found a file at `{shown}`")));
+                return Err(Fault::new(
+                    format!("expected a directory, found a file at `{shown}`"),
+                    "it is copied for each task: name the directory that holds the file",
+                ));
             }
             Ok(_) => {}
         }
@@ -45,7 +53,8 @@ impl Surroundings {
                 (self.data_dir.display(), if data.starts_with(&real) { "holds" } else { "lies in" });
             let message =
                 format!("expected a directory apart from tekcron's data, found one that {holds} `{data}`");
-            return Err(Fault::new(message).hint(
+            return Err(Fault::new(
+                message,
                 "the directory is copied for each task: give the App one of its own, or move `data_dir`",
             ));
         }

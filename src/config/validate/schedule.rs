@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,16 +18,24 @@ const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// The most slots caught up at once where nobody says otherwise.
 const MAX_CATCH_UP: u32 = 100;
 
+const ZONE: &str = "an area and a city in it, as in `Europe/Paris`";
+const DST: &str = "a time that the clocks skip is run right after by `vixie`, and not by the others; one that they repeat is run twice only by `literal`";
+const CATCH_UP: &str =
+    "of the slots missed while nobody watched, `latest` runs one, `all` each, `none` no one";
+const MAX: &str = "the most slots that are caught up at once; left out, 100";
+const ID: &str = "as in `id = \"nightly\"`; left out, one is made of expression, zone and `dst`";
+const NEVER: &str = "`tekcron next` shows when an expression is due";
+
 /// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
 /// does not say otherwise. In a check, changes of the clocks ahead are warned of.
-pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Schedule> {
+pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<Schedule>> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
     if let (Some(_), Some(several)) = (&one, &several) {
-        several.refuse(
-            Fault::new("expected either `schedule` or `schedules`, found both")
-                .hint("`schedule = \"…\"` is short for `schedules = [{ cron = \"…\" }]`"),
-        );
+        several.refuse(Fault::new(
+            "expected either `schedule` or `schedules`, found both",
+            "`schedule = \"…\"` is short for `schedules = [{ cron = \"…\" }]`",
+        ));
     }
     let mut read = Vec::new();
     if let Some(value) = one {
@@ -44,10 +53,10 @@ pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Sched
 fn warn_of_clocks(schedule: &Schedule, value: &Value<'_>, now: Timestamp) {
     if let Some(change) = schedule.recurrence.next_clock_change(now) {
         let zone = schedule.recurrence.timezone();
-        value.warn(
-            Fault::new(format!("in {zone}, {change}"))
-                .hint("`dst` says what happens on such days; in `UTC` there are none"),
-        );
+        value.warn(Fault::new(
+            format!("in {zone}, {change}"),
+            "`dst` says what happens on such days; in `UTC` there are none",
+        ));
     }
 }
 
@@ -67,11 +76,11 @@ impl Policies {
     fn read(table: &mut Table<'_>) -> Self {
         let lateness = |value: Value<'_>| value.checked(parse::duration(&value.scalar()?, &parse::LATENESS));
         let wait = |value: Value<'_>| value.checked(parse::duration(&value.scalar()?, &parse::WAIT));
-        let count = |value: Value<'_>| value.checked(parse::integer(&value.integer()?, 1..=1_000_000));
+        let count = |value: Value<'_>| value.checked(parse::integer(&value.integer()?, 1..=1_000_000, MAX));
         Self {
-            timezone: table.get("timezone").and_then(|value| value.parsed()),
-            dst: table.get("dst").and_then(|value| value.parsed()),
-            catch_up: table.get("catch_up").and_then(|value| value.parsed()),
+            timezone: table.get("timezone").and_then(|value| value.parsed(ZONE)),
+            dst: table.get("dst").and_then(|value| value.parsed(DST)),
+            catch_up: table.get("catch_up").and_then(|value| value.parsed(CATCH_UP)),
             catch_up_window: table.get("catch_up_window").and_then(lateness),
             max_catch_up: table.get("max_catch_up").and_then(count),
             start_deadline: table.get("start_deadline").and_then(lateness),
@@ -96,12 +105,12 @@ impl Policies {
 fn listed(value: &Value<'_>, common: &Policies, around: &Surroundings) -> Option<Schedule> {
     if let Some(cron) = value.is_text().then(|| value.text()).flatten() {
         let hint = format!("write `{{ cron = \"{cron}\" }}`");
-        value.refuse(Fault::new("expected a table with `cron`, found a string").hint(hint));
+        value.refuse(Fault::new("expected a table with `cron`, found a string", hint));
         return None;
     }
     let mut table = value.table()?;
     let cron = table.require("cron", "as in `{ cron = \"0 2 * * *\" }`");
-    let id = table.get("id").and_then(|value| value.parsed::<ScheduleKey>());
+    let id = table.get("id").and_then(|value| value.parsed::<ScheduleKey>(ID));
     let policies = Policies::read(&mut table).or(common);
     table.finish();
     schedule(&cron?, id, policies, around)
@@ -115,12 +124,12 @@ fn schedule(
 ) -> Option<Schedule> {
     let expression = expression(cron)?;
     if let Some(OtherReading { message, hint, span }) = expression.other_reading() {
-        cron.warn(Fault { message, hint: Some(hint), span: within(cron, &expression, span) });
+        cron.warn(Fault { message, hint, span: within(cron, &expression, span) });
     }
     let zone = policies.timezone.unwrap_or_default();
     let dst = policies.dst.unwrap_or_default();
     let recurrence = around.recurrences.borrow_mut().make(expression, zone, dst);
-    let recurrence = cron.checked(recurrence.map_err(|error| Fault::of(&error)))?;
+    let recurrence = cron.checked(recurrence.map_err(|error| Fault::of(&error, NEVER)))?;
     let catch_up = policies.catch_up.unwrap_or_default();
     let window = (catch_up == CatchUp::All).then_some(ALL_WINDOW);
     Some(Schedule {
@@ -144,26 +153,23 @@ fn expression(cron: &Value<'_>) -> Option<Expression> {
     let read: Result<Expression, ExpressionError> = cron.text()?.parse();
     cron.checked(read.map_err(|error| Fault {
         message: error.message().to_owned(),
-        hint: error.hint().map(ToOwned::to_owned),
+        hint: error.hint().to_owned(),
         span: Some(error.span()),
     }))
 }
 
 /// The schedules, each of whose keys must be its own.
-fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Schedule> {
-    let mut schedules: Vec<Schedule> = Vec::with_capacity(read.len());
+fn distinct(read: Vec<(Schedule, Value<'_>)>) -> Vec<Arc<Schedule>> {
+    let mut schedules: Vec<Arc<Schedule>> = Vec::with_capacity(read.len());
     let mut keys = BTreeSet::new();
     for (schedule, value) in read {
         if !keys.insert(schedule.key.clone()) {
-            value.refuse(
-                Fault::new(format!(
-                    "expected a schedule of its own, found a second one with the key `{}`",
-                    schedule.key
-                ))
-                .hint("one slot is one run: leave one out, or give each an `id` of its own"),
-            );
+            value.refuse(Fault::new(
+                format!("expected a schedule of its own, found a second one with the key `{}`", schedule.key),
+                "one slot is one run: leave one out, or give each an `id` of its own",
+            ));
         }
-        schedules.push(schedule);
+        schedules.push(Arc::new(schedule));
     }
     schedules
 }

@@ -49,9 +49,7 @@ fn service(mut table: Table<'_>, base: &Path) -> Option<(String, Vec<String>, Cr
 /// Never says what it found: that may be the credentials themselves.
 fn credentials(value: &Value<'_>, base: &Path) -> Option<CredentialSource> {
     if !value.is_table() {
-        value.refuse(
-            Fault::new("expected a table with `env` or `file`, found credentials themselves").hint(HINT),
-        );
+        value.refuse(Fault::new("expected a table with `env` or `file`, found credentials themselves", HINT));
         return None;
     }
     let mut table = value.table()?;
@@ -63,7 +61,7 @@ fn credentials(value: &Value<'_>, base: &Path) -> Option<CredentialSource> {
             (false, true) => "both",
             (false, false) => "neither",
         };
-        value.refuse(Fault::new(format!("expected either `env` or `file`, found {found}")).hint(HINT));
+        value.refuse(Fault::new(format!("expected either `env` or `file`, found {found}"), HINT));
         return None;
     }
     match (env, file) {
@@ -81,7 +79,7 @@ fn variable(value: &Value<'_>) -> Option<String> {
     if is_name(text) {
         return Some(text.to_owned());
     }
-    value.refuse(Fault::new("expected the name of an environment variable, found other text").hint(HINT));
+    value.refuse(Fault::new("expected the name of an environment variable, found other text", HINT));
     None
 }
 

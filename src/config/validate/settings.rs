@@ -83,13 +83,11 @@ pub(in crate::config) fn settings(
     }
     let settings = with_defaults(layer, tls, std::mem::take(&mut file.env), base);
     if !settings.listen.ip().is_loopback() && settings.tls.is_none() && !settings.insecure {
-        let fault = Fault::new(format!(
-            "expected a loopback address, as there is no certificate, found `{}`",
-            settings.listen
-        ));
+        let message =
+            format!("expected a loopback address, as there is no certificate, found `{}`", settings.listen);
         let hint = "anybody on the way could read the token: set `tls.certificate` and `tls.key`, or `insecure = true` where something else encrypts";
         let at = file.listen.as_ref().filter(|_| overrides.listen.is_none());
-        report(at, "TEKCRON_LISTEN or --listen", Severity::Error, fault.hint(hint));
+        report(at, "TEKCRON_LISTEN or --listen", Severity::Error, Fault::new(message, hint));
     }
     settings
 }
@@ -120,11 +118,13 @@ fn with_defaults(
     }
 }
 
+const PAIR: &str = "TLS takes both: `certificate` and `key` under `[tls]`";
+
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, Fault> {
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(Fault::new("expected a key beside the certificate, found none")),
-        (None, Some(_)) => Err(Fault::new("expected a certificate beside the key, found none")),
+        (Some(_), None) => Err(Fault::new("expected a key beside the certificate, found none", PAIR)),
+        (None, Some(_)) => Err(Fault::new("expected a certificate beside the key, found none", PAIR)),
     }
 }

@@ -1,12 +1,16 @@
 //! Control groups, version 2, where systemd delegated a part of the hierarchy to tekcron.
 //!
-//! A unit with `Delegate=yes` has the attribute `user.delegate` on its control group; nothing else is
+//! A unit with `Delegate=` has the attribute `user.delegate` on its control group; nothing else is
 //! touched, since other parts belong to somebody else. Under it the daemon and its shims stay in the
-//! group `daemon`, and each task gets a group of its own with the limits of its object.
+//! group `daemon`, and each task gets a group of its own with the limits of its object, as far as the
+//! controllers for them are there.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, Timespec, poll};
+use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 
@@ -14,30 +18,75 @@ const MOUNT: &str = "/sys/fs/cgroup";
 const DAEMON: &str = "daemon";
 /// The period over which a CPU share is counted, in microseconds, as container runtimes set it.
 const PERIOD: u64 = 100_000;
+/// How long a killed process usually takes to be gone.
+const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+/// How often it is tried to remove a group whose processes were killed.
+const TRIES: u32 = 10;
 
-/// Prepares the delegated part of the hierarchy, and returns it, where there is one.
-pub(super) fn prepare() -> io::Result<Option<PathBuf>> {
-    let own = fs::read_to_string("/proc/self/cgroup")?;
-    let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Ok(None) };
-    let own = Path::new(MOUNT).join(own);
-    let Some(base) = own.ancestors().take_while(|path| path.starts_with(MOUNT)).find(is_delegated) else {
-        return Ok(None);
-    };
-    if own == base {
-        // Controllers are handed down only by a group that has no process of its own.
-        let daemon = base.join(DAEMON);
-        create(&daemon)?;
-        fs::write(daemon.join("cgroup.procs"), std::process::id().to_string())?;
-    }
-    fs::write(base.join("cgroup.subtree_control"), "+memory +cpu")?;
-    Ok(Some(base.to_owned()))
+/// The delegated part of the hierarchy, and what the kernel limits there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Delegated {
+    /// The group that was delegated.
+    pub(super) base: PathBuf,
+    /// Whether it limits memory.
+    pub(super) memory: bool,
+    /// Whether it limits CPU time.
+    pub(super) cpu: bool,
 }
 
-fn is_delegated(path: &&Path) -> bool {
+impl Delegated {
+    /// Prepares what was delegated to this process, where something was.
+    pub(super) fn prepare() -> io::Result<Option<Self>> {
+        let own = fs::read_to_string("/proc/self/cgroup")?;
+        let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Ok(None) };
+        let own = Path::new(MOUNT).join(own);
+        let Some(base) = base_of(&own, is_delegated) else { return Ok(None) };
+        if own == base {
+            // Controllers are handed down only by a group that has no process of its own.
+            let daemon = base.join(DAEMON);
+            create(&daemon)?;
+            write(&daemon.join("cgroup.procs"), &std::process::id().to_string())?;
+        }
+        let controllers = fs::read_to_string(base.join("cgroup.controllers"))?;
+        let hand_down = |name: &str| {
+            let offered = controllers.split_whitespace().any(|offered| offered == name);
+            if offered {
+                write(&base.join("cgroup.subtree_control"), &format!("+{name}"))?;
+            }
+            io::Result::Ok(offered)
+        };
+        let (memory, cpu) = (hand_down("memory")?, hand_down("cpu")?);
+        Ok(Some(Self { base: base.to_owned(), memory, cpu }))
+    }
+
+    /// Makes the group of task `name`, with `limits`.
+    pub(super) fn group(&self, name: &str, limits: Limits) -> io::Result<Cgroup> {
+        let group = self.group_of(name);
+        create(&group.path)?;
+        let limits =
+            Limits { memory: limits.memory.filter(|_| self.memory), cpu: limits.cpu.filter(|_| self.cpu) };
+        group.limit(limits).inspect_err(|_| drop(group.remove()))?;
+        Ok(group)
+    }
+
+    /// The group of task `name`, whether it is there or not.
+    pub(super) fn group_of(&self, name: &str) -> Cgroup {
+        Cgroup { path: self.base.join(name) }
+    }
+}
+
+/// The delegated group that a daemon in the group `own` may use: that one, or the one above where `own` is
+/// the subgroup for daemons. One further up was delegated to somebody else, as a user's is to their systemd.
+fn base_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Option<&Path> {
+    let above = own.parent().filter(|_| own.file_name().is_some_and(|name| name == DAEMON));
+    [Some(own), above].into_iter().flatten().find(|path| path.starts_with(MOUNT) && is_delegated(path))
+}
+
+fn is_delegated(path: &Path) -> bool {
     let mut value = [0; 8];
-    ["user.delegate", "trusted.delegate"].into_iter().any(|name| {
-        rustix::fs::getxattr(*path, name, &mut value).is_ok_and(|length| &value[..length] == b"1")
-    })
+    ["user.delegate", "trusted.delegate"]
+        .into_iter()
+        .any(|name| rustix::fs::getxattr(path, name, &mut value).is_ok_and(|length| &value[..length] == b"1"))
 }
 
 /// The control group of one task.
@@ -47,19 +96,11 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the group `name` under `base`, with `limits`.
-    pub(super) fn create(base: &Path, name: &str, limits: Limits) -> io::Result<Self> {
-        let group = Self { path: base.join(name) };
-        create(&group.path)?;
-        group.limit(limits).inspect_err(|_| drop(group.remove()))?;
-        Ok(group)
-    }
-
     fn limit(&self, limits: Limits) -> io::Result<()> {
         if let Some(bytes) = limits.memory {
             self.set("memory.max", &bytes.to_string())?;
             self.set("memory.oom.group", "1")?;
-            // There is none where the machine has no swap.
+            // There is none where the kernel counts no swap.
             let _ = self.set("memory.swap.max", "0");
         }
         if let Some(millicores) = limits.cpu {
@@ -93,21 +134,56 @@ impl Cgroup {
         oom_kills(&events) > 0
     }
 
-    /// Removes the group, which must be empty.
+    /// Removes the group, which must have no process any more, and the groups that were made in it.
     pub(super) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir(&self.path)
+        remove(&self.path)
+    }
+
+    /// Removes the group when the last of its killed processes is gone. An unkillable one keeps it.
+    pub(super) fn remove_when_empty(&self) {
+        for _ in 0..TRIES {
+            if self.remove().is_ok() || !self.path.exists() {
+                break;
+            }
+            // Interrupted, it is tried the sooner.
+            let _ = poll(&mut [] as &mut [PollFd<'_>], Some(&A_MOMENT));
+        }
     }
 
     fn set(&self, file: &str, value: &str) -> io::Result<()> {
-        fs::write(self.path.join(file), value)
+        write(&self.path.join(file), value)
     }
 }
 
 fn create(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        created => created,
+        created => created.map_err(|error| explained(&error, "making", path)),
     }
+}
+
+/// Writes to a file that is there: what is missing shall not be said to be forbidden.
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    let written =
+        File::options().write(true).open(path).and_then(|mut file| file.write_all(value.as_bytes()));
+    written.map_err(|error| explained(&error, &format!("writing `{value}` to"), path))
+}
+
+fn explained(error: &io::Error, doing: &str, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{doing} `{}` failed: {error}", path.display()))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let Err(error) = fs::remove_dir(path) else { return Ok(()) };
+    // Those below have to go first; the files in it go with it.
+    let below = fs::read_dir(path)?.filter_map(Result::ok);
+    let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut found = false;
+    for entry in below {
+        remove(&entry.path())?;
+        found = true;
+    }
+    if found { fs::remove_dir(path) } else { Err(error) }
 }
 
 /// `cpu.max`: microseconds of CPU in each period.
@@ -138,5 +214,42 @@ mod tests {
         assert_eq!(oom_kills("low 0\nhigh 0\nmax 31\noom 3\noom_kill 2\noom_group_kill 1\n"), 2);
         assert_eq!(oom_kills("low 0\nmax 31\noom_kill 0\n"), 0);
         assert_eq!(oom_kills(""), 0);
+    }
+
+    #[test]
+    fn only_the_own_delegated_group_is_used() {
+        let delegated = |path: &Path| {
+            path.ends_with("tekcron.service") || path.ends_with("user@1000.service") || path == Path::new("/")
+        };
+        let base = |own: &str| base_of(Path::new(own), delegated).map(Path::to_owned);
+        let unit = "/sys/fs/cgroup/system.slice/tekcron.service";
+        let daemon = format!("{unit}/daemon");
+        assert_eq!(base(unit), Some(unit.into()));
+        assert_eq!(base(&daemon), Some(unit.into()));
+        // A user's own systemd, not a daemon in one of its terminals.
+        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/app.slice/terminal.scope"), None);
+        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/other.service"), None);
+        assert_eq!(base("/sys/fs/cgroup/user.slice/session-1.scope"), None);
+        assert_eq!(base("/"), None);
+    }
+
+    #[test]
+    fn a_group_goes_with_those_made_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let group = Cgroup::at(dir.path().join("task"));
+        fs::create_dir_all(group.path().join("made/by/it")).unwrap();
+        fs::create_dir_all(group.path().join("another")).unwrap();
+        group.remove().unwrap();
+        assert!(!group.path().exists());
+        assert_eq!(group.remove().unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Cgroup::at(dir.path().to_owned()).add(7).unwrap_err().to_string();
+        let expected = format!("writing `7` to `{}/cgroup.procs` failed: No such file", dir.path().display());
+        assert!(error.starts_with(&expected), "{error}");
+        assert!(!dir.path().join("cgroup.procs").exists());
     }
 }

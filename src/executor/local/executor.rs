@@ -11,11 +11,12 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use tokio::sync::mpsc;
 
+use super::cgroup::Delegated;
 use super::log::LogReader;
 use super::place::{self, Standing, TaskDir};
 use super::spawn::Spawner;
 use super::watch::Watch;
-use super::{cgroup, process, submit, tree};
+use super::{process, submit, tree};
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::executor::{
@@ -66,7 +67,7 @@ pub enum LocalError {
 pub struct LocalExecutor {
     pub(super) settings: LocalSettings,
     pub(super) tasks: PathBuf,
-    pub(super) cgroup: Option<PathBuf>,
+    pub(super) cgroup: Option<Delegated>,
     pub(super) spawner: Spawner,
     pub(super) watch: Watch,
     clock: SharedClock,
@@ -87,7 +88,7 @@ impl LocalExecutor {
         let tidied =
             place::leftovers(&tasks).and_then(|left| left.iter().try_for_each(|path| tree::remove(path)));
         tidied.map_err(|source| LocalError::Tidy { path: tasks.clone(), source })?;
-        let cgroup = cgroup::prepare().unwrap_or_else(|error| {
+        let cgroup = Delegated::prepare().unwrap_or_else(|error| {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the delegated control group is of no use"
@@ -96,7 +97,7 @@ impl LocalExecutor {
         });
         let (send, receive) = mpsc::channel(OBSERVATIONS);
         Ok(Arc::new(Self {
-            watch: Watch::new(settings.max_children, Arc::clone(&clock), send),
+            watch: Watch::new(settings.max_children, cgroup.clone(), Arc::clone(&clock), send),
             spawner: Spawner::new(settings.shim.clone()),
             settings,
             tasks,
@@ -218,7 +219,7 @@ impl Executor for LocalExecutor {
     }
 
     fn caveats(&self) -> Vec<String> {
-        caveats(self.cgroup.is_some(), process::lists_children())
+        caveats(self.cgroup.as_ref(), process::lists_children())
     }
 }
 
@@ -235,23 +236,34 @@ impl From<Standing> for Observed {
     }
 }
 
-fn caveats(cgroups: bool, lists_children: bool) -> Vec<String> {
-    let always = ["disk limits are not enforced by the embedded executor"];
-    let without_cgroups = [
-        "no control group (cgroup v2) is delegated to tekcron, so CPU limits are not enforced",
-        "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
-        "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
-    ];
-    let blind = [
-        "this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended",
-    ];
-    let mut caveats: Vec<&str> = always.to_vec();
-    if !cgroups {
-        caveats.extend(without_cgroups);
+fn caveats(cgroup: Option<&Delegated>, lists_children: bool) -> Vec<String> {
+    let mut caveats = vec!["disk limits are not enforced by the embedded executor"];
+    match cgroup {
+        None => caveats.extend([
+            "no control group (cgroup v2) is delegated to tekcron, so CPU limits are not enforced",
+            "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
+            "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
+        ]),
+        Some(cgroup) => {
+            caveats.extend((!cgroup.cpu).then_some(
+                "the control group delegated to tekcron has no cpu controller, so CPU limits are not enforced",
+            ));
+            caveats.extend((!cgroup.memory).then_some(
+                "the control group delegated to tekcron has no memory controller, so memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
+            ));
+        }
     }
-    if !cgroups && !lists_children {
-        caveats.extend(blind);
-    }
+    let blind = match cgroup {
+        _ if lists_children => None,
+        None => Some(
+            "this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended",
+        ),
+        Some(Delegated { memory: false, .. }) => {
+            Some("this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched")
+        }
+        Some(_) => None,
+    };
+    caveats.extend(blind);
     caveats.into_iter().map(str::to_owned).collect()
 }
 
@@ -261,4 +273,29 @@ fn is_alive(dir: &TaskDir) -> io::Result<bool> {
 
 fn failed(operation: &'static str, name: &TaskName, error: io::Error) -> ExecutorError {
     ExecutorError { operation, name: name.to_string(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notes(cgroup: Option<(bool, bool)>, lists_children: bool) -> String {
+        let cgroup = cgroup.map(|(memory, cpu)| Delegated { base: PathBuf::from("/"), memory, cpu });
+        caveats(cgroup.as_ref(), lists_children).join("\n")
+    }
+
+    #[test]
+    fn what_is_limited_is_not_said_to_be_unlimited() {
+        assert_eq!(notes(Some((true, true)), true), notes(Some((true, true)), false));
+        let words = |notes: String| {
+            ["CPU limits are not enforced", "added up", "memory is not watched", "no control group"]
+                .map(|words| notes.contains(words))
+        };
+        assert_eq!(words(notes(Some((true, true)), true)), [false; 4]);
+        assert_eq!(words(notes(Some((false, true)), true)), [false, true, false, false]);
+        assert_eq!(words(notes(Some((true, false)), true)), [true, false, false, false]);
+        assert_eq!(words(notes(Some((false, false)), false)), [true, true, true, false]);
+        assert_eq!(words(notes(None, true)), [true, true, false, true]);
+        assert_eq!(words(notes(None, false)), [true; 4]);
+    }
 }

@@ -16,8 +16,6 @@ use crate::task::{Outcome, Phase};
 
 /// How long a killed process may take to be gone before it is looked for again.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-/// How long a killed process usually takes to be gone.
-const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 /// How often processes are looked for. Each look finds what the killed ones started meanwhile.
 const LOOKS: u32 = 10;
 
@@ -29,7 +27,7 @@ pub(super) fn bury(dir: &TaskDir, started: &Started, now: Timestamp) -> io::Resu
         // The group may be gone; then so are its processes.
         cgroup.iter().for_each(|cgroup| drop(cgroup.kill()));
         kill_all(started)?;
-        cgroup.iter().try_for_each(remove)?;
+        cgroup.iter().for_each(Cgroup::remove_when_empty);
     }
     if !started.keep_workdir {
         tree::remove(&dir.work())?;
@@ -48,17 +46,6 @@ fn kill_all(started: &Started) -> io::Result<()> {
         if !found {
             break;
         }
-    }
-    Ok(())
-}
-
-/// Removes a control group when the last of its killed processes is gone. An unkillable one keeps it.
-fn remove(cgroup: &Cgroup) -> io::Result<()> {
-    for _ in 0..LOOKS {
-        if cgroup.remove().is_ok() || !cgroup.path().exists() {
-            break;
-        }
-        poll(&mut [] as &mut [PollFd<'_>], Some(&A_MOMENT))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::cgroup::Delegated;
 use super::limits::Limits;
 
 /// All that a shim needs to know. Not `Debug`, since it holds credentials.
@@ -34,8 +35,8 @@ pub(super) struct Request {
     pub(super) max_log: u64,
     /// What it may use.
     pub(super) limits: Limits,
-    /// The cgroup under which the task gets its own, where there is one.
-    pub(super) cgroup: Option<PathBuf>,
+    /// Where the task gets a control group, where there is such a place.
+    pub(super) cgroup: Option<Delegated>,
     /// The `NAME=value` that marks its processes.
     pub(super) mark: String,
 }

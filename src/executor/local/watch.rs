@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::cgroup::Delegated;
 use super::lock;
 use super::orphan;
 use super::place::{Standing, TaskDir};
@@ -30,6 +31,8 @@ pub(super) struct Watch {
 
 struct Shared {
     clock: SharedClock,
+    /// Where the groups of the tasks are.
+    cgroup: Option<Delegated>,
     room: Arc<Semaphore>,
     watched: Mutex<HashSet<TaskName>>,
     /// Held by whoever takes a directory's name away, or ends an orphan: what was found must still be so.
@@ -39,9 +42,15 @@ struct Shared {
 
 impl Watch {
     /// Lets `room` shims run at once, and tells `observations` what became of them.
-    pub(super) fn new(room: usize, clock: SharedClock, observations: mpsc::Sender<Observation>) -> Self {
+    pub(super) fn new(
+        room: usize,
+        cgroup: Option<Delegated>,
+        clock: SharedClock,
+        observations: mpsc::Sender<Observation>,
+    ) -> Self {
         let shared = Shared {
             clock,
+            cgroup,
             room: Arc::new(Semaphore::new(room)),
             watched: Mutex::default(),
             tidying: Mutex::default(),
@@ -141,6 +150,10 @@ impl Shared {
                 orphan::bury(dir, &started, now).map(Standing::Ended)
             }
             Standing::Abandoned => {
+                if let (Some(cgroup), Some(name)) = (&self.cgroup, dir.path().file_name()) {
+                    // Nothing ran there, but the gate may not be gone yet.
+                    cgroup.group_of(&name.to_string_lossy()).remove_when_empty();
+                }
                 let gone = dir.give_up_name()?;
                 tree::remove(&gone)?;
                 Ok(Standing::Absent)

@@ -152,17 +152,17 @@ fn configured<'a>(config: &'a Config, task: &Task) -> Result<(&'a App, Option<&'
 
 fn command(app: &App, job: Option<&Job>, task: &Task) -> Result<Command, BuildError> {
     let run = task.overrides.command.as_ref();
-    let command = run.or(job.and_then(|job| job.command.as_ref())).or(app.command.as_ref());
+    let command = run.or(job.and_then(|job| job.terms.command.as_ref())).or(app.command.as_ref());
     command.cloned().ok_or_else(|| BuildError::NoCommand { app: app.name.clone() })
 }
 
 fn resources(app: &App, job: Option<&Job>, task: &Task) -> Resources {
-    let job = job.map(|job| job.resources).unwrap_or_default();
+    let job = job.map(|job| job.terms.resources).unwrap_or_default();
     task.overrides.resources.or(job).or(app.resources)
 }
 
 fn timeout(app: &App, job: Option<&Job>, task: &Task) -> Timeout {
-    task.overrides.timeout.or(job.and_then(|job| job.timeout)).unwrap_or(app.timeout)
+    task.overrides.timeout.or(job.and_then(|job| job.terms.timeout)).unwrap_or(app.timeout)
 }
 
 fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, BuildError> {

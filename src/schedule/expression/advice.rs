@@ -8,45 +8,45 @@ use crate::hint::is_name_like;
 impl Field {
     pub(super) fn no_value(self, found: Piece<'_>) -> ExpressionError {
         let message = format!("{self}: expected {}, found {}", self.expected(), or_nothing(found));
-        let error = ExpressionError::new(found.span(), message);
-        match self.hint_for(found.text) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        ExpressionError::new(found.span(), message, self.hint_for(found.text))
     }
 
     pub(super) fn no_step(self, item: Piece<'_>, step: Piece<'_>, first: u8) -> ExpressionError {
         let most = self.range().end().to_string();
         let message =
             format!("{self}: expected a step from 1 to {most} after `/`, found {}", or_nothing(step));
-        let error = ExpressionError::new(item.span(), message);
         let too_far = is_number(step.text) && step.text.bytes().any(|byte| byte != b'0');
-        if !too_far {
-            return error;
-        }
-        let within = self.within();
-        error.with_hint(format!("a step counts within one {within}; this would match only `{first}`"))
+        let hint = match too_far {
+            true => format!("a step counts within one {}; this would match only `{first}`", self.within()),
+            false => format!("`*` is every {self}, `*/2` every second one"),
+        };
+        ExpressionError::new(item.span(), message, hint)
     }
 
-    fn hint_for(self, found: &str) -> Option<String> {
+    fn hint_for(self, found: &str) -> String {
         match (self, found) {
-            (Self::Second | Self::Minute, "60") => {
-                return Some(format!("a full {} is `0`", self.within()));
+            (Self::Second | Self::Minute, "60") => return format!("a full {} is `0`", self.within()),
+            (Self::Hour, "24") => return "midnight is `0`".to_owned(),
+            (Self::Day | Self::Month, "0") => return format!("the first {self} is `1`"),
+            (Self::Weekday, number) if is_number(number) => return "Sunday is `0` or `7`".to_owned(),
+            (_, number) if is_number(number) => {
+                return format!("the last {self} is `{}`", self.range().end());
             }
-            (Self::Hour, "24") => return Some("midnight is `0`".to_owned()),
-            (Self::Day | Self::Month, "0") => return Some(format!("the first {self} is `1`")),
-            (_, "?") => return Some("`?` stands only in a day field, alone; `*` means any".to_owned()),
+            (_, "?") => return "`?` stands only in a day field, alone; `*` means any".to_owned(),
             _ => {}
         }
         let other = [Self::Month, Self::Weekday].into_iter().find(|field| {
             *field != self && field.names().iter().any(|name| name.eq_ignore_ascii_case(found))
         });
         if let Some(other) = other {
-            return Some(format!(
+            return format!(
                 "`{found}` is a {other}; the order is minute, hour, day of month, month, day of week"
-            ));
+            );
         }
-        self.nearest_name(found).map(|name| format!("`{name}`"))
+        match self.nearest_name(found) {
+            Some(name) => format!("`{name}`"),
+            None => "`*` means any; a list is written `1,3`, a range `1-5`, a step `*/2`".to_owned(),
+        }
     }
 
     /// The name that was meant: spelt out in full, or one letter off.
@@ -76,19 +76,19 @@ impl Field {
         step: Piece<'_>,
     ) -> ExpressionError {
         let message = format!("{self}: expected `*` or a range before `/`, found `{}`", item.text);
-        let error = ExpressionError::new(item.span(), message);
-        match self.step(step) {
-            Some(step) => error.with_hint(format!("`{range}/{step}`")),
-            None => error,
-        }
+        let step = self.step(step).unwrap_or(2);
+        ExpressionError::new(item.span(), message, format!("`{range}/{step}`"))
     }
 
     pub(super) fn empty_item(self, list: Piece<'_>) -> ExpressionError {
         let filled: Vec<_> = list.text.split(',').filter(|item| !item.is_empty()).collect();
         let found = or_nothing(list);
         let message = format!("{self}: expected a value on each side of a comma, found {found}");
-        let error = ExpressionError::new(list.span(), message);
-        if filled.is_empty() { error } else { error.with_hint(format!("`{}`", filled.join(","))) }
+        let hint = match filled.is_empty() {
+            true => "`*` means any".to_owned(),
+            false => format!("`{}`", filled.join(",")),
+        };
+        ExpressionError::new(list.span(), message, hint)
     }
 }
 

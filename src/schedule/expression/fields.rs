@@ -73,7 +73,7 @@ fn day_field(field: Field, piece: Piece<'_>) -> Result<(Values, bool), Expressio
 
 fn nothing_after_plus(plus: Piece<'_>) -> ExpressionError {
     let message = format!("{}: expected a value after `+`, found nothing", Field::Weekday);
-    ExpressionError::new(plus.span(), message).with_hint("`+MON`")
+    ExpressionError::new(plus.span(), message, "`+MON`")
 }
 
 fn wrong_count(text: Piece<'_>, words: &[Piece<'_>]) -> ExpressionError {
@@ -96,7 +96,7 @@ fn wrong_count(text: Piece<'_>, words: &[Piece<'_>]) -> ExpressionError {
         0 => "nothing".to_owned(),
         count => format!("{count} (`{}`)", joined(words)),
     };
-    ExpressionError::new(span, format!("{EXPECTED}, found {found}")).with_hint(hint)
+    ExpressionError::new(span, format!("{EXPECTED}, found {found}"), hint)
 }
 
 fn joined(words: &[Piece<'_>]) -> String {

@@ -23,40 +23,44 @@ pub(super) fn read(text: Piece<'_>) -> Result<Fields, ExpressionError> {
     let known = SHORTHANDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.text));
     match (known, rest) {
         (Some((_, fields)), []) => Fields::read(Piece::whole(fields)),
-        (Some(_), [first, ..]) => {
+        (Some((_, fields)), [first, ..]) => {
             let found = rest.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
             let message = format!("expected nothing after `{}`, found `{found}`", name.text);
             let last = rest.last().unwrap_or(first);
-            Err(ExpressionError::new(first.span_to(*last), message))
+            let hint = format!("`{}` is all there is to it; `{fields}` is the same in fields", name.text);
+            Err(ExpressionError::new(first.span_to(*last), message, hint))
         }
         (None, _) => Err(refuse(text, *name, rest)),
     }
 }
 
 fn refuse(text: Piece<'_>, name: Piece<'_>, rest: &[Piece<'_>]) -> ExpressionError {
-    let error = |message: &str| ExpressionError::new(text.span(), message);
+    let error = |message: &str, hint: &str| ExpressionError::new(text.span(), message, hint);
     match name.text.to_ascii_lowercase().as_str() {
         "@every" => {
-            let error = error("`@every` (a fixed interval) is not supported yet");
             let interval: String = rest.iter().map(|word| word.text).collect();
-            match same_as_interval(&interval) {
-                Some(fields) => error.with_hint(format!("`{fields}`")),
-                None => error,
-            }
+            let hint = match same_as_interval(&interval) {
+                Some(fields) => format!("`{fields}`"),
+                None => "a step that divides the hour or the day does, as in `*/15 * * * *`".to_owned(),
+            };
+            error("`@every` (a fixed interval) is not supported yet", &hint)
         }
-        "@at" => error("`@at` (one instant) is not supported yet"),
-        "@reboot" => {
-            error("`@reboot` names no time: each run belongs to a slot, and a start of the machine is none")
-                .with_hint("let the machine's init system start the job by `tekcron run-job`")
-        }
+        "@at" => error(
+            "`@at` (one instant) is not supported yet",
+            "give the job no schedule, and start it when it is time by `tekcron run-job`",
+        ),
+        "@reboot" => error(
+            "`@reboot` names no time: each run belongs to a slot, and a start of the machine is none",
+            "let the machine's init system start the job by `tekcron run-job`",
+        ),
         unknown => {
             let known = "`@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`";
             let message = format!("expected one of {known}, found `{}`", name.text);
-            let error = ExpressionError::new(name.span(), message);
-            match nearest(unknown) {
-                Some(nearest) => error.with_hint(format!("`{nearest}`")),
-                None => error,
-            }
+            let hint = match nearest(unknown) {
+                Some(nearest) => format!("`{nearest}`"),
+                None => "or five fields, as in `0 2 * * *` for every day at 02:00".to_owned(),
+            };
+            ExpressionError::new(name.span(), message, hint)
         }
     }
 }

@@ -34,7 +34,8 @@ impl FromStr for Expression {
         if piece.text.len() > Self::LONGEST {
             let (most, found) = (Self::LONGEST, piece.text.len());
             let message = format!("expected an expression of at most {most} bytes, found {found}");
-            return Err(ExpressionError::new(piece.span(), message));
+            let hint = "ranges and steps say it shorter, as in `0-59/5`";
+            return Err(ExpressionError::new(piece.span(), message, hint));
         }
         refused::prefix(piece)?;
         let fields = if piece.text.starts_with('@') { shorthand::read(piece)? } else { Fields::read(piece)? };

@@ -80,7 +80,7 @@ impl Dispatcher {
     }
 
     fn longest_backoff(&self, task: &Task) -> SignedDuration {
-        let job = task.job_ref().and_then(|job| self.config.job(&job).map(|(_, job)| job.retries));
+        let job = task.job_ref().and_then(|job| self.config.job(&job).map(|(_, job)| job.terms.retries));
         job.map_or(Retries::default().max_backoff, |retries| retries.max_backoff)
     }
 }

@@ -1,6 +1,6 @@
 //! Taking up where the last run, or the last configuration, left off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,16 +13,13 @@ use super::{Dispatcher, Event};
 use crate::config::Config;
 use crate::fault::point;
 use crate::job::JobRef;
-use crate::schedule::ScheduleKey;
-use crate::store::{Commit, StoreError, Watermark};
+use crate::store::{Commit, Store, StoreError};
 use crate::task::Phase;
 
 const WATERMARKS_PER_COMMIT: usize = 2048;
 
 /// A create that got lost on the way is seen, or surely absent, after this time.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
-
-type Watermarks = BTreeMap<(JobRef, ScheduleKey), Watermark>;
 
 impl Dispatcher {
     /// Every task that had not ended goes on: claimed ones are submitted again under the same name,
@@ -63,20 +60,43 @@ impl Dispatcher {
 
     /// Every configured schedule goes on from its watermark; what was missed is caught up.
     pub(super) fn recover_schedules(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let known = self.store.watermarks()?;
         let config = Arc::clone(&self.config);
-        let mut commit = Commit::new();
-        self.enter_schedules(&config, &known, &mut commit, now)?;
-        for (job, schedule) in known.keys() {
-            if self.table.place(job, schedule).is_none() {
-                commit.remove_watermark(job, schedule);
-                self.spill(&mut commit);
+        self.table.reserve(config.jobs().map(|(_, job)| job.schedules.len()).sum());
+        for (app, job) in config.jobs() {
+            for schedule in &job.schedules {
+                self.table.insert(Entry::new(app, job, schedule, now));
             }
         }
-        // A new schedule must not be new again after a crash: its first slot may have passed by then.
+        let mut commit = Commit::new();
+        let mut goes_on = BTreeSet::new();
+        for row in self.store.watermarks() {
+            let ((job, schedule), watermark) = row?;
+            let Some(place) = self.table.place(&job, &schedule) else {
+                commit.remove_watermark(&job, &schedule);
+                self.spill(&mut commit);
+                continue;
+            };
+            if let Some(entry) = self.table.get_mut(place)
+                && entry.fingerprint() == watermark.fingerprint
+            {
+                entry.watermark = watermark.at;
+                goes_on.insert(place);
+            }
+        }
+        let places = self.table.places();
+        for place in &places {
+            let Some(entry) = self.table.get_mut(*place) else { continue };
+            if !goes_on.contains(place) {
+                // A new schedule must not be new again after a crash: its first slot may have passed by then.
+                commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
+            }
+            clamp(entry, now);
+            let ahead = ledger_ahead(&self.store, entry)?;
+            entry.ledger_until = entry.ledger_until.max(ahead);
+            self.spill(&mut commit);
+        }
         self.commit_then(commit, |_| ());
         point("recovered");
-        let places = self.table.places();
         self.look_at_schedules(&places, now)
     }
 
@@ -90,7 +110,6 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         // An edit moves watermarks: what was due before it is claimed before.
         self.claim_all(now)?;
-        let mut known = Watermarks::new();
         let mut commit = Commit::new();
         let mut gone = Vec::new();
         for place in self.table.places() {
@@ -98,10 +117,7 @@ impl Dispatcher {
             let (job, schedule) = (entry.job.clone(), entry.schedule.key.clone());
             let still =
                 config.job(&job).is_some_and(|(_, job)| job.schedules.iter().any(|s| s.key == schedule));
-            if still {
-                let fingerprint = entry.fingerprint();
-                known.insert((job, schedule), Watermark { at: entry.watermark, fingerprint });
-            } else {
+            if !still {
                 commit.remove_watermark(&job, &schedule);
                 self.spill(&mut commit);
                 gone.push(place);
@@ -112,7 +128,7 @@ impl Dispatcher {
         }
         point("reload");
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
-        self.enter_schedules(&config, &known, &mut commit, now)?;
+        self.enter_schedules(&config, &mut commit, now)?;
         self.config = config;
         // Nobody may wait for the answer any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));
@@ -121,30 +137,34 @@ impl Dispatcher {
         self.look_at_schedules(&places, now)
     }
 
+    /// The first slot of a new or edited schedule lies in the future; another one goes on as it was.
     fn enter_schedules(
         &mut self,
         config: &Config,
-        known: &Watermarks,
         commit: &mut Commit,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);
-                let fingerprint = entry.fingerprint();
-                let identity = (entry.job.clone(), schedule.key.clone());
-                let before = known.get(&identity).filter(|watermark| watermark.fingerprint == fingerprint);
-                match before {
-                    Some(watermark) => entry.watermark = watermark.at,
-                    // The first slot of a new or edited schedule lies in the future.
+                let before =
+                    self.table.place(&entry.job, &schedule.key).and_then(|place| self.table.get(place));
+                let same = before.filter(|before| before.fingerprint() == entry.fingerprint());
+                match same {
+                    Some(before) => entry.watermark = before.watermark,
                     None => {
-                        commit.put_watermark(&entry.job, &schedule.key, &Watermark { at: now, fingerprint });
-                        self.spill(commit);
+                        commit.put_watermark(&entry.job, &schedule.key, &entry.stored_watermark());
                     }
                 }
                 clamp(&mut entry, now);
-                entry.ledger_until = entry.ledger_until.max(self.ledger_ahead(&entry)?);
+                let ahead = match before {
+                    // Rows of its own may still be on their way to the disk.
+                    Some(before) => before.ledger_until,
+                    None => ledger_ahead(&self.store, &entry)?,
+                };
+                entry.ledger_until = entry.ledger_until.max(ahead);
                 self.table.insert(entry);
+                self.spill(commit);
             }
         }
         Ok(())
@@ -155,17 +175,6 @@ impl Dispatcher {
         if commit.len() >= WATERMARKS_PER_COMMIT {
             self.commit_later(std::mem::take(commit));
         }
-    }
-
-    /// The last slot of the ledger, where it lies ahead of the watermark: the clock was wrong once.
-    fn ledger_ahead(&self, entry: &Entry) -> Result<Option<Timestamp>, StoreError> {
-        let place = self.table.place(&entry.job, &entry.schedule.key);
-        if let Some(before) = place.and_then(|place| self.table.get(place)) {
-            // Rows of its own may still be on their way to the disk.
-            return Ok(before.ledger_until);
-        }
-        let newest = self.store.newest_slot(&entry.job, &entry.schedule.key)?;
-        Ok(newest.map(|row| row.last).filter(|last| *last > entry.watermark))
     }
 
     /// Asks the executor about every task that it has. What it answers is the truth.
@@ -199,4 +208,10 @@ impl Dispatcher {
             Event::Looked(key, observed)
         }));
     }
+}
+
+/// The last slot of the ledger, where it lies ahead of the watermark: the clock was wrong once.
+fn ledger_ahead(store: &Store, entry: &Entry) -> Result<Option<Timestamp>, StoreError> {
+    let newest = store.newest_slot(&entry.job, &entry.schedule.key)?;
+    Ok(newest.map(|row| row.last).filter(|last| *last > entry.watermark))
 }

@@ -112,7 +112,7 @@ impl Dispatcher {
             None => None,
         };
         let command = request.overrides.command.as_ref();
-        if command.or(job.and_then(|job| job.command.as_ref())).or(app.command.as_ref()).is_none() {
+        if command.or(job.and_then(|job| job.terms.command.as_ref())).or(app.command.as_ref()).is_none() {
             return Err(RunError::NoCommand(app.name.clone()));
         }
         if !self.live.has_room() {
@@ -133,7 +133,7 @@ impl Dispatcher {
         request: &RunRequest,
     ) -> Result<Vec<TaskId>, RunError> {
         let Some(job) = job else { return Ok(Vec::new()) };
-        let policy = request.overrides.overlap.unwrap_or(job.overlap);
+        let policy = request.overrides.overlap.unwrap_or(job.terms.overlap);
         let active = self.live.of_job(&JobRef::of(app, job));
         match decide_overlap(policy, &active) {
             OverlapDecision::Start => Ok(Vec::new()),

@@ -145,7 +145,7 @@ impl Dispatcher {
 
     fn next_attempt(&mut self, task: &Task, now: Timestamp) -> Option<Task> {
         let job = task.job_ref()?;
-        let retries = self.config.job(&job)?.1.retries;
+        let retries = self.config.job(&job)?.1.terms.retries;
         let wanted = match task.phase {
             Phase::Failed | Phase::TimedOut => true,
             Phase::Lost => retries.on_lost,

@@ -7,12 +7,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::live::{Stage, TaskKey};
-use super::table::{Entry, place_of, timer_of};
+use super::table::{Entry, NewestRow, place_of, timer_of};
 use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
 use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
-use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError, Watermark};
+use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
@@ -211,9 +211,10 @@ impl Dispatcher {
         let Some(entry) = self.table.get_mut(place) else { return Ok(()) };
         let mut first = range.first;
         if outcome.task().is_none() {
-            let newest = match entry.newest_row.take() {
-                Some(known) => known,
-                None => self.store.newest_slot(&entry.job, &entry.schedule.key)?,
+            let newest = match std::mem::take(&mut entry.newest_row) {
+                NewestRow::Unknown => self.store.newest_slot(&entry.job, &entry.schedule.key)?,
+                NewestRow::Ends => None,
+                NewestRow::MayGrow(row) => Some(*row),
             };
             if let Some(row) = newest.filter(|row| row.outcome == outcome && row.last < range.first)
                 && entry.schedule.recurrence.next_after(row.last) == Some(range.first)
@@ -223,7 +224,10 @@ impl Dispatcher {
         }
         let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome };
         claims.commit.put_slot(&entry.job, &row);
-        entry.newest_row = Some(Some(row));
+        entry.newest_row = match row.outcome.task() {
+            Some(_) => NewestRow::Ends,
+            None => NewestRow::MayGrow(Box::new(row)),
+        };
         claims.slots += 1;
         metrics::counter!("tekcron_slots_total", "outcome" => outcome.as_str()).increment(1);
         Ok(())
@@ -233,8 +237,7 @@ impl Dispatcher {
     fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
-        let watermark = Watermark { at, fingerprint: entry.fingerprint() };
-        claims.commit.put_watermark(&entry.job, &entry.schedule.key, &watermark);
+        claims.commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
         if claims.slots >= SLOTS_PER_COMMIT {
             self.send_claims(claims);
         }

@@ -153,7 +153,7 @@ fn held(store: &Store) -> Held {
         (task.id.0, task)
     });
     let slots = store.slots(&"work.each".parse().unwrap(), None, Timestamp::MIN..=Timestamp::MAX).unwrap();
-    store.watermarks().unwrap();
+    store.watermarks().collect::<Result<Vec<_>, _>>().unwrap();
     Held { tasks: tasks.collect(), slots }
 }
 

@@ -44,9 +44,11 @@ impl Family {
         self.gone
     }
 
-    /// Whether the kernel killed one of them for want of memory.
-    pub(super) fn was_out_of_memory(&self) -> bool {
-        self.cgroup.as_ref().is_some_and(Cgroup::was_out_of_memory)
+    /// Whether the kernel killed them for want of memory, when the command ended by `status`. It kills all
+    /// of the group: a command that ended otherwise had done so before, or a group of its own making was hit.
+    pub(super) fn was_out_of_memory(&self, status: WaitStatus) -> bool {
+        let killed = status.terminating_signal() == Some(Signal::KILL.as_raw());
+        killed && self.cgroup.as_ref().is_some_and(Cgroup::was_out_of_memory)
     }
 
     /// Takes note of those that ended. Returns whether the command is among them.
@@ -78,9 +80,11 @@ impl Family {
 
     /// Kills them. What was started at this very moment is met by the next call.
     pub(super) fn kill(&self) {
-        if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.kill().is_ok()) {
-            return;
+        if let Some(cgroup) = &self.cgroup {
+            // Kernels before 5.14 cannot.
+            let _ = cgroup.kill();
         }
+        // Where there is a group, these are the ones that left it.
         self.signal(Signal::KILL);
     }
 

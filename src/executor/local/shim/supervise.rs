@@ -16,7 +16,6 @@ use super::takeover::Taken;
 use super::timespec;
 use super::wakes::Wakes;
 use crate::clock::{Clock, SystemClock};
-use crate::executor::local::cgroup::Cgroup;
 use crate::executor::local::log::LogWriter;
 use crate::executor::local::process::Identity;
 use crate::executor::local::record::{Entry, Started};
@@ -105,8 +104,8 @@ impl<'a> Supervisor<'a> {
         let limits = self.request.limits;
         let name = self.taken.dir.path().file_name().unwrap_or_default().to_string_lossy();
         let cgroup = self.request.cgroup.as_ref();
-        let cgroup = cgroup.map(|base| Cgroup::create(base, &name, limits)).transpose()?;
-        let fenced = cgroup.is_some();
+        let fenced = cgroup.is_some_and(|delegated| delegated.memory);
+        let cgroup = cgroup.map(|delegated| delegated.group(&name, limits)).transpose()?;
         let family = Family::new(gate.process, cgroup);
         family.enter()?;
         let output = Output::new(output)?;
@@ -167,7 +166,9 @@ impl<'a> Supervisor<'a> {
         }
         match (running.reason, running.family.ended()) {
             (Some(reason), _) => Ending::Asked(reason),
-            (None, _) if running.family.was_out_of_memory() => Ending::Asked(Reason::OutOfMemory(None)),
+            (None, Some(status)) if running.family.was_out_of_memory(status) => {
+                Ending::Asked(Reason::OutOfMemory(None))
+            }
             (None, Some(status)) => Ending::Exited(status),
             (None, None) => Ending::NotStarted("its process vanished".to_owned()),
         }
