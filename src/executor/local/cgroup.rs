@@ -89,6 +89,15 @@ fn is_delegated(path: &Path) -> bool {
         .any(|name| rustix::fs::getxattr(path, name, &mut value).is_ok_and(|length| &value[..length] == b"1"))
 }
 
+/// Whose memory ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shortage {
+    /// What the limit allows.
+    Limit,
+    /// The machine's, or that of a group above.
+    Machine,
+}
+
 /// The control group of one task.
 #[derive(Debug)]
 pub(super) struct Cgroup {
@@ -128,10 +137,9 @@ impl Cgroup {
         self.set("cgroup.kill", "1")
     }
 
-    /// Whether the kernel killed a process of the group because the group was out of memory.
-    pub(super) fn was_out_of_memory(&self) -> bool {
-        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
-        oom_kills(&events) > 0
+    /// Whose memory ran out when the kernel killed a process of the group for want of it, if it did.
+    pub(super) fn out_of_memory(&self) -> Option<Shortage> {
+        shortage(&fs::read_to_string(self.path.join("memory.events")).unwrap_or_default())
     }
 
     /// Removes the group, which must have no process any more, and the groups that were made in it.
@@ -193,9 +201,14 @@ fn cpu_max(millicores: u32) -> String {
     format!("{} {PERIOD}", quota.max(1000))
 }
 
-/// `oom_kill` in `memory.events`.
-fn oom_kills(events: &str) -> u64 {
-    events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+/// What `memory.events` says: `oom_kill` counts processes of the group killed for any reason, `oom` how often
+/// its own limit was the reason.
+fn shortage(events: &str) -> Option<Shortage> {
+    let count = |name: &str| -> u64 {
+        let mut words = events.lines().filter_map(|line| line.split_once(' '));
+        words.find(|(word, _)| *word == name).and_then(|(_, count)| count.parse().ok()).unwrap_or(0)
+    };
+    (count("oom_kill") > 0).then(|| if count("oom") > 0 { Shortage::Limit } else { Shortage::Machine })
 }
 
 #[cfg(test)]
@@ -211,9 +224,11 @@ mod tests {
 
     #[test]
     fn only_kills_count_as_out_of_memory() {
-        assert_eq!(oom_kills("low 0\nhigh 0\nmax 31\noom 3\noom_kill 2\noom_group_kill 1\n"), 2);
-        assert_eq!(oom_kills("low 0\nmax 31\noom_kill 0\n"), 0);
-        assert_eq!(oom_kills(""), 0);
+        let limit = "low 0\nhigh 0\nmax 31\noom 3\noom_kill 2\noom_group_kill 1\n";
+        assert_eq!(shortage(limit), Some(Shortage::Limit));
+        assert_eq!(shortage("low 0\nmax 0\noom 0\noom_kill 1\n"), Some(Shortage::Machine));
+        assert_eq!(shortage("low 0\nmax 31\noom 3\noom_kill 0\noom_group_kill 0\n"), None);
+        assert_eq!(shortage(""), None);
     }
 
     #[test]
