@@ -1,9 +1,12 @@
 //! Control groups, version 2, where systemd delegated a part of the hierarchy to tekcron.
 //!
 //! A unit with `Delegate=` has the attribute `user.delegate` on its control group; nothing else is
-//! touched, since other parts belong to somebody else. Under it the daemon and its shims stay in the
-//! group `daemon`, and each task gets a group of its own with the limits of its object, as far as the
-//! controllers for them are there.
+//! touched, since other parts belong to somebody else. The daemon and its shims are in the group `daemon`
+//! below it, where `DelegateSubgroup=daemon` puts them, and each task gets a group of its own beside that, with
+//! the limits of its object, as far as the controllers for them are there.
+//!
+//! A daemon in the delegated group itself could move, but systemd would put the next one there again, and
+//! could not: a group that hands down controllers takes no process. So it would not start while tasks run.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -34,19 +37,26 @@ pub(super) struct Delegated {
     pub(super) cpu: bool,
 }
 
+/// Why there is no group for tasks.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Undelegated {
+    #[error("no control group (cgroup v2) is delegated to tekcron")]
+    Nothing,
+    #[error(
+        "the control group delegated to tekcron holds tekcron itself, where `DelegateSubgroup=daemon` (systemd 254) would put it below"
+    )]
+    Occupied,
+    #[error("the control group delegated to tekcron is of no use ({0})")]
+    Unusable(#[from] io::Error),
+}
+
 impl Delegated {
-    /// Prepares what was delegated to this process, where something was.
-    pub(super) fn prepare() -> io::Result<Option<Self>> {
+    /// Prepares what was delegated to this process.
+    pub(super) fn prepare() -> Result<Self, Undelegated> {
         let own = fs::read_to_string("/proc/self/cgroup")?;
-        let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Ok(None) };
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/")).ok_or(Undelegated::Nothing)?;
         let own = Path::new(MOUNT).join(own);
-        let Some(base) = base_of(&own, is_delegated) else { return Ok(None) };
-        if own == base {
-            // Controllers are handed down only by a group that has no process of its own.
-            let daemon = base.join(DAEMON);
-            create(&daemon)?;
-            write(&daemon.join("cgroup.procs"), &std::process::id().to_string())?;
-        }
+        let base = base_of(&own, is_delegated)?;
         let controllers = fs::read_to_string(base.join("cgroup.controllers"))?;
         let hand_down = |name: &str| {
             let offered = controllers.split_whitespace().any(|offered| offered == name);
@@ -56,7 +66,7 @@ impl Delegated {
             io::Result::Ok(offered)
         };
         let (memory, cpu) = (hand_down("memory")?, hand_down("cpu")?);
-        Ok(Some(Self { base: base.to_owned(), memory, cpu }))
+        Ok(Self { base: base.to_owned(), memory, cpu })
     }
 
     /// Makes the group of task `name`, with `limits`.
@@ -75,11 +85,16 @@ impl Delegated {
     }
 }
 
-/// The delegated group that a daemon in the group `own` may use: that one, or the one above where `own` is
-/// the subgroup for daemons. One further up was delegated to somebody else, as a user's is to their systemd.
-fn base_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Option<&Path> {
+/// The delegated group above the group `own` of a daemon. One further up was delegated to somebody else, as
+/// a user's is to their systemd.
+fn base_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Result<&Path, Undelegated> {
+    let is_delegated = |path: &&Path| path.starts_with(MOUNT) && is_delegated(path);
     let above = own.parent().filter(|_| own.file_name().is_some_and(|name| name == DAEMON));
-    [Some(own), above].into_iter().flatten().find(|path| path.starts_with(MOUNT) && is_delegated(path))
+    match above.filter(is_delegated) {
+        Some(base) => Ok(base),
+        None if is_delegated(&own) => Err(Undelegated::Occupied),
+        None => Err(Undelegated::Nothing),
+    }
 }
 
 fn is_delegated(path: &Path) -> bool {
@@ -166,7 +181,7 @@ impl Cgroup {
 fn create(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        created => created.map_err(|error| explained(&error, "making", path)),
+        made => made.map_err(|error| explained(&error, "making", path)),
     }
 }
 
@@ -237,15 +252,16 @@ mod tests {
             path.ends_with("tekcron.service") || path.ends_with("user@1000.service") || path == Path::new("/")
         };
         let base = |own: &str| base_of(Path::new(own), delegated).map(Path::to_owned);
+        let nothing = |own: &str| matches!(base(own), Err(Undelegated::Nothing));
         let unit = "/sys/fs/cgroup/system.slice/tekcron.service";
-        let daemon = format!("{unit}/daemon");
-        assert_eq!(base(unit), Some(unit.into()));
-        assert_eq!(base(&daemon), Some(unit.into()));
+        assert_eq!(base(&format!("{unit}/daemon")).unwrap(), Path::new(unit));
+        assert!(matches!(base(unit), Err(Undelegated::Occupied)));
         // A user's own systemd, not a daemon in one of its terminals.
-        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/app.slice/terminal.scope"), None);
-        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/other.service"), None);
-        assert_eq!(base("/sys/fs/cgroup/user.slice/session-1.scope"), None);
-        assert_eq!(base("/"), None);
+        assert!(nothing("/sys/fs/cgroup/user.slice/user@1000.service/app.slice/terminal.scope"));
+        assert!(nothing("/sys/fs/cgroup/user.slice/user@1000.service/other.service"));
+        assert!(nothing("/sys/fs/cgroup/user.slice/session-1.scope"));
+        assert!(nothing("/"));
+        assert!(nothing("/daemon"));
     }
 
     #[test]
