@@ -1,9 +1,12 @@
 //! Control groups, version 2, where systemd delegated a part of the hierarchy to tekcron.
 //!
 //! A unit with `Delegate=` has the attribute `user.delegate` on its control group; nothing else is
-//! touched, since other parts belong to somebody else. Under it the daemon and its shims stay in the
-//! group `daemon`, and each task gets a group of its own with the limits of its object, as far as the
-//! controllers for them are there.
+//! touched, since other parts belong to somebody else. The daemon and its shims are in the group `daemon`
+//! below it, where `DelegateSubgroup=daemon` puts them, and each task gets a group of its own beside that, with
+//! the limits of its object, as far as the controllers for them are there.
+//!
+//! A daemon in the delegated group itself could move, but systemd would put the next one there again, and
+//! could not: a group that hands down controllers takes no process. So it would not start while tasks run.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -34,19 +37,26 @@ pub(super) struct Delegated {
     pub(super) cpu: bool,
 }
 
+/// Why there is no group for tasks.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Undelegated {
+    #[error("no control group (cgroup v2) is delegated to tekcron")]
+    Nothing,
+    #[error(
+        "the control group delegated to tekcron holds tekcron itself, where `DelegateSubgroup=daemon` (systemd 254) would put it below"
+    )]
+    Occupied,
+    #[error("the control group delegated to tekcron is of no use ({0})")]
+    Unusable(#[from] io::Error),
+}
+
 impl Delegated {
-    /// Prepares what was delegated to this process, where something was.
-    pub(super) fn prepare() -> io::Result<Option<Self>> {
+    /// Prepares what was delegated to this process.
+    pub(super) fn prepare() -> Result<Self, Undelegated> {
         let own = fs::read_to_string("/proc/self/cgroup")?;
-        let Some(own) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Ok(None) };
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/")).ok_or(Undelegated::Nothing)?;
         let own = Path::new(MOUNT).join(own);
-        let Some(base) = base_of(&own, is_delegated) else { return Ok(None) };
-        if own == base {
-            // Controllers are handed down only by a group that has no process of its own.
-            let daemon = base.join(DAEMON);
-            create(&daemon)?;
-            write(&daemon.join("cgroup.procs"), &std::process::id().to_string())?;
-        }
+        let base = base_of(&own, is_delegated)?;
         let controllers = fs::read_to_string(base.join("cgroup.controllers"))?;
         let hand_down = |name: &str| {
             let offered = controllers.split_whitespace().any(|offered| offered == name);
@@ -56,7 +66,7 @@ impl Delegated {
             io::Result::Ok(offered)
         };
         let (memory, cpu) = (hand_down("memory")?, hand_down("cpu")?);
-        Ok(Some(Self { base: base.to_owned(), memory, cpu }))
+        Ok(Self { base: base.to_owned(), memory, cpu })
     }
 
     /// Makes the group of task `name`, with `limits`.
@@ -75,11 +85,16 @@ impl Delegated {
     }
 }
 
-/// The delegated group that a daemon in the group `own` may use: that one, or the one above where `own` is
-/// the subgroup for daemons. One further up was delegated to somebody else, as a user's is to their systemd.
-fn base_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Option<&Path> {
+/// The delegated group above the group `own` of a daemon. One further up was delegated to somebody else, as
+/// a user's is to their systemd.
+fn base_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Result<&Path, Undelegated> {
+    let is_delegated = |path: &&Path| path.starts_with(MOUNT) && is_delegated(path);
     let above = own.parent().filter(|_| own.file_name().is_some_and(|name| name == DAEMON));
-    [Some(own), above].into_iter().flatten().find(|path| path.starts_with(MOUNT) && is_delegated(path))
+    match above.filter(is_delegated) {
+        Some(base) => Ok(base),
+        None if is_delegated(&own) => Err(Undelegated::Occupied),
+        None => Err(Undelegated::Nothing),
+    }
 }
 
 fn is_delegated(path: &Path) -> bool {
@@ -87,6 +102,15 @@ fn is_delegated(path: &Path) -> bool {
     ["user.delegate", "trusted.delegate"]
         .into_iter()
         .any(|name| rustix::fs::getxattr(path, name, &mut value).is_ok_and(|length| &value[..length] == b"1"))
+}
+
+/// Whose memory ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shortage {
+    /// What the limit allows.
+    Limit,
+    /// The machine's, or that of a group above.
+    Machine,
 }
 
 /// The control group of one task.
@@ -128,10 +152,9 @@ impl Cgroup {
         self.set("cgroup.kill", "1")
     }
 
-    /// Whether the kernel killed a process of the group because the group was out of memory.
-    pub(super) fn was_out_of_memory(&self) -> bool {
-        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
-        oom_kills(&events) > 0
+    /// Whose memory ran out when the kernel killed a process of the group for want of it, if it did.
+    pub(super) fn out_of_memory(&self) -> Option<Shortage> {
+        shortage(&fs::read_to_string(self.path.join("memory.events")).unwrap_or_default())
     }
 
     /// Removes the group, which must have no process any more, and the groups that were made in it.
@@ -158,7 +181,7 @@ impl Cgroup {
 fn create(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        created => created.map_err(|error| explained(&error, "making", path)),
+        made => made.map_err(|error| explained(&error, "making", path)),
     }
 }
 
@@ -193,9 +216,14 @@ fn cpu_max(millicores: u32) -> String {
     format!("{} {PERIOD}", quota.max(1000))
 }
 
-/// `oom_kill` in `memory.events`.
-fn oom_kills(events: &str) -> u64 {
-    events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+/// What `memory.events` says: `oom_kill` counts processes of the group killed for any reason, `oom` how often
+/// its own limit was the reason.
+fn shortage(events: &str) -> Option<Shortage> {
+    let count = |name: &str| -> u64 {
+        let mut words = events.lines().filter_map(|line| line.split_once(' '));
+        words.find(|(word, _)| *word == name).and_then(|(_, count)| count.parse().ok()).unwrap_or(0)
+    };
+    (count("oom_kill") > 0).then(|| if count("oom") > 0 { Shortage::Limit } else { Shortage::Machine })
 }
 
 #[cfg(test)]
@@ -211,9 +239,11 @@ mod tests {
 
     #[test]
     fn only_kills_count_as_out_of_memory() {
-        assert_eq!(oom_kills("low 0\nhigh 0\nmax 31\noom 3\noom_kill 2\noom_group_kill 1\n"), 2);
-        assert_eq!(oom_kills("low 0\nmax 31\noom_kill 0\n"), 0);
-        assert_eq!(oom_kills(""), 0);
+        let limit = "low 0\nhigh 0\nmax 31\noom 3\noom_kill 2\noom_group_kill 1\n";
+        assert_eq!(shortage(limit), Some(Shortage::Limit));
+        assert_eq!(shortage("low 0\nmax 0\noom 0\noom_kill 1\n"), Some(Shortage::Machine));
+        assert_eq!(shortage("low 0\nmax 31\noom 3\noom_kill 0\noom_group_kill 0\n"), None);
+        assert_eq!(shortage(""), None);
     }
 
     #[test]
@@ -222,15 +252,16 @@ mod tests {
             path.ends_with("tekcron.service") || path.ends_with("user@1000.service") || path == Path::new("/")
         };
         let base = |own: &str| base_of(Path::new(own), delegated).map(Path::to_owned);
+        let nothing = |own: &str| matches!(base(own), Err(Undelegated::Nothing));
         let unit = "/sys/fs/cgroup/system.slice/tekcron.service";
-        let daemon = format!("{unit}/daemon");
-        assert_eq!(base(unit), Some(unit.into()));
-        assert_eq!(base(&daemon), Some(unit.into()));
+        assert_eq!(base(&format!("{unit}/daemon")).unwrap(), Path::new(unit));
+        assert!(matches!(base(unit), Err(Undelegated::Occupied)));
         // A user's own systemd, not a daemon in one of its terminals.
-        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/app.slice/terminal.scope"), None);
-        assert_eq!(base("/sys/fs/cgroup/user.slice/user@1000.service/other.service"), None);
-        assert_eq!(base("/sys/fs/cgroup/user.slice/session-1.scope"), None);
-        assert_eq!(base("/"), None);
+        assert!(nothing("/sys/fs/cgroup/user.slice/user@1000.service/app.slice/terminal.scope"));
+        assert!(nothing("/sys/fs/cgroup/user.slice/user@1000.service/other.service"));
+        assert!(nothing("/sys/fs/cgroup/user.slice/session-1.scope"));
+        assert!(nothing("/"));
+        assert!(nothing("/daemon"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use tokio::sync::mpsc;
 
-use super::cgroup::Delegated;
+use super::cgroup::{Delegated, Undelegated};
 use super::log::LogReader;
 use super::place::{self, Standing, TaskDir};
 use super::spawn::Spawner;
@@ -68,6 +68,7 @@ pub struct LocalExecutor {
     pub(super) settings: LocalSettings,
     pub(super) tasks: PathBuf,
     pub(super) cgroup: Option<Delegated>,
+    caveats: Vec<String>,
     pub(super) spawner: Spawner,
     pub(super) watch: Watch,
     clock: SharedClock,
@@ -88,13 +89,9 @@ impl LocalExecutor {
         let tidied =
             place::leftovers(&tasks).and_then(|left| left.iter().try_for_each(|path| tree::remove(path)));
         tidied.map_err(|source| LocalError::Tidy { path: tasks.clone(), source })?;
-        let cgroup = Delegated::prepare().unwrap_or_else(|error| {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the delegated control group is of no use"
-            );
-            None
-        });
+        let cgroup = Delegated::prepare();
+        let caveats = caveats(cgroup.as_ref(), process::lists_children());
+        let cgroup = cgroup.ok();
         let (send, receive) = mpsc::channel(OBSERVATIONS);
         Ok(Arc::new(Self {
             watch: Watch::new(settings.max_children, cgroup.clone(), Arc::clone(&clock), send),
@@ -102,6 +99,7 @@ impl LocalExecutor {
             settings,
             tasks,
             cgroup,
+            caveats,
             clock,
             observations: Mutex::new(Some(receive)),
         }))
@@ -219,7 +217,7 @@ impl Executor for LocalExecutor {
     }
 
     fn caveats(&self) -> Vec<String> {
-        caveats(self.cgroup.as_ref(), process::lists_children())
+        self.caveats.clone()
     }
 }
 
@@ -236,35 +234,43 @@ impl From<Standing> for Observed {
     }
 }
 
-fn caveats(cgroup: Option<&Delegated>, lists_children: bool) -> Vec<String> {
-    let mut caveats = vec!["disk limits are not enforced by the embedded executor"];
+fn caveats(cgroup: Result<&Delegated, &Undelegated>, lists_children: bool) -> Vec<String> {
+    let mut caveats = vec!["disk limits are not enforced by the embedded executor".to_owned()];
+    let mut say = |words: &str| caveats.push(words.to_owned());
     match cgroup {
-        None => caveats.extend([
-            "no control group (cgroup v2) is delegated to tekcron, so CPU limits are not enforced",
-            "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
-            "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
-        ]),
-        Some(cgroup) => {
-            caveats.extend((!cgroup.cpu).then_some(
-                "the control group delegated to tekcron has no cpu controller, so CPU limits are not enforced",
-            ));
-            caveats.extend((!cgroup.memory).then_some(
-                "the control group delegated to tekcron has no memory controller, so memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
-            ));
+        Err(why) => {
+            say(&format!("{why}, so CPU limits are not enforced"));
+            say(
+                "memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
+            );
+            say(
+                "should the supervisor of a task be killed, descendants that left its process group and cleared their environment are not ended",
+            );
+        }
+        Ok(cgroup) => {
+            if !cgroup.cpu {
+                say(
+                    "the control group delegated to tekcron has no cpu controller, so CPU limits are not enforced",
+                );
+            }
+            if !cgroup.memory {
+                say(
+                    "the control group delegated to tekcron has no memory controller, so memory is added up a few times a second instead of being limited by the kernel: a task above its limit is killed a moment later",
+                );
+            }
         }
     }
-    let blind = match cgroup {
-        _ if lists_children => None,
-        None => Some(
+    match cgroup {
+        _ if lists_children => {}
+        Err(_) => say(
             "this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched, and processes that a command leaves behind are not ended",
         ),
-        Some(Delegated { memory: false, .. }) => {
-            Some("this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched")
+        Ok(Delegated { memory: false, .. }) => {
+            say("this kernel does not list children (CONFIG_PROC_CHILDREN), so memory is not watched");
         }
-        Some(_) => None,
-    };
-    caveats.extend(blind);
-    caveats.into_iter().map(str::to_owned).collect()
+        Ok(_) => {}
+    }
+    caveats
 }
 
 fn is_alive(dir: &TaskDir) -> io::Result<bool> {
@@ -281,7 +287,7 @@ mod tests {
 
     fn notes(cgroup: Option<(bool, bool)>, lists_children: bool) -> String {
         let cgroup = cgroup.map(|(memory, cpu)| Delegated { base: PathBuf::from("/"), memory, cpu });
-        caveats(cgroup.as_ref(), lists_children).join("\n")
+        caveats(cgroup.as_ref().ok_or(&Undelegated::Nothing), lists_children).join("\n")
     }
 
     #[test]

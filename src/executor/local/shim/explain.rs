@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rustix::process::WaitStatus;
 
 use crate::app::ByteSize;
+use crate::executor::local::cgroup::Shortage;
 use crate::executor::local::request::Request;
 use crate::task::{LogSize, Outcome, Phase};
 
@@ -16,6 +17,8 @@ pub(super) enum Ending {
     Exited(WaitStatus),
     /// It was ended by its shim.
     Asked(Reason),
+    /// It was ended by the kernel, for want of memory.
+    OutOfMemory(Shortage),
 }
 
 /// Why a shim ends a task.
@@ -25,8 +28,8 @@ pub(super) enum Reason {
     Terminated,
     /// It ran too long.
     TimedOut,
-    /// It used so many bytes, more than its limit. `None` where the kernel counted.
-    OutOfMemory(Option<u64>),
+    /// It used so many bytes, more than its limit.
+    TooMuchMemory(u64),
 }
 
 /// The outcome of a task that ended so.
@@ -48,9 +51,10 @@ pub(super) fn outcome(
             let message = format!("it ran longer than its time-out of {limit:#}");
             (Phase::TimedOut, None, "PipelineRunTimeout", message)
         }
-        Ending::Asked(Reason::OutOfMemory(used)) => {
-            (Phase::Failed, Some(128 + 9), "OOMKilled", out_of_memory(used, request.limits.memory))
+        Ending::Asked(Reason::TooMuchMemory(used)) => {
+            out_of_memory(too_much_memory(used, request.limits.memory.unwrap_or_default()))
         }
+        Ending::OutOfMemory(shortage) => out_of_memory(killed_for(shortage, request.limits.memory)),
     };
     Outcome { phase, exit_code, reason: reason.to_owned(), message, started, finished, log }
 }
@@ -83,14 +87,22 @@ fn in_words(code: i32) -> String {
     format!("it ended with exit code {code}{because}")
 }
 
-fn out_of_memory(used: Option<u64>, limit: Option<u64>) -> String {
-    let limit = ByteSize::from_bytes(limit.unwrap_or_default());
-    match used {
-        Some(used) => {
-            let used = ByteSize::from_bytes(used).mebibytes();
-            format!("it used {used}Mi of memory, more than its limit of {limit}, and was killed")
+fn out_of_memory(message: String) -> (Phase, Option<i32>, &'static str, String) {
+    (Phase::Failed, Some(128 + 9), "OOMKilled", message)
+}
+
+fn too_much_memory(used: u64, limit: u64) -> String {
+    let (used, limit) = (ByteSize::from_bytes(used).mebibytes(), ByteSize::from_bytes(limit));
+    format!("it used {used}Mi of memory, more than its limit of {limit}, and was killed")
+}
+
+fn killed_for(shortage: Shortage, limit: Option<u64>) -> String {
+    match limit.filter(|_| shortage == Shortage::Limit) {
+        Some(limit) => {
+            let limit = ByteSize::from_bytes(limit);
+            format!("it needed more memory than its limit of {limit}, and was killed")
         }
-        None => format!("it needed more memory than its limit of {limit}, and was killed"),
+        None => "the machine, or the service as a whole, was out of memory, and it was killed".to_owned(),
     }
 }
 
@@ -149,7 +161,16 @@ mod tests {
 
     #[test]
     fn memory_is_stated_beside_its_limit() {
-        let message = out_of_memory(Some(100 << 20), Some(32 << 20));
+        let message = too_much_memory(100 << 20, 32 << 20);
         assert_eq!(message, "it used 100Mi of memory, more than its limit of 32Mi, and was killed");
+        let message = killed_for(Shortage::Limit, Some(32 << 20));
+        assert_eq!(message, "it needed more memory than its limit of 32Mi, and was killed");
+        for limit in [None, Some(32 << 20)] {
+            let message = killed_for(Shortage::Machine, limit);
+            assert_eq!(
+                message,
+                "the machine, or the service as a whole, was out of memory, and it was killed"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpgid, kill_process, kill_process_group, wait,
 };
 
-use crate::executor::local::cgroup::Cgroup;
+use crate::executor::local::cgroup::{Cgroup, Shortage};
 use crate::executor::local::process;
 
 /// The command and its descendants. As this process is their reaper, none of them is out of sight.
@@ -44,11 +44,12 @@ impl Family {
         self.gone
     }
 
-    /// Whether the kernel killed them for want of memory, when the command ended by `status`. It kills all
-    /// of the group: a command that ended otherwise had done so before, or a group of its own making was hit.
-    pub(super) fn was_out_of_memory(&self, status: WaitStatus) -> bool {
+    /// Whose memory ran out when the kernel killed the command, which ended by `status`, if that was why. At
+    /// its limit a task is killed as a whole: a command that ended otherwise had done so before, or a group
+    /// of its own making was hit.
+    pub(super) fn out_of_memory(&self, status: WaitStatus) -> Option<Shortage> {
         let killed = status.terminating_signal() == Some(Signal::KILL.as_raw());
-        killed && self.cgroup.as_ref().is_some_and(Cgroup::was_out_of_memory)
+        self.cgroup.as_ref().filter(|_| killed)?.out_of_memory()
     }
 
     /// Takes note of those that ended. Returns whether the command is among them.

@@ -166,10 +166,10 @@ impl<'a> Supervisor<'a> {
         }
         match (running.reason, running.family.ended()) {
             (Some(reason), _) => Ending::Asked(reason),
-            (None, Some(status)) if running.family.was_out_of_memory(status) => {
-                Ending::Asked(Reason::OutOfMemory(None))
-            }
-            (None, Some(status)) => Ending::Exited(status),
+            (None, Some(status)) => match running.family.out_of_memory(status) {
+                Some(shortage) => Ending::OutOfMemory(shortage),
+                None => Ending::Exited(status),
+            },
             (None, None) => Ending::NotStarted("its process vanished".to_owned()),
         }
     }
@@ -186,8 +186,8 @@ impl Running {
 
     fn watch_memory(&mut self, now: Duration) {
         let used = self.memory.as_mut().and_then(|memory| memory.excess(now));
-        if used.is_some() {
-            self.reason.get_or_insert(Reason::OutOfMemory(used));
+        if let Some(used) = used {
+            self.reason.get_or_insert(Reason::TooMuchMemory(used));
             self.kill_at = Some(now);
         }
     }
