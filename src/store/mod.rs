@@ -3,8 +3,10 @@
 //! [`Store`] reads at once; writes are built as a [`Commit`] and go to one thread that writes many
 //! of them together, flushes, and syncs the file itself (sled's flush does not reach the disk).
 //! Guaranteed: a commit is atomic; when [`Store::commit`] returns, it is on disk; after a failed
-//! write nothing more is acknowledged; a store from which something is missing does not open. Everything is in one sled tree, because sled's batches are
-//! atomic only within one. What belongs into one commit is the caller's business.
+//! write nothing more is acknowledged; a store from which something is missing does not open, and is
+//! left as it is. Everything is in one sled tree, because sled's batches are atomic only within one.
+//! What belongs into one commit is the caller's business. [`ClosedStore`] is a store that no daemon
+//! has, to verify, export, import and compact.
 
 mod beside;
 mod blobs;

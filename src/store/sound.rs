@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// The settings, as `sled` calls them.
 pub(super) const SETTINGS_FILE: &str = "conf";
 
+/// A snapshot of ours that is being written, under a name that sled does not take for one.
+pub(super) const NEW_SNAPSHOT: &str = "new.snap";
+
 /// Before the checksum of a snapshot stands its length, which that does not cover.
 pub(super) const SNAPSHOT_GAP: usize = 8;
 
@@ -56,7 +59,10 @@ pub(super) fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
         tracing::info!(file = %path.display(), "an unfinished snapshot of the store is removed; the one before it counts");
         fs::remove_file(path)?;
     }
-    Ok(())
+    match fs::remove_file(dir.join(NEW_SNAPSHOT)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn snapshots(dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -229,6 +229,27 @@ mod killed {
     }
 
     #[test]
+    fn while_sled_is_spared_its_log() {
+        let place = Place::with(&[("work", QUIET)]);
+        let daemon = place.serve();
+        // Each is written whole whenever its phase changes: some segments of log.
+        let long = format!("true {}", "x".repeat(120_000));
+        (0..8).for_each(|_| drop(place.ok(&["run-task", "work", "-c", &long, "--wait"])));
+        daemon.kill();
+        let exported = export(&place);
+        for point in ["snapshot-written:1", "snapshot-named:1"] {
+            let ended = place.spawn(&[("TEKCRON_FAULT", point)]).ended();
+            assert_eq!(ended.signal(), Some(9), "{point}\n{}", place.log());
+            assert_eq!(export(&place), exported, "{point}");
+        }
+        let daemon = place.serve();
+        assert_eq!(place.json(&["tasks", "work"]).as_array().unwrap().len(), 8);
+        assert!(!place.path().join("data/store/new.snap").exists());
+        assert!(daemon.terminate().success());
+        place.ok(&["store", "verify"]);
+    }
+
+    #[test]
     fn in_an_import() {
         let place = place();
         let exported = export(&place);

@@ -117,8 +117,7 @@ fn write_pointer(bytes: &mut Vec<u8>, place: &Place) {
 
 /// Puts a snapshot where sled looks for it. It removes those before it itself.
 pub(super) fn save(dir: &Path, stable: i64, bytes: &[u8]) -> io::Result<()> {
-    // A name that sled does not take for a snapshot.
-    let new = dir.join("new.snap");
+    let new = dir.join(sound::NEW_SNAPSHOT);
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
