@@ -31,12 +31,13 @@ impl Blobs {
         Ok(blobs)
     }
 
-    /// Makes those that have come since durable.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    /// Makes those that have come since durable. Whether there were any.
+    pub(super) fn sync(&mut self) -> io::Result<bool> {
         let now = self.names()?;
         let dir = self.dir.fd()?;
         let mut new = now.difference(&self.synced).peekable();
-        if new.peek().is_some() {
+        let has_new = new.peek().is_some();
+        if has_new {
             for name in new {
                 match openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
                     Ok(file) => fsync(file)?,
@@ -48,7 +49,7 @@ impl Blobs {
             fsync(dir)?;
         }
         self.synced = now;
-        Ok(())
+        Ok(has_new)
     }
 
     fn names(&mut self) -> io::Result<BTreeSet<CString>> {

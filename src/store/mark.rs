@@ -2,8 +2,8 @@
 //!
 //! Written in place after each sync of the group and before its acknowledgement, so it is never ahead
 //! of the disk. It is not synced itself, which would double the price of a commit: a killed process
-//! leaves it exact, a power cut some seconds behind at most. Two slots take turns, so that a torn write
-//! leaves the one before.
+//! leaves it exact, a power cut some seconds behind at most; only a group with a new blob syncs it. Two
+//! slots take turns, so that a torn write leaves the one before.
 
 use std::fs::File;
 use std::io;

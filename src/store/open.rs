@@ -268,12 +268,12 @@ fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, S
         );
     }
     // A process that was killed may have left some of it in memory alone, and a snapshot is synced.
+    data_file(&dir).map_err(&failed)?;
     match Blobs::open(&dir) {
         // sled makes the directory again; nothing that it should hold is missing.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         opened => drop(opened.map_err(&failed)?),
     }
-    data_file(&dir).map_err(&failed)?;
     whole.pages.save_shortcut().map_err(failed)?;
     Ok(whole.sum)
 }

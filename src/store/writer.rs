@@ -210,10 +210,13 @@ impl Disk {
     fn sync(&mut self) -> Result<(), StoreError> {
         point("commit-applied");
         self.tree.flush().map_err(write_error)?;
-        self.blobs.sync().map_err(write_error)?;
-        // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk.
+        // sled's flush ends in sync_file_range, which neither writes metadata nor flushes the disk. It comes
+        // first: with the names of new blobs the removal of old ones becomes durable.
         self.file.sync_data().map_err(write_error)?;
-        self.mark.write(self.tally.groups).map_err(write_error)
+        let has_blobs = self.blobs.sync().map_err(write_error)?;
+        self.mark.write(self.tally.groups).map_err(write_error)?;
+        // A group that lacks a blob is left out after a power cut, unless somebody was told of it.
+        if has_blobs { self.mark.sync().map_err(write_error) } else { Ok(()) }
     }
 }
 
