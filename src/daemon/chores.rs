@@ -54,6 +54,13 @@ struct Swept {
     logs: u64,
 }
 
+impl Swept {
+    /// Whether nothing has changed since the sweep before.
+    fn is_nothing(&self) -> bool {
+        self.apps.is_empty() && !self.everything
+    }
+}
+
 impl Chores {
     pub(super) async fn run(self, mut inbox: Inbox, stop: CancellationToken) {
         let this = Arc::new(self);
@@ -81,7 +88,7 @@ impl Chores {
                         look.spawn(async move { reloader.rescan(now).await });
                     }
                     Chore::SweepAll => swept.everything = true,
-                    Chore::SweepEnded if !sweep.is_empty() => {}
+                    Chore::SweepEnded if !sweep.is_empty() || swept.is_nothing() => {}
                     Chore::SweepEnded => {
                         let (this, now) = (Arc::clone(&this), std::mem::take(&mut swept));
                         sweep.spawn(async move { this.sweep(now).await });
