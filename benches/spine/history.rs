@@ -21,7 +21,7 @@ use crate::report::{Row, Unit};
 use crate::sample::{median, ms, percentile};
 
 const RECORDS: [usize; 2] = [50_000, 500_000];
-pub(crate) const APPS: usize = 100;
+const APPS: usize = 100;
 const PAGE: usize = 50;
 /// Milliseconds at the API: the median, and p99.
 const NEWEST: [f64; 2] = [1.0, 1.5];
@@ -30,13 +30,19 @@ const RECOVERY: f64 = 2.0;
 /// How often every record is replaced by a newer one.
 const TURNOVERS: usize = 10;
 
+/// A directory with a configuration, and data of `size` records; the store is still open.
+pub(crate) fn filled(size: usize) -> (TempDir, Store) {
+    let dir = TempDir::new().expect("a temporary directory");
+    write_config(&dir.path().join("config"));
+    let store = Store::open(&dir.path().join("data"), Arc::new(SystemClock::new())).expect("a new store");
+    fill(&store, 0, size / APPS);
+    (dir, store)
+}
+
 pub(crate) fn run(scale: Scale) {
     for size in RECORDS.into_iter().take(if scale.quick { 1 } else { 2 }) {
-        let dir = TempDir::new().expect("a temporary directory");
+        let (dir, store) = filled(size);
         let (config, data) = (dir.path().join("config"), dir.path().join("data"));
-        write_config(&config);
-        let store = Store::open(&data, Arc::new(SystemClock::new())).expect("a new store");
-        fill(&store, 0, size / APPS);
         let logical = Claim::new(0, 0, 1).ended().size() as f64;
         let mut reads = read_newest(&store, 300);
         drop(store);
@@ -61,7 +67,7 @@ pub(crate) fn run(scale: Scale) {
 }
 
 /// Apps without schedules that keep all they have.
-pub(crate) fn write_config(config: &Path) {
+fn write_config(config: &Path) {
     records::write_config(config, APPS * JOBS, "\"sleep 600\"", |n| format!("{} 0 1 7 *", n % 60));
     for number in 0..APPS {
         let file = config.join(format!("apps/{}.toml", app(number)));
@@ -71,7 +77,7 @@ pub(crate) fn write_config(config: &Path) {
 }
 
 /// Tasks `first + 1` to `first + count` of each App, ended.
-pub(crate) fn fill(store: &Store, first: usize, count: usize) {
+fn fill(store: &Store, first: usize, count: usize) {
     for id in (first + 1..=first + count).collect::<Vec<_>>().chunks(SLOTS_PER_COMMIT) {
         let commits = (0..APPS).map(|number| {
             let mut commit = Commit::new();

@@ -2,17 +2,14 @@
 //! the history was written in one life, and where a life has begun since.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tekcron::clock::SystemClock;
-use tekcron::store::Store;
 use tempfile::TempDir;
 
 use crate::Scale;
 use crate::daemon::Daemon;
 use crate::demand::post_runs;
-use crate::history::{APPS, compaction, fill, write_config};
+use crate::history::{compaction, filled};
 use crate::report::{Row, Unit};
 use crate::sample::median;
 
@@ -22,12 +19,9 @@ const READY: f64 = 2.0;
 
 pub(crate) fn run(scale: Scale) {
     for size in RECORDS.into_iter().take(if scale.quick { 1 } else { 2 }) {
-        let dir = TempDir::new().expect("a temporary directory");
-        let (config, data) = (dir.path().join("config"), dir.path().join("data"));
-        write_config(&config);
-        let store = Store::open(&data, Arc::new(SystemClock::new())).expect("a new store");
-        fill(&store, 0, size / APPS);
+        let (dir, store) = filled(size);
         drop(store);
+        let (config, data) = (dir.path().join("config"), dir.path().join("data"));
         one_life(size, &dir, &config, &data, scale);
         later(size, "killed later", &config, &data, scale);
         compaction(&format!("recovery, {size} records"), size, &data);

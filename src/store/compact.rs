@@ -10,7 +10,7 @@ use std::path::Path;
 use super::beside::Beside;
 use super::error::StoreError;
 use super::open;
-use super::raw::Damage;
+use super::raw::Stop;
 use super::whole::Whole;
 
 /// A store is written anew at start where it takes so many times what its keys and values take. One that was
@@ -53,25 +53,14 @@ pub(super) fn compact(
         return Err(StoreError::unreadable(&dir)("it was written before stores were counted".to_owned()));
     };
     let beside = Beside::write(data_dir, tally, |put| {
-        pages.rows(|key, value| put(key, value).map_err(Stop::Write)).map_err(|stop| match stop {
-            Stop::Write(error) => failed(error),
-            Stop::Read(damage) => StoreError::unreadable(&dir)(damage.to_string()),
+        pages.rows(|key, value| put(key, value).map_err(Stop::Each)).map_err(|stop| match stop {
+            Stop::Each(error) => failed(error),
+            Stop::Damage(damage) => StoreError::unreadable(&dir)(damage.to_string()),
         })
     })?;
     let lock = beside.replace()?;
     let after = bytes_on_disk(&dir).map_err(&failed)?;
     Ok((Compacted { records: tally.records, before, after }, lock))
-}
-
-enum Stop {
-    Read(Damage),
-    Write(io::Error),
-}
-
-impl From<Damage> for Stop {
-    fn from(damage: Damage) -> Self {
-        Self::Read(damage)
-    }
 }
 
 /// Bytes that the files below `dir` take.

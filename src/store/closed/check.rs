@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::app::AppName;
 use crate::store::error::StoreError;
 use crate::store::key::{self, Kind};
-use crate::store::raw::{Damage, Pages};
+use crate::store::raw::{Pages, Stop};
 use crate::store::record::{self, IdempotencyV1};
 use crate::task::{Task, TaskId};
 
@@ -23,18 +23,6 @@ pub struct Contents {
     pub on_disk: u64,
 }
 
-/// Where a row cannot be what it is called.
-enum Stop {
-    Damage(Damage),
-    Record(StoreError),
-}
-
-impl From<Damage> for Stop {
-    fn from(damage: Damage) -> Self {
-        Self::Damage(damage)
-    }
-}
-
 /// Reads every record.
 pub(super) fn check(dir: &Path, pages: &Pages) -> Result<Contents, StoreError> {
     let (mut contents, mut links) = (Contents::default(), Links::default());
@@ -42,14 +30,14 @@ pub(super) fn check(dir: &Path, pages: &Pages) -> Result<Contents, StoreError> {
         if !key::is_meta(at) {
             let kind = Kind::of(at).map_or("other", Kind::as_str);
             *contents.kinds.entry(kind).or_default() += 1;
-            links.take(at, value).map_err(Stop::Record)?;
+            links.take(at, value).map_err(Stop::Each)?;
         }
         Ok(())
     });
     let unreadable = |message: String| StoreError::unreadable(dir)(message);
     checked.map_err(|stop| match stop {
         Stop::Damage(damage) => unreadable(damage.to_string()),
-        Stop::Record(error) => unreadable(error.to_string()),
+        Stop::Each(error) => unreadable(error.to_string()),
     })?;
     match links.wrong() {
         Some(wrong) => Err(unreadable(wrong)),

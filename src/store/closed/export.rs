@@ -10,7 +10,7 @@ use super::ExportError;
 use super::line::{self, Head, Tail};
 use crate::store::error::StoreError;
 use crate::store::key;
-use crate::store::raw::{Damage, Pages};
+use crate::store::raw::{Pages, Stop};
 
 /// What was carried away, or brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +22,10 @@ pub struct Exported {
 /// Writes every record of a store that is whole.
 pub(super) fn all(dir: &Path, pages: &Pages, out: &mut dyn Write) -> Result<Exported, ExportError> {
     let mut lines = Lines::begin(out)?;
-    let written = pages.rows(|at, value| lines.record(at, value).map_err(Stop::Write));
+    let written = pages.rows(|at, value| lines.record(at, value).map_err(Stop::Each));
     written.map_err(|stop| match stop {
-        Stop::Read(damage) => ExportError::Store(StoreError::unreadable(dir)(damage.to_string())),
-        Stop::Write(error) => ExportError::Write(error),
+        Stop::Damage(damage) => ExportError::Store(StoreError::unreadable(dir)(damage.to_string())),
+        Stop::Each(error) => ExportError::Write(error),
     })?;
     Ok(lines.end()?)
 }
@@ -37,17 +37,6 @@ pub(super) fn rows(rows: &BTreeMap<Vec<u8>, Vec<u8>>, out: &mut dyn Write) -> io
         lines.record(at, value)?;
     }
     lines.end()
-}
-
-enum Stop {
-    Read(Damage),
-    Write(io::Error),
-}
-
-impl From<Damage> for Stop {
-    fn from(damage: Damage) -> Self {
-        Self::Read(damage)
-    }
 }
 
 struct Lines<'a> {

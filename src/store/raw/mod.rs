@@ -46,6 +46,21 @@ impl Damage {
     }
 }
 
+/// Why not every row was handed over.
+#[derive(Debug)]
+pub(super) enum Stop<E> {
+    /// One does not read.
+    Damage(Damage),
+    /// Whoever took them would have no more.
+    Each(E),
+}
+
+impl<E> From<Damage> for Stop<E> {
+    fn from(damage: Damage) -> Self {
+        Self::Damage(damage)
+    }
+}
+
 /// Any bytes where sled's are expected.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn anything(input: &[u8]) {
