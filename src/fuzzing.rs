@@ -28,7 +28,7 @@ pub fn record(input: &[u8]) {
 
 /// `r`, then the files of a log, each behind a line `@NAME`; or `w`, then what a task writes.
 pub fn log(input: &[u8]) {
-    executor::local::fuzzing::log(input);
+    executor::fuzzing::log(input);
 }
 
 #[cfg(test)]

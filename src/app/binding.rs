@@ -44,6 +44,20 @@ impl Secrets {
     pub fn get(&self, secret: &str, key: &str) -> Option<&SecretString> {
         self.0.get(&(secret.to_owned(), key.to_owned()))
     }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values by key, for each secret.
+    pub fn by_secret(&self) -> BTreeMap<&str, BTreeMap<&str, &SecretString>> {
+        let mut secrets: BTreeMap<&str, BTreeMap<&str, &SecretString>> = BTreeMap::new();
+        for ((secret, key), value) in &self.0 {
+            secrets.entry(secret).or_default().insert(key, value);
+        }
+        secrets
+    }
 }
 
 impl fmt::Debug for Secrets {

@@ -5,12 +5,16 @@
 //! crash every claimed task is submitted again under the same name.
 
 pub mod local;
+mod log;
 pub mod pipeline_run;
+pub mod tekton;
 
 use std::path::PathBuf;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::log::fuzzing;
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -66,6 +70,14 @@ pub enum SubmitError {
     Unavailable {
         /// What is in the way.
         message: String,
+    },
+    /// Nobody could take any object now, and surely did not take this one: every claim waits.
+    #[error("unreachable: {message}")]
+    Unreachable {
+        /// What is in the way.
+        message: String,
+        /// How long it asked to be left alone.
+        retry_after: Option<SignedDuration>,
     },
     /// It may or may not have taken the object: the claim stays open.
     #[error("outcome unknown: {message}")]
@@ -180,6 +192,24 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Limits that this executor cannot keep here, in words for `task`, `app` and start-up.
     fn caveats(&self) -> Vec<String>;
+
+    /// The task's end is on disk: nothing need be held for it any more. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`ExecutorError`]; an object that is not there is not an error.
+    fn release<'a>(&'a self, _name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        future::ready(Ok(())).boxed()
+    }
+
+    /// What is in the way of every task now, in words; nothing where all is well.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// How long a create of unknown outcome may still be carried out.
+    fn create_may_linger(&self) -> SignedDuration {
+        SignedDuration::from_secs(5)
+    }
 }
 
 /// Names of the object's labels and annotations that say whose it is.
@@ -214,6 +244,10 @@ pub mod label {
     pub const GENERATION: &str = "tekcron.dev/config-generation";
     /// Annotation: the request that asked for a manual run.
     pub const REQUEST: &str = "tekcron.dev/request";
+    /// Label: the end of this run is on record.
+    pub const RECORDED: &str = "tekcron.dev/recorded";
+    /// Annotation: why tekcron had a run cancelled that nobody took.
+    pub const UNSCHEDULABLE: &str = "tekcron.dev/unschedulable";
     /// Prefix of one label for each security group of the App, which a NetworkPolicy may select.
     pub const SECURITY_GROUP: &str = "security-group.tekcron.dev/";
     /// Finalizer that stays until outcome and log are recorded.

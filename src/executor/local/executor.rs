@@ -6,26 +6,24 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use tokio::sync::mpsc;
 
 use super::cgroup::{Delegated, Undelegated};
-use super::log::LogReader;
+
 use super::place::{self, Standing, TaskDir};
 use super::spawn::Spawner;
 use super::watch::Watch;
 use super::{process, submit, tree};
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
+use crate::executor::log::{LogReader, next_text};
 use crate::executor::{
     Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
 };
 use crate::task::TaskName;
 
-/// How often a log that is followed is looked at.
-const FOLLOW: std::time::Duration = std::time::Duration::from_millis(200);
 /// Ends that the dispatcher has not taken yet; those who bring further ones wait.
 const OBSERVATIONS: usize = 1024;
 
@@ -149,33 +147,13 @@ impl LocalExecutor {
         }
         let clock = Arc::clone(&self.clock);
         let text = stream::try_unfold(reader, move |reader| {
-            next_text(dir.clone(), Arc::clone(&clock), query.follow, reader)
+            let (dir, clock) = (dir.clone(), Arc::clone(&clock));
+            async move {
+                let goes_on = move || Ok(query.follow && is_alive(&dir)?);
+                next_text(reader, clock.as_ref(), goes_on).await
+            }
         });
         Ok(text.boxed())
-    }
-}
-
-/// What `reader` gives next, waiting for it as long as the task lives where `follow` is asked for.
-async fn next_text(
-    dir: TaskDir,
-    clock: SharedClock,
-    follow: bool,
-    mut reader: LogReader,
-) -> io::Result<Option<(Bytes, LogReader)>> {
-    loop {
-        let dir = dir.clone();
-        let read = blocking(move || {
-            // Asked before reading: what is written until it ends is read as well.
-            let goes_on = follow && is_alive(&dir)?;
-            Ok((reader.read()?, goes_on, reader))
-        });
-        let (text, goes_on, back) = read.await?;
-        reader = back;
-        match text {
-            Some(text) => return Ok(Some((text.into(), reader))),
-            None if goes_on => clock.sleep(FOLLOW).await,
-            None => return Ok(None),
-        }
     }
 }
 

@@ -23,7 +23,6 @@ mod cgroup;
 mod executor;
 mod limits;
 mod lock;
-mod log;
 mod orphan;
 mod place;
 mod process;
@@ -36,5 +35,3 @@ mod tree;
 mod watch;
 
 pub use self::executor::{LocalError, LocalExecutor, LocalSettings};
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::log::fuzzing;

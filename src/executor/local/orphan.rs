@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::Cgroup;
-use super::log;
+use crate::executor::log;
 use super::place::TaskDir;
 use super::process::{self, Identity};
 use super::record::{Entry, Record, Started};

@@ -42,7 +42,7 @@ use self::title::Title;
 pub(super) use self::title::blank as blank_title;
 pub(super) use self::wakes::POKE;
 use self::wakes::Wakes;
-use super::log::LogWriter;
+use crate::executor::log::LogWriter;
 use super::record::Entry;
 use super::request::{Report, Request};
 use super::tree::{self, CopyError};

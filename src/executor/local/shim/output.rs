@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 
-use crate::executor::local::log::{LogWriter, Stream};
+use crate::executor::log::{LogWriter, Stream};
 
 const CHUNK: usize = 64 << 10;
 /// More chunks than a pipe can hold.

@@ -16,7 +16,7 @@ use super::takeover::Taken;
 use super::timespec;
 use super::wakes::Wakes;
 use crate::clock::{Clock, SystemClock};
-use crate::executor::local::log::LogWriter;
+use crate::executor::log::LogWriter;
 use crate::executor::local::process::Identity;
 use crate::executor::local::record::{Entry, Started};
 use crate::executor::local::request::Request;

@@ -8,6 +8,7 @@
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod follow;
 mod line;
 mod read;
 mod write;
@@ -19,9 +20,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-pub(super) use self::line::Stream;
-pub(super) use self::read::LogReader;
-pub(super) use self::write::LogWriter;
+pub(in crate::executor) use self::follow::next_text;
+pub(in crate::executor) use self::line::Stream;
+pub(in crate::executor) use self::read::{LogReader, for_each_record};
+pub(in crate::executor) use self::write::LogWriter;
 use crate::task::LogSize;
 
 /// A file of a log.
@@ -57,13 +59,13 @@ fn segments(log: &Path) -> io::Result<Vec<Segment>> {
 }
 
 /// When the log in directory `log` was last written to, if ever.
-pub(super) fn last_written(log: &Path) -> io::Result<Option<Timestamp>> {
+pub(in crate::executor) fn last_written(log: &Path) -> io::Result<Option<Timestamp>> {
     let Some(newest) = segments(log)?.pop() else { return Ok(None) };
     Ok(Timestamp::try_from(fs::metadata(&newest.path)?.modified()?).ok())
 }
 
 /// What is kept of the log in directory `log`, and what was cut.
-pub(super) fn size(log: &Path) -> io::Result<LogSize> {
+pub(in crate::executor) fn size(log: &Path) -> io::Result<LogSize> {
     let mut size = LogSize::default();
     let mut position = 0;
     for segment in segments(log)? {

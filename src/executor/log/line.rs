@@ -7,7 +7,7 @@ const LONGEST: usize = 16 << 10;
 
 /// Where a task wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Stream {
+pub(in crate::executor) enum Stream {
     /// Standard output.
     Out,
     /// Standard error.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::line::{Splitter, Stream, write_record, written_time};
-use super::{Segment, size};
+use super::{Segment, segments, size};
 use crate::task::LogSize;
 
 /// How many segments the tail has. The oldest goes as a whole.
@@ -26,7 +26,7 @@ const PREFIX: usize = 64;
 /// A log that cannot be written (the disk is full) does not stop the task: what did not fit is cut, and
 /// stated as such.
 #[derive(Debug)]
-pub(in super::super) struct LogWriter {
+pub(in crate::executor) struct LogWriter {
     dir: PathBuf,
     head: u64,
     segment: u64,
@@ -49,7 +49,7 @@ struct Open {
 
 impl LogWriter {
     /// Begins a log in directory `dir`, of at most `most` bytes.
-    pub(in super::super) fn new(dir: PathBuf, most: u64) -> Self {
+    pub(in crate::executor) fn new(dir: PathBuf, most: u64) -> Self {
         let most = most.max(LEAST);
         let segment = most / 2 / TAIL as u64;
         let longest = usize::try_from(segment).unwrap_or(usize::MAX) - PREFIX;
@@ -65,23 +65,43 @@ impl LogWriter {
         }
     }
 
+    /// Goes on with the log in directory `dir`, where its last whole record ends.
+    pub(in crate::executor) fn resume(dir: PathBuf, most: u64) -> io::Result<Self> {
+        let mut segments = segments(&dir)?;
+        let mut log = Self::new(dir, most);
+        let Some(newest) = segments.pop() else { return Ok(log) };
+        let content = fs::read(&newest.path)?;
+        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1) as u64;
+        let file = File::options().append(true).open(&newest.path)?;
+        file.set_len(whole)?;
+        log.position = newest.start + whole;
+        let is_head = newest.start == 0;
+        let most = if is_head { log.head } else { log.segment };
+        log.open = Some(Open { path: newest.path.clone(), file, length: whole, most });
+        log.tail = segments.into_iter().filter(|segment| segment.start > 0).collect();
+        if !is_head {
+            log.tail.push_back(newest);
+        }
+        Ok(log)
+    }
+
     /// Takes a chunk that the task wrote to `stream`, and writes the lines that it completes.
-    pub(in super::super) fn take(&mut self, stream: Stream, chunk: &[u8], now: Timestamp) {
+    pub(in crate::executor) fn take(&mut self, stream: Stream, chunk: &[u8], now: Timestamp) {
         self.split(stream, now, |splitter, piece| splitter.feed(chunk, piece));
     }
 
     /// Writes what `stream` began and will not end.
-    pub(in super::super) fn finish(&mut self, stream: Stream, now: Timestamp) {
+    pub(in crate::executor) fn finish(&mut self, stream: Stream, now: Timestamp) {
         self.split(stream, now, |splitter, piece| splitter.finish(piece));
     }
 
     /// Writes a line of ours.
-    pub(in super::super) fn note(&mut self, text: &str, now: Timestamp) {
+    pub(in crate::executor) fn note(&mut self, text: &str, now: Timestamp) {
         self.take(Stream::Err, format!("[tekcron: {text}]\n").as_bytes(), now);
     }
 
     /// Ends the log. Where its last lines could not be written, a segment without any shows the gap.
-    pub(in super::super) fn close(&mut self) {
+    pub(in crate::executor) fn close(&mut self) {
         if self.open.take().is_none() && self.position > 0 {
             // Without it the log just ends early.
             let _ = self.create(&Segment::new(&self.dir, self.position));
@@ -89,7 +109,7 @@ impl LogWriter {
     }
 
     /// What is kept, and what was cut.
-    pub(in super::super) fn size(&self) -> io::Result<LogSize> {
+    pub(in crate::executor) fn size(&self) -> io::Result<LogSize> {
         size(&self.dir)
     }
 
@@ -286,6 +306,28 @@ mod tests {
         let stated: u64 = text.lines().filter_map(cut).sum();
         assert_eq!(stated, size.cut);
         assert!(stated > 0);
+    }
+
+    #[test]
+    fn a_log_goes_on_where_its_last_whole_record_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let most = 16 << 10;
+        let whole = tempfile::tempdir().unwrap();
+        let mut expected = LogWriter::new(whole.path().to_owned(), most);
+        for number in 0..3000 {
+            let mut log = LogWriter::resume(dir.path().to_owned(), most).unwrap();
+            for log in [&mut log, &mut expected] {
+                log.take(Stream::Out, format!("line {number}\n").as_bytes(), at(number));
+            }
+            if number % 100 == 0 {
+                // Killed in the middle of a record.
+                let newest = segments(dir.path()).unwrap().pop().unwrap();
+                let mut file = File::options().append(true).open(newest.path).unwrap();
+                file.write_all(b"1970-01-01T00").unwrap();
+            }
+        }
+        assert_eq!(read(dir.path()), read(whole.path()));
+        assert_eq!(size(dir.path()).unwrap(), size(whole.path()).unwrap());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use super::line::{Record, Stream};
 use super::{Segment, segments};
@@ -13,7 +15,7 @@ const CHUNK: u64 = 64 << 10;
 
 /// Reads a log from front to back. At its end it may be asked again: the log may have grown.
 #[derive(Debug)]
-pub(in super::super) struct LogReader {
+pub(in crate::executor) struct LogReader {
     dir: PathBuf,
     timestamps: bool,
     /// Bytes of log read so far, or cut before they could be.
@@ -25,12 +27,12 @@ pub(in super::super) struct LogReader {
 
 impl LogReader {
     /// Reads the log in directory `dir` from its beginning.
-    pub(in super::super) fn new(dir: PathBuf, timestamps: bool) -> Self {
+    pub(in crate::executor) fn new(dir: PathBuf, timestamps: bool) -> Self {
         Self { dir, timestamps, position: 0, open: None, open_line: None }
     }
 
     /// Goes to the last `lines` lines.
-    pub(in super::super) fn seek_tail(&mut self, lines: usize) -> io::Result<()> {
+    pub(in crate::executor) fn seek_tail(&mut self, lines: usize) -> io::Result<()> {
         let mut starts = VecDeque::new();
         while let Some(found) = self.next()? {
             let Found::Records(records) = found else { continue };
@@ -58,7 +60,7 @@ impl LogReader {
     }
 
     /// The next lines as people read them; `None` at the end, for now.
-    pub(in super::super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(in crate::executor) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut text = Vec::new();
         match self.next()? {
             None => return Ok(None),
@@ -143,6 +145,23 @@ impl LogReader {
         }
         following
     }
+}
+
+/// Calls `each` with time, text and "its line ends here" of every record of the log in directory `dir`.
+pub(in crate::executor) fn for_each_record(
+    dir: &Path,
+    mut each: impl FnMut(Timestamp, &[u8], bool),
+) -> io::Result<()> {
+    for segment in segments(dir)? {
+        let content = fs::read(&segment.path)?;
+        for record in content.split_inclusive(|byte| *byte == b'\n').filter_map(parse) {
+            let time = std::str::from_utf8(record.time).ok().and_then(|time| time.parse().ok());
+            if let Some(time) = time {
+                each(time, record.text, record.ends);
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug)]

@@ -1,0 +1,314 @@
+//! What is known of each run that is not on record yet, and what follows from it.
+//!
+//! Whatever arrives (an answer, an event, a list) is noted here, and [`Board::advance`] says what is to be done
+//! now. It is the same for an event that came twice, late, or only with the next list.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::object::{RunStatus, SeenRun, SeenTaskRun, TaskRunStatus};
+use super::status::{End, Verdict, judge};
+use crate::executor::{Observation, Observed, label};
+use crate::task::{LogSize, Outcome, Phase, TaskName};
+
+/// The runs, by name.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    runs: Mutex<Runs>,
+}
+
+#[derive(Debug, Default)]
+struct Runs {
+    known: HashMap<TaskName, Run>,
+    /// Whether all that the cluster has was listed once.
+    listed: bool,
+}
+
+/// One run.
+#[derive(Debug, Default)]
+struct Run {
+    uid: Option<String>,
+    created: Option<Timestamp>,
+    finalizers: Vec<String>,
+    deleted: bool,
+    /// Why we had it cancelled, where nobody asked for that.
+    unschedulable: Option<String>,
+    status: RunStatus,
+    task_run: Option<TaskRun>,
+    copy: Copy,
+    told: Option<Observed>,
+}
+
+#[derive(Debug)]
+struct TaskRun {
+    name: String,
+    status: TaskRunStatus,
+}
+
+/// How far the log is copied.
+#[derive(Debug, Default)]
+enum Copy {
+    #[default]
+    NotBegun,
+    Begun {
+        ended: watch::Sender<bool>,
+    },
+    Done(LogSize),
+}
+
+/// What is to be done about a run.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Copy the log of this container.
+    Copy(Container),
+    /// Tell the dispatcher.
+    Tell(Observation),
+}
+
+/// A container with a log.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) name: TaskName,
+    pub(super) pod: String,
+    pub(super) container: String,
+    /// Turns true when the container writes no more.
+    pub(super) ended: watch::Receiver<bool>,
+}
+
+/// What a release needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) finalizers: Vec<String>,
+    pub(super) task_run: Option<String>,
+}
+
+impl Board {
+    /// A run that was just created or adopted.
+    pub(super) fn enter(&self, name: &TaskName) {
+        self.lock().known.entry(name.clone()).or_default();
+    }
+
+    /// Notes what the cluster shows of a run. None where it is none of ours.
+    pub(super) fn see_run(&self, seen: SeenRun) -> Option<TaskName> {
+        let name: TaskName = seen.metadata.name.as_deref()?.parse().ok()?;
+        let meta = seen.metadata;
+        let mut runs = self.lock();
+        let run = runs.known.entry(name.clone()).or_default();
+        if run.uid != meta.uid {
+            // Another object of the same name: what was known is of its predecessor.
+            run.task_run = None;
+        }
+        run.uid = meta.uid;
+        run.created = meta.creation_timestamp.map(|time| time.0);
+        run.finalizers = meta.finalizers.unwrap_or_default();
+        run.deleted = meta.deletion_timestamp.is_some();
+        run.unschedulable =
+            meta.annotations.and_then(|mut annotations| annotations.remove(label::UNSCHEDULABLE));
+        run.status = seen.status;
+        Some(name)
+    }
+
+    /// Notes what the cluster shows of the TaskRun of a run.
+    pub(super) fn see_task_run(&self, seen: SeenTaskRun) -> Option<TaskName> {
+        let labels = seen.metadata.labels?;
+        let name: TaskName = labels.get(PIPELINE_RUN)?.parse().ok()?;
+        let mut runs = self.lock();
+        let run = runs.known.get_mut(&name)?;
+        run.task_run = Some(TaskRun { name: seen.metadata.name?, status: seen.status });
+        Some(name)
+    }
+
+    /// All that there is was listed. Returns the runs that were known and are not in the list.
+    pub(super) fn listed(&self, names: &HashSet<TaskName>) -> Vec<TaskName> {
+        let mut runs = self.lock();
+        runs.listed = true;
+        runs.known.keys().filter(|name| !names.contains(*name)).cloned().collect()
+    }
+
+    /// What was told of a run is told again.
+    pub(super) fn tell_again(&self, name: &TaskName) {
+        if let Some(run) = self.lock().known.get_mut(name) {
+            run.told = None;
+        }
+    }
+
+    /// A run is not on the cluster any more. What follows is told as long as its end is not on record.
+    pub(super) fn gone(&self, name: &TaskName) -> Option<Observed> {
+        let run = self.lock().known.remove(name)?;
+        // Copies end when nobody holds the other end.
+        match run.verdict() {
+            Verdict::Ended(end) => Some(Observed::Finished(outcome(end, run.copied(), None))),
+            _ => Some(Observed::Absent),
+        }
+    }
+
+    pub(super) fn forget(&self, name: &TaskName) {
+        self.lock().known.remove(name);
+    }
+
+    /// The log is copied.
+    pub(super) fn copied(&self, name: &TaskName, size: LogSize) {
+        if let Some(run) = self.lock().known.get_mut(name) {
+            run.copy = Copy::Done(size);
+        }
+    }
+
+    /// Whether more may come of its log.
+    pub(super) fn may_write(&self, name: &TaskName) -> bool {
+        let runs = self.lock();
+        !runs.listed || runs.known.get(name).is_some_and(|run| !matches!(run.copy, Copy::Done(_)))
+    }
+
+    pub(super) fn held(&self, name: &TaskName) -> Option<Held> {
+        let runs = self.lock();
+        let run = runs.known.get(name)?;
+        Some(Held {
+            finalizers: run.finalizers.clone(),
+            task_run: run.task_run.as_ref().map(|task_run| task_run.name.clone()),
+        })
+    }
+
+    /// The names of the runs that wait for something longer than `most`.
+    pub(super) fn waiting_since(&self, now: Timestamp, most: SignedDuration) -> Vec<(TaskName, String)> {
+        let runs = self.lock();
+        let waits = |run: &Run| {
+            let long = run.created.is_some_and(|created| now.duration_since(created) > most);
+            match run.verdict() {
+                Verdict::Waiting { message: Some(message) } if long && run.unschedulable.is_none() => {
+                    Some(message)
+                }
+                _ => None,
+            }
+        };
+        runs.known.iter().filter_map(|(name, run)| Some((name.clone(), waits(run)?))).collect()
+    }
+
+    /// What is known, for who asks. None for a run that is not known.
+    pub(super) fn observed(&self, name: &TaskName, now: Timestamp) -> Option<Observed> {
+        self.lock().known.get(name).map(|run| run.observed(now))
+    }
+
+    /// What is to be done now about a run of which something was noted.
+    pub(super) fn advance(&self, name: &TaskName, now: Timestamp) -> Vec<Next> {
+        let mut runs = self.lock();
+        let Some(run) = runs.known.get_mut(name) else { return vec![] };
+        let mut next = vec![];
+        let verdict = run.verdict();
+        let ended = matches!(verdict, Verdict::Ended(_));
+        if !matches!(verdict, Verdict::Waiting { .. }) {
+            run.copy_log(name, ended, &mut next);
+        }
+        let observed = run.observed(now);
+        if run.told.as_ref() != Some(&observed) {
+            run.told = Some(observed.clone());
+            next.push(Next::Tell(Observation { name: name.clone(), state: observed }));
+        }
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tekton's label on the TaskRun of a PipelineRun.
+const PIPELINE_RUN: &str = "tekton.dev/pipelineRun";
+
+impl Run {
+    fn verdict(&self) -> Verdict {
+        let task_run = self.task_run.as_ref().map(|task_run| &task_run.status);
+        match judge(&self.status, task_run) {
+            Verdict::Ended(end) => Verdict::Ended(self.blamed(end)),
+            // It goes on running behind its finalizer, and ends when that goes.
+            verdict if self.deleted => Verdict::Ended(End {
+                phase: Phase::Cancelled,
+                exit_code: None,
+                reason: "Deleted".to_owned(),
+                message: "its PipelineRun was deleted on the cluster while it ran".to_owned(),
+                started: match verdict {
+                    Verdict::Running { started } => Some(started),
+                    _ => None,
+                },
+                finished: None,
+            }),
+            verdict => verdict,
+        }
+    }
+
+    /// A run that we had cancelled because nobody took it has failed.
+    fn blamed(&self, end: End) -> End {
+        match &self.unschedulable {
+            Some(because) if end.phase == Phase::Cancelled => End {
+                phase: Phase::Failed,
+                reason: "Unschedulable".to_owned(),
+                message: format!("the cluster did not start it in time: {because}"),
+                ..end
+            },
+            _ => end,
+        }
+    }
+
+    /// Begins to copy the log, where there is one, or has what is being copied come to its end.
+    fn copy_log(&mut self, name: &TaskName, ended: bool, next: &mut Vec<Next>) {
+        match &self.copy {
+            Copy::Begun { ended: ends } => {
+                ends.send_if_modified(|before| std::mem::replace(before, ended) != ended);
+            }
+            Copy::Done(_) => {}
+            Copy::NotBegun => {
+                let container = self.task_run.as_ref().and_then(|task_run| {
+                    let status = &task_run.status;
+                    let container = status.steps.first().map(|step| step.container.clone())?;
+                    (!status.pod_name.is_empty() && !container.is_empty())
+                        .then(|| (status.pod_name.clone(), container))
+                });
+                match container {
+                    Some((pod, container)) => {
+                        let (sender, receiver) = watch::channel(ended);
+                        self.copy = Copy::Begun { ended: sender };
+                        let name = name.clone();
+                        next.push(Next::Copy(Container { name, pod, container, ended: receiver }));
+                    }
+                    None if ended => self.copy = Copy::Done(LogSize::default()),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn copied(&self) -> LogSize {
+        match self.copy {
+            Copy::Done(size) => size,
+            _ => LogSize::default(),
+        }
+    }
+
+    /// An end is told when the log is here.
+    fn observed(&self, now: Timestamp) -> Observed {
+        match (self.verdict(), &self.copy) {
+            (Verdict::Waiting { message }, _) => Observed::Submitted { message },
+            (Verdict::Running { started }, _) => Observed::Running { started },
+            (Verdict::Ended(end), Copy::Done(size)) => Observed::Finished(outcome(end, *size, Some(now))),
+            (Verdict::Ended(end), _) => match end.started {
+                Some(started) => Observed::Running { started },
+                None => Observed::Submitted { message: Some("its log is being copied".to_owned()) },
+            },
+        }
+    }
+}
+
+fn outcome(end: End, log: LogSize, now: Option<Timestamp>) -> Outcome {
+    let finished = end.finished.or(now).or(end.started).unwrap_or(Timestamp::UNIX_EPOCH);
+    Outcome {
+        phase: end.phase,
+        exit_code: end.exit_code,
+        reason: end.reason,
+        message: end.message,
+        started: end.started,
+        finished,
+        log,
+    }
+}

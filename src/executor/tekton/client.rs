@@ -1,0 +1,126 @@
+//! The way to the cluster.
+//!
+//! Which cluster, and as whom: the kubeconfig that is set, else `KUBECONFIG` and `~/.kube/config`, else the
+//! service account of the pod. The client's own retry is off: it repeats POSTs, and hides how long a claim waits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+
+use super::object::{SeenRun, SeenTaskRun};
+use crate::executor::pipeline_run::PipelineRun;
+
+/// How long the API server may take for a request that is no stream, and how long the connection.
+pub(super) const REQUEST: Duration = Duration::from_secs(15);
+/// How long a create that nobody heard of may still be carried out: the server is told [`REQUEST`] too.
+pub(super) const LINGER: SignedDuration = SignedDuration::from_secs(20);
+
+/// Why there is no way to a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The file that was named cannot be used.
+    #[error("expected a kubeconfig at `{}`, found none that can be used", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: kube::config::KubeconfigError,
+    },
+    /// The context cannot be used.
+    #[error("expected a context `{context}` with cluster and user in the kubeconfig{known}")]
+    Context {
+        /// The context.
+        context: String,
+        /// Those that are there, as a hint.
+        known: String,
+        /// What is wrong.
+        #[source]
+        source: kube::config::KubeconfigError,
+    },
+    /// There is none anywhere.
+    #[error(
+        "found no kubeconfig, and no service account of a pod\nhint: set `kubeconfig`, or KUBECONFIG, or use `executor = \"local\"`"
+    )]
+    Nothing(#[source] kube::config::KubeconfigError),
+    /// The service account's files cannot be used.
+    #[error("the pod's service account cannot be used")]
+    InCluster(#[source] kube::config::InClusterError),
+    /// Certificates, proxy or credentials of the kubeconfig cannot be used.
+    #[error("no client can be made of the kubeconfig")]
+    Client(#[source] Box<kube::Error>),
+}
+
+/// The API server, for what tekcron asks of it.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) client: Client,
+    pub(super) url: String,
+    pub(super) namespace: String,
+    pub(super) runs: Api<PipelineRun>,
+    pub(super) seen_runs: Api<SeenRun>,
+    pub(super) seen_task_runs: Api<SeenTaskRun>,
+    pub(super) pods: Api<Pod>,
+    pub(super) secrets: Api<Secret>,
+}
+
+impl Cluster {
+    pub(super) async fn connect(
+        kubeconfig: Option<PathBuf>,
+        context: Option<String>,
+        namespace: &str,
+    ) -> Result<Self, ConnectError> {
+        let mut config = config(kubeconfig, context).await?;
+        config.default_retry = false;
+        config.connect_timeout = Some(REQUEST);
+        let url = config.cluster_url.to_string();
+        let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+        Ok(Self {
+            url,
+            namespace: namespace.to_owned(),
+            runs: Api::namespaced(client.clone(), namespace),
+            seen_runs: Api::namespaced(client.clone(), namespace),
+            seen_task_runs: Api::namespaced(client.clone(), namespace),
+            pods: Api::namespaced(client.clone(), namespace),
+            secrets: Api::namespaced(client.clone(), namespace),
+            client,
+        })
+    }
+}
+
+async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, ConnectError> {
+    let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    let read = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(&path)
+            .map_err(|source| ConnectError::Kubeconfig { path, source })?,
+        None => match Kubeconfig::read() {
+            Ok(found) => found,
+            Err(_) if context.is_none() && in_a_pod() => {
+                return Config::incluster().map_err(ConnectError::InCluster);
+            }
+            Err(error) => return Err(ConnectError::Nothing(error)),
+        },
+    };
+    let known = known_contexts(&read);
+    let context = context.or_else(|| read.current_context.clone()).unwrap_or_default();
+    Config::from_custom_kubeconfig(read, &options)
+        .await
+        .map_err(|source| ConnectError::Context { context, known, source })
+}
+
+fn in_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+fn known_contexts(kubeconfig: &Kubeconfig) -> String {
+    let names: Vec<String> =
+        kubeconfig.contexts.iter().map(|context| format!("`{}`", context.name)).collect();
+    match names.is_empty() {
+        true => "\nhint: it has no contexts at all".to_owned(),
+        false => format!("\nhint: it has {}", names.join(", ")),
+    }
+}

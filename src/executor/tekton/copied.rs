@@ -1,0 +1,243 @@
+//! Which lines of a container's log are here: what a reading that begins again has to pass over.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::executor::log::for_each_record;
+
+/// Lines of the newest seconds that are told apart; more are a flood, of which a break may double some.
+const REMEMBERED: usize = 100_000;
+
+/// From the chunks of a log with times, to the text that is new.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    newest: Option<Timestamp>,
+    /// Whole lines of the newest seconds: how often each is here.
+    lines: HashMap<u64, Seen>,
+    /// The line that was not ended when a reading broke off, and how many of its bytes are here.
+    part: Option<(Timestamp, usize)>,
+    overlap: Option<Overlap>,
+    line: Line,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    second: i64,
+    times: u32,
+}
+
+/// What a reading gives once more before it comes to what is new.
+#[derive(Debug)]
+struct Overlap {
+    /// The last second of it.
+    until: i64,
+    left: HashMap<u64, u32>,
+}
+
+/// The line that is being read.
+#[derive(Debug, Default)]
+struct Line {
+    /// Its time as text, as far as it has come.
+    head: Vec<u8>,
+    time: Option<Timestamp>,
+    /// Whether it may be one that is here: then its text is kept until its end says so.
+    doubtful: bool,
+    text: Vec<u8>,
+    given: usize,
+    hasher: DefaultHasher,
+}
+
+impl Copied {
+    /// What the log in directory `dir` has.
+    pub(super) fn of(dir: &Path) -> io::Result<Self> {
+        let mut copied = Self::default();
+        let mut hasher = DefaultHasher::new();
+        let mut bytes = 0;
+        for_each_record(dir, |time, text, ends| {
+            hasher.write(text);
+            bytes += text.len();
+            copied.newest = copied.newest.max(Some(time));
+            copied.part = (!ends).then_some((time, bytes));
+            if ends {
+                copied.remember(time, &std::mem::take(&mut hasher));
+                bytes = 0;
+            }
+        })?;
+        Ok(copied)
+    }
+
+    /// The time of the newest line.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
+    /// Begins to read again. Returns from when on: whole seconds, as the API has them, and one more, since
+    /// two streams of one container may be a little out of order.
+    pub(super) fn begin(&mut self) -> Option<Timestamp> {
+        let broken = std::mem::take(&mut self.line);
+        if let Some(time) = broken.time
+            && !broken.doubtful
+            && broken.given > 0
+        {
+            self.part = Some((time, broken.given));
+        }
+        let until = self.newest?.as_second();
+        let left = self.lines.iter().filter(|(_, seen)| seen.second >= until - 1);
+        let left = left.map(|(key, seen)| (*key, seen.times)).collect();
+        self.overlap = Some(Overlap { until, left });
+        Timestamp::from_second(until - 1).ok()
+    }
+
+    /// Takes a chunk, and gives the text in it that is new, with the time of its line.
+    pub(super) fn take(&mut self, chunk: &[u8], mut give: impl FnMut(&[u8], Timestamp)) {
+        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
+            let mut rest = piece;
+            if self.line.time.is_none() {
+                let Some(end) = rest.iter().position(|byte| matches!(byte, b' ' | b'\n')) else {
+                    self.line.head.extend_from_slice(rest);
+                    continue;
+                };
+                self.line.head.extend_from_slice(&rest[..end]);
+                rest = if rest[end] == b' ' { &rest[end + 1..] } else { &rest[end..] };
+                self.line_begins(&mut give);
+            }
+            let Some(time) = self.line.time else { continue };
+            let (text, ends) = rest.strip_suffix(b"\n").map_or((rest, false), |text| (text, true));
+            self.line.hasher.write(text);
+            if self.line.doubtful {
+                self.line.text.extend_from_slice(text);
+            } else {
+                self.line.given += text.len();
+                give(text, time);
+            }
+            if ends {
+                self.line_ends(time, &mut give);
+            }
+        }
+    }
+
+    /// The log has no more for now: what it has of a line that is not ended is given.
+    pub(super) fn pause(&mut self, mut give: impl FnMut(&[u8], Timestamp)) {
+        let line = &mut self.line;
+        let Some(time) = line.time.filter(|_| line.doubtful) else { return };
+        let here = self.part.filter(|(at, _)| *at == time).map_or(0, |(_, bytes)| bytes);
+        if let Some(new) = line.text.get(here..) {
+            give(new, time);
+            self.newest = self.newest.max(Some(time));
+            self.part = Some((time, line.text.len()));
+        }
+        self.line = Line::default();
+    }
+
+    fn line_begins(&mut self, give: &mut impl FnMut(&[u8], Timestamp)) {
+        let written = std::str::from_utf8(&self.line.head).ok().and_then(|time| time.parse().ok());
+        // A line of the API server's own has no time, and is part of the log all the same.
+        let time: Timestamp = written.or(self.newest).unwrap_or(Timestamp::UNIX_EPOCH);
+        if self.overlap.as_ref().is_some_and(|overlap| time.as_second() > overlap.until) {
+            self.overlap = None;
+            if let Some((at, _)) = self.part.take() {
+                // It did not come again.
+                give(b"\n", at);
+            }
+        }
+        self.line.time = Some(time);
+        self.line.doubtful = self.overlap.is_some();
+        if !self.line.doubtful {
+            self.newest = self.newest.max(Some(time));
+        }
+    }
+
+    fn line_ends(&mut self, time: Timestamp, give: &mut impl FnMut(&[u8], Timestamp)) {
+        let line = std::mem::take(&mut self.line);
+        if line.doubtful {
+            let left = self.overlap.as_mut().and_then(|overlap| overlap.left.get_mut(&key(time, &line.hasher)));
+            if let Some(left) = left.filter(|left| **left > 0) {
+                *left -= 1;
+                return;
+            }
+            let begun = self.part.take_if(|(at, bytes)| *at == time && *bytes <= line.text.len());
+            give(&line.text[begun.map_or(0, |(_, bytes)| bytes)..], time);
+            self.newest = self.newest.max(Some(time));
+        }
+        give(b"\n", time);
+        self.remember(time, &line.hasher);
+    }
+
+    /// A whole line is here. Those of seconds that will not be asked for again are forgotten.
+    fn remember(&mut self, time: Timestamp, text: &DefaultHasher) {
+        let second = time.as_second();
+        let oldest = self.newest.map_or(second, Timestamp::as_second) - 1;
+        if self.lines.len() >= REMEMBERED || self.lines.values().next().is_some_and(|s| s.second < oldest) {
+            self.lines.retain(|_, seen| seen.second >= oldest);
+        }
+        if self.lines.len() < REMEMBERED {
+            self.lines.entry(key(time, text)).or_insert(Seen { second, times: 0 }).times += 1;
+        }
+    }
+}
+
+fn key(time: Timestamp, text: &DefaultHasher) -> u64 {
+    let mut key = text.clone();
+    time.as_nanosecond().hash(&mut key);
+    key.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::log::{LogReader, LogWriter, Stream};
+
+    /// A log as the API gives it: from a second on.
+    fn served(lines: &[(&str, &str)], since: Option<Timestamp>) -> String {
+        let from = |time: &str| since.is_none_or(|since| time.parse::<Timestamp>().unwrap() >= since);
+        lines.iter().filter(|(time, _)| from(time)).map(|(time, text)| format!("{time} {text}")).collect()
+    }
+
+    const LINES: [(&str, &str); 9] = [
+        ("2026-12-01T02:00:00.100000000Z", "one\n"),
+        ("2026-12-01T02:00:00.200000000Z", "same\n"),
+        ("2026-12-01T02:00:00.200000000Z", "same\n"),
+        ("2026-12-01T02:00:00.900000000Z", "\n"),
+        ("2026-12-01T02:00:01.000000001Z", "a somewhat longer line\n"),
+        ("2026-12-01T02:00:01.000000000Z", "late\n"),
+        ("2026-12-01T02:00:01.500000000Z", "same\n"),
+        ("2026-12-01T02:00:05.000000000Z", "five\n"),
+        ("2026-12-01T02:00:05.000000000Z", "no newline"),
+    ];
+
+    /// Whatever byte a reading breaks off at, and wherever the daemon is killed, each line is here once.
+    #[test]
+    fn a_log_that_breaks_off_anywhere_is_here_once() {
+        let whole: String = LINES.iter().map(|(_, text)| *text).collect();
+        let all = served(&LINES, None);
+        for (first, restart) in (0..=all.len()).flat_map(|at| [(at, false), (at, true)]) {
+            let dir = tempfile::tempdir().unwrap();
+            let open = || (LogWriter::resume(dir.path().to_owned(), 1 << 20).unwrap(), Copied::of(dir.path()).unwrap());
+            let (mut log, mut copied) = open();
+            assert_eq!(copied.begin(), None);
+            copied.take(&all.as_bytes()[..first], |text, at| log.take(Stream::Out, text, at));
+            if restart {
+                (log, copied) = open();
+            }
+            for second in [3, 40, usize::MAX] {
+                let text = served(&LINES, copied.begin());
+                let chunk = &text.as_bytes()[..second.min(text.len())];
+                for byte in chunk {
+                    copied.take(&[*byte], |text, at| log.take(Stream::Out, text, at));
+                }
+            }
+            copied.pause(|text, at| log.take(Stream::Out, text, at));
+            log.finish(Stream::Out, copied.newest().unwrap());
+            let mut reader = LogReader::new(dir.path().to_owned(), false);
+            let mut read = Vec::new();
+            while let Some(more) = reader.read().unwrap() {
+                read.extend(more);
+            }
+            assert_eq!(String::from_utf8(read).unwrap(), whole, "broken at {first}, restarted: {restart}");
+        }
+    }
+}

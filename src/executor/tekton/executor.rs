@@ -1,0 +1,308 @@
+//! The executor as the rest of the program sees it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::{StreamExt, stream};
+use jiff::SignedDuration;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::board::Board;
+use super::client::{Cluster, ConnectError, LINGER, REQUEST};
+use super::logs::{FOLLOWED, Flush};
+use super::refusal::in_full;
+use super::{release, secret, submit, watch as watching};
+use crate::blocking::blocking;
+use crate::clock::SharedClock;
+use crate::executor::log::{LogReader, next_text};
+use crate::executor::{
+    Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
+};
+use crate::task::TaskName;
+
+/// Observations that the dispatcher has not taken yet; the loop that brings further ones waits.
+const OBSERVATIONS: usize = 1024;
+
+/// Where and how runs are submitted.
+#[derive(Debug, Clone)]
+pub struct TektonOptions {
+    /// The data directory; logs stand in `logs`.
+    pub data_dir: PathBuf,
+    /// The tekcron instance, which the runs are labelled with.
+    pub instance: String,
+    /// The namespace of the runs.
+    pub namespace: String,
+    /// The kubeconfig, where one is named.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of it, where one is named.
+    pub context: Option<String>,
+    /// The most creates in flight.
+    pub max_creates: usize,
+    /// The most runs at once.
+    pub max_submitted: usize,
+    /// A run that cannot be started for longer is cancelled.
+    pub unschedulable_after: Option<SignedDuration>,
+    /// The most bytes of log kept of one task.
+    pub max_log: u64,
+}
+
+/// Runs tasks as PipelineRuns.
+pub struct TektonExecutor {
+    shared: Arc<Shared>,
+    capacity: usize,
+    inbox: Mutex<Option<mpsc::Receiver<Observation>>>,
+    noted: mpsc::UnboundedSender<TaskName>,
+    _loop: DropGuard,
+}
+
+/// What all parts of the executor share.
+pub(super) struct Shared {
+    pub(super) cluster: Cluster,
+    pub(super) board: Board,
+    pub(super) clock: SharedClock,
+    pub(super) instance: String,
+    pub(super) creates: Semaphore,
+    pub(super) secrets: secret::Written,
+    pub(super) observations: mpsc::Sender<Observation>,
+    pub(super) followed: Arc<Semaphore>,
+    pub(super) copying: Copying,
+    pub(super) max_log: u64,
+    pub(super) unschedulable_after: Option<SignedDuration>,
+    /// Whether everything was listed once.
+    pub(super) listed: watch::Sender<bool>,
+    logs: PathBuf,
+    trouble: Mutex<Option<String>>,
+}
+
+/// The logs that are being copied, and how to ask for all that was written.
+#[derive(Debug, Default)]
+pub(super) struct Copying(Mutex<HashMap<TaskName, mpsc::Sender<Flush>>>);
+
+impl Copying {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TaskName, mpsc::Sender<Flush>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TektonExecutor {
+    /// Finds the cluster, and begins to look at it. That it does not answer is no error: claims wait.
+    ///
+    /// # Errors
+    /// [`ConnectError`], where nobody can say which cluster, or as whom.
+    pub async fn open(options: TektonOptions, clock: SharedClock) -> Result<Arc<dyn Executor>, ConnectError> {
+        let TektonOptions { kubeconfig, context, namespace, .. } = &options;
+        let cluster = Cluster::connect(kubeconfig.clone(), context.clone(), namespace).await?;
+        tracing::info!(url = %cluster.url, namespace = %cluster.namespace, "tasks are PipelineRuns of this cluster");
+        let (observations, inbox) = mpsc::channel(OBSERVATIONS);
+        let (noted, noted_inbox) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            cluster,
+            board: Board::default(),
+            clock,
+            instance: options.instance,
+            creates: Semaphore::new(options.max_creates),
+            secrets: secret::Written::default(),
+            observations,
+            followed: Arc::new(Semaphore::new(FOLLOWED)),
+            copying: Copying::default(),
+            max_log: options.max_log,
+            unschedulable_after: options.unschedulable_after,
+            listed: watch::Sender::new(false),
+            logs: options.data_dir.join("logs"),
+            trouble: Mutex::new(None),
+        });
+        let stop = CancellationToken::new();
+        tokio::spawn(watching::run(Arc::clone(&shared), noted_inbox, stop.clone()));
+        Ok(Arc::new(Self {
+            shared,
+            capacity: options.max_submitted,
+            inbox: Mutex::new(Some(inbox)),
+            noted,
+            _loop: stop.drop_guard(),
+        }))
+    }
+
+    async fn look(&self, name: &TaskName) -> Result<Observed, String> {
+        let shared = &self.shared;
+        let mut listed = shared.listed.subscribe();
+        // Until all was listed nobody knows what is there.
+        if shared.in_time(listed.wait_for(|listed| *listed)).await.is_none() {
+            return Err(shared.trouble().unwrap_or_else(|| "the cluster has not been listed yet".to_owned()));
+        }
+        if let Some(observed) = shared.board.observed(name, shared.clock.now()) {
+            return Ok(observed);
+        }
+        let late = || "the API server did not answer in time".to_owned();
+        let found = shared.in_time(shared.cluster.seen_runs.get_opt(name.as_str())).await.ok_or_else(late)?;
+        let Some(run) = found.map_err(|error| in_full(&error))? else { return Ok(Observed::Absent) };
+        let task_run = run.status.child_references.iter().find(|child| child.kind == "TaskRun");
+        let task_run = task_run.map(|child| child.name.clone());
+        shared.board.see_run(run);
+        if let Some(task_run) = task_run {
+            let found = shared.in_time(shared.cluster.seen_task_runs.get_opt(&task_run)).await;
+            if let Some(task_run) = found.ok_or_else(late)?.map_err(|error| in_full(&error))? {
+                shared.board.see_task_run(task_run);
+            }
+        }
+        // The loop is there as long as this is.
+        let _ = self.noted.send(name.clone());
+        Ok(shared.board.observed(name, shared.clock.now()).unwrap_or(Observed::Absent))
+    }
+
+    /// The log first: with the run, its pod goes.
+    async fn end(&self, name: &TaskName) -> Result<(), String> {
+        let flush = self.shared.copying.lock().get(name).cloned();
+        if let Some(flush) = flush {
+            let (asked, here) = oneshot::channel();
+            if flush.send(asked).await.is_ok() && self.shared.in_time(here).await.is_none() {
+                tracing::warn!(task = %name, "the newest lines of its log could not be read in time");
+            }
+        }
+        release::cancel(&self.shared, name, None).await
+    }
+
+    async fn remove(&self, name: &TaskName) -> Result<(), String> {
+        release::delete(&self.shared, name).await?;
+        self.shared.board.forget(name);
+        self.remove_log(name).await
+    }
+
+    async fn remove_log(&self, name: &TaskName) -> Result<(), String> {
+        let dir = self.shared.log_dir(name);
+        let removed = blocking(move || match std::fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        });
+        removed.await.map_err(|error| error.to_string())
+    }
+
+    async fn read_log(&self, name: &TaskName, query: LogQuery) -> Result<LogStream, String> {
+        let mut reader = LogReader::new(self.shared.log_dir(name), query.timestamps);
+        if let Some(lines) = query.tail {
+            let sought = blocking(move || reader.seek_tail(lines).map(|()| reader)).await;
+            reader = sought.map_err(|error| error.to_string())?;
+        }
+        let (shared, name) = (Arc::clone(&self.shared), name.clone());
+        let text = stream::try_unfold(reader, move |reader| {
+            let (shared, name) = (Arc::clone(&shared), name.clone());
+            async move {
+                let clock = Arc::clone(&shared.clock);
+                let goes_on = move || Ok(query.follow && shared.board.may_write(&name));
+                next_text(reader, clock.as_ref(), goes_on).await
+            }
+        });
+        Ok(text.boxed())
+    }
+}
+
+impl Shared {
+    /// What `request` answers, unless it takes longer than a request may.
+    pub(super) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = request => Some(answer),
+            () = self.clock.sleep(REQUEST) => None,
+        }
+    }
+
+    pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
+        self.logs.join(name.as_str())
+    }
+
+    /// The cluster answers.
+    pub(super) fn answered(&self) {
+        if self.lock_trouble().take().is_some() {
+            tracing::info!("the cluster answers again");
+        }
+    }
+
+    /// It does not. Said once.
+    pub(super) fn failed(&self, operation: &'static str, message: &str) {
+        let mut trouble = self.lock_trouble();
+        if trouble.is_none() {
+            tracing::warn!(operation, message, "the cluster does not answer as it should");
+        }
+        *trouble = Some(format!("{operation}: {message}"));
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.lock_trouble().clone()
+    }
+
+    fn lock_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Executor for TektonExecutor {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
+        async move {
+            let name = submission.run.metadata.name.clone();
+            let submitted = submit::submit(&self.shared, submission).await?;
+            // What was adopted may have ended long ago.
+            if let Some(name) = name.and_then(|name| name.parse().ok()) {
+                let _ = self.noted.send(name);
+            }
+            Ok(submitted)
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        self.end(name).map(|ended| ended.map_err(|error| failed("terminating", name, error))).boxed()
+    }
+
+    fn delete<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        self.remove(name).map(|done| done.map_err(|error| failed("deleting", name, error))).boxed()
+    }
+
+    fn delete_log<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        self.remove_log(name).map(|done| done.map_err(|error| failed("deleting the log", name, error))).boxed()
+    }
+
+    fn observe<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<Observed, ExecutorError>> {
+        self.look(name).map(|seen| seen.map_err(|error| failed("observing", name, error))).boxed()
+    }
+
+    fn observations(&self) -> Option<mpsc::Receiver<Observation>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn logs<'a>(
+        &'a self,
+        name: &'a TaskName,
+        query: LogQuery,
+    ) -> BoxFuture<'a, Result<LogStream, ExecutorError>> {
+        self.read_log(name, query)
+            .map(|read| read.map_err(|error| failed("reading the log", name, error)))
+            .boxed()
+    }
+
+    fn caveats(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn release<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        release::release(&self.shared, name)
+            .map(|done| done.map_err(|error| failed("releasing", name, error)))
+            .boxed()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.shared.trouble()
+    }
+
+    fn create_may_linger(&self) -> SignedDuration {
+        LINGER
+    }
+}
+
+fn failed(operation: &'static str, name: &TaskName, message: String) -> ExecutorError {
+    ExecutorError { operation, name: name.to_string(), message }
+}

@@ -1,0 +1,32 @@
+//! The Tekton executor: every task a `tekton.dev/v1` PipelineRun on a Kubernetes cluster.
+//!
+//! [`TektonExecutor`] places nothing itself: it creates the object under the task's name, watches what becomes
+//! of it, copies its log while it runs, and takes it away when it is told to. Guaranteed:
+//!
+//! - An object of a name is created once, however often that is asked for: the API server refuses a second
+//!   one, and one that is there is adopted only where it carries the same run (`submit`). A create whose
+//!   answer got lost is never taken for one that failed (`refusal`).
+//! - A run is not gone before its end is on record: its finalizer goes when the dispatcher has the outcome on
+//!   disk, and an end is told only when the log is here (`board`, `release`).
+//! - Watch events are hints. Lists, at start, after every gap and at intervals, are the truth (`watch`).
+//! - The log is copied from the start of the container on, into the same store as that of local tasks, each
+//!   line once, whatever breaks (`logs`).
+//! - No value of a credential is in an object other than the Secret that is made for it, nor in a log line.
+//!
+//! What it does not do: retry a create by itself. The dispatcher decides how long a claim is held.
+
+mod board;
+mod client;
+mod copied;
+mod executor;
+mod logs;
+mod object;
+mod refusal;
+mod release;
+mod secret;
+mod status;
+mod submit;
+mod watch;
+
+pub use self::client::ConnectError;
+pub use self::executor::{TektonExecutor, TektonOptions};

@@ -1,0 +1,145 @@
+//! What is read of the cluster's objects: the status, and whose it is. Everything else is passed over.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Deserializer};
+
+/// A PipelineRun as the cluster shows it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct SeenRun {
+    #[serde(default)]
+    pub(super) metadata: ObjectMeta,
+    #[serde(default)]
+    pub(super) status: RunStatus,
+}
+
+/// A TaskRun as the cluster shows it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct SeenTaskRun {
+    #[serde(default)]
+    pub(super) metadata: ObjectMeta,
+    #[serde(default)]
+    pub(super) status: TaskRunStatus,
+}
+
+/// `status` of a PipelineRun.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RunStatus {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) conditions: Vec<Condition>,
+    pub(super) start_time: Option<Timestamp>,
+    pub(super) completion_time: Option<Timestamp>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) child_references: Vec<Child>,
+}
+
+/// `status` of a TaskRun.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct TaskRunStatus {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) conditions: Vec<Condition>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) pod_name: String,
+    pub(super) completion_time: Option<Timestamp>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) steps: Vec<StepState>,
+}
+
+/// One condition; Tekton's are all of type `Succeeded`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    pub(super) r#type: String,
+    pub(super) status: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) reason: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
+}
+
+/// A child of a PipelineRun. Names of children are read here, never built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Child {
+    pub(super) kind: String,
+    pub(super) name: String,
+}
+
+/// The step's container: in one of three states, or in none yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct StepState {
+    pub(super) name: String,
+    pub(super) container: String,
+    pub(super) running: Option<RunningStep>,
+    pub(super) terminated: Option<TerminatedStep>,
+    pub(super) waiting: Option<WaitingStep>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RunningStep {
+    pub(super) started_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct TerminatedStep {
+    pub(super) exit_code: i32,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct WaitingStep {
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+/// Go writes an empty list or text as `null` at times.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+macro_rules! tekton_resource {
+    ($type:ty, $kind:literal, $plural:literal) => {
+        impl kube::Resource for $type {
+            type DynamicType = ();
+            type Scope = k8s_openapi::NamespaceResourceScope;
+
+            fn kind(&(): &()) -> Cow<'_, str> {
+                $kind.into()
+            }
+
+            fn group(&(): &()) -> Cow<'_, str> {
+                "tekton.dev".into()
+            }
+
+            fn version(&(): &()) -> Cow<'_, str> {
+                "v1".into()
+            }
+
+            fn plural(&(): &()) -> Cow<'_, str> {
+                $plural.into()
+            }
+
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+
+tekton_resource!(SeenRun, "PipelineRun", "pipelineruns");
+tekton_resource!(SeenTaskRun, "TaskRun", "taskruns");

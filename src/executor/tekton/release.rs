@@ -1,0 +1,131 @@
+//! Letting a run go: its end is on record, so whoever wants it gone may have it.
+//!
+//! The finalizer goes, and the label [`label::RECORDED`] takes the run, and its TaskRun, out of what is watched.
+
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::{Value, json};
+
+use super::board::Held;
+use super::executor::Shared;
+use super::object::SeenRun;
+use super::refusal::in_full;
+use crate::executor::label;
+use crate::executor::pipeline_run::TaskMeta;
+use crate::task::TaskName;
+
+/// A run that others write too may have changed since it was looked at.
+const TRIES: u32 = 4;
+
+/// Releases a run. One that is not there is done.
+pub(super) async fn release(shared: &Shared, name: &TaskName) -> Result<(), String> {
+    let Some(held) = shared.board.held(name) else { return Ok(()) };
+    release_run(shared, name, held.finalizers.clone()).await?;
+    if let Some(task_run) = &held.task_run {
+        let labelled = json!({ "metadata": { "labels": { (label::RECORDED): "true" } } });
+        let patched = shared
+            .in_time(shared.cluster.seen_task_runs.patch_metadata(
+                task_run,
+                &PatchParams::default(),
+                &Patch::Merge(labelled),
+            ))
+            .await;
+        // It would only be watched in vain.
+        if let Some(Err(error)) = patched
+            && !is_absent(&error)
+        {
+            tracing::debug!(task = %name, %error, "a TaskRun stays among those that are watched");
+        }
+    }
+    shared.board.forget(name);
+    Ok(())
+}
+
+async fn release_run(shared: &Shared, name: &TaskName, mut finalizers: Vec<String>) -> Result<(), String> {
+    let runs = &shared.cluster.seen_runs;
+    for _ in 0..TRIES {
+        let patch: Patch<()> = Patch::Json(operations(&finalizers)?);
+        match shared.in_time(runs.patch_metadata(name.as_str(), &PatchParams::default(), &patch)).await {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) if is_absent(&error) => return Ok(()),
+            // Its finalizers are others by now.
+            Some(Err(kube::Error::Api(status))) if matches!(status.code, 409 | 422) => {}
+            Some(Err(error)) => return Err(in_full(&error)),
+            None => return Err("the API server did not answer in time".to_owned()),
+        }
+        match shared.in_time(runs.get_opt(name.as_str())).await {
+            Some(Ok(Some(run))) => finalizers = run.metadata.finalizers.unwrap_or_default(),
+            Some(Ok(None)) => return Ok(()),
+            Some(Err(error)) => return Err(in_full(&error)),
+            None => return Err("the API server did not answer in time".to_owned()),
+        }
+    }
+    Err("it is written by others all the time".to_owned())
+}
+
+/// Others' finalizers stay: ours is taken off by its place, if it is there still.
+fn operations(finalizers: &[String]) -> Result<json_patch::Patch, String> {
+    let recorded = format!("/metadata/labels/{}", label::RECORDED.replace('/', "~1"));
+    let mut operations = vec![json!({ "op": "add", "path": recorded, "value": "true" })];
+    if let Some(place) = finalizers.iter().position(|finalizer| finalizer == label::FINALIZER) {
+        let path = format!("/metadata/finalizers/{place}");
+        operations.push(json!({ "op": "test", "path": path, "value": label::FINALIZER }));
+        operations.push(json!({ "op": "remove", "path": path }));
+    }
+    serde_json::from_value(Value::Array(operations)).map_err(|error| error.to_string())
+}
+
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Deletes a run that is on record, in the background. One that is not there, or not ours, is done.
+pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), String> {
+    let runs = &shared.cluster.seen_runs;
+    let late = || "the API server did not answer in time".to_owned();
+    let found = shared.in_time(runs.get_opt(name.as_str())).await.ok_or_else(late)?;
+    let Some(run) = found.map_err(|error| in_full(&error))? else { return Ok(()) };
+    if !is_ours(&run, &shared.instance) {
+        tracing::warn!(task = %name, "a PipelineRun of this name is not one of ours, and stays");
+        return Ok(());
+    }
+    let finalizers = run.metadata.finalizers.clone().unwrap_or_default();
+    if finalizers.iter().any(|finalizer| finalizer == label::FINALIZER) {
+        release_run(shared, name, finalizers).await?;
+    }
+    let preconditions = Preconditions { uid: run.metadata.uid, resource_version: None };
+    let params = DeleteParams::background().preconditions(preconditions);
+    match shared.in_time(runs.delete(name.as_str(), &params)).await.ok_or_else(late)? {
+        // Another object has the name by now: ours is gone.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(in_full(&error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn is_ours(run: &SeenRun, instance: &str) -> bool {
+    TaskMeta::read(&run.metadata).is_ok_and(|meta| meta.instance == instance)
+}
+
+/// Asks Tekton to end a run; with `because`, since nobody took it. A run that has ended, or is not there, is done.
+pub(super) async fn cancel(shared: &Shared, name: &TaskName, because: Option<&str>) -> Result<(), String> {
+    let mut patch = json!({ "spec": { "status": "Cancelled" } });
+    if let Some(because) = because {
+        patch["metadata"] = json!({ "annotations": { (label::UNSCHEDULABLE): because } });
+    }
+    let runs: &Api<SeenRun> = &shared.cluster.seen_runs;
+    let params = PatchParams::default();
+    let patched = shared.in_time(runs.patch(name.as_str(), &params, &Patch::Merge(patch))).await;
+    match patched {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) if is_absent(&error) || is_complete(&error) => Ok(()),
+        Some(Err(error)) => Err(in_full(&error)),
+        None => Err("the API server did not answer in time".to_owned()),
+    }
+}
+
+/// Tekton's webhook lets nobody change the spec of a run that is complete.
+fn is_complete(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 400 && status.message.contains("is complete"))
+}

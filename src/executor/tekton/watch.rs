@@ -1,0 +1,255 @@
+//! The loop that looks at the cluster.
+//!
+//! Runs and their TaskRuns are listed and watched by label. Whatever is seen is noted on the board, and what
+//! follows is done here. All is listed anew after a gap and at intervals; a run that is missing from a list is
+//! asked for by its name before it counts as gone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use kube::Resource;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, watcher::Error as WatchError};
+use kube::{Api, api::ObjectMeta};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::board::{Container, Next};
+use super::executor::Shared;
+use super::logs::Copier;
+use super::object::{SeenRun, SeenTaskRun};
+use super::refusal::in_full;
+use super::release;
+use crate::executor::{Observation, Observed, label};
+use crate::task::{LogSize, TaskName};
+
+/// Between two lists of everything.
+const RELIST: Duration = Duration::from_secs(300);
+/// Between two looks at runs that wait.
+const TICK: Duration = Duration::from_secs(5);
+/// Objects of one page of a list.
+const PAGE: u32 = 250;
+/// Flushes that may wait for one log.
+const FLUSHES: usize = 4;
+
+/// What the loop hears of.
+enum Heard {
+    Run(Result<Event<SeenRun>, WatchError>),
+    TaskRun(Result<Event<SeenTaskRun>, WatchError>),
+    Copied(TaskName, LogSize),
+    /// Somebody noted something about this run.
+    Noted(TaskName),
+    Relist,
+    Tick,
+}
+
+/// Looks at the cluster until `stop`.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut noted: mpsc::UnboundedReceiver<TaskName>,
+    stop: CancellationToken,
+) {
+    let mut this = Watching { shared, copies: JoinSet::new(), runs: HashSet::new() };
+    let clock = Arc::clone(&this.shared.clock);
+    let (mut runs, mut task_runs) = this.streams();
+    let mut relist = clock.sleep(RELIST);
+    let mut tick = clock.sleep(TICK);
+    loop {
+        let heard = tokio::select! {
+            () = stop.cancelled() => return,
+            Some(event) = runs.next() => Heard::Run(event),
+            Some(event) = task_runs.next() => Heard::TaskRun(event),
+            Some(copied) = this.copies.join_next() => match copied {
+                Ok((name, size)) => Heard::Copied(name, size),
+                Err(error) => {
+                    tracing::error!(%error, "copying a log came to a bad end");
+                    continue;
+                }
+            },
+            Some(name) = noted.recv() => Heard::Noted(name),
+            () = &mut relist => Heard::Relist,
+            () = &mut tick => Heard::Tick,
+        };
+        match heard {
+            Heard::Relist => {
+                (runs, task_runs) = this.streams();
+                relist = clock.sleep(RELIST);
+            }
+            Heard::Tick => {
+                this.cancel_what_waits().await;
+                tick = clock.sleep(TICK);
+            }
+            heard => this.hear(heard).await,
+        }
+    }
+}
+
+struct Watching {
+    shared: Arc<Shared>,
+    copies: JoinSet<(TaskName, LogSize)>,
+    /// The names of the list that is under way.
+    runs: HashSet<TaskName>,
+}
+
+type Events<K> = BoxStream<'static, Result<Event<K>, WatchError>>;
+
+impl Watching {
+    fn streams(&self) -> (Events<SeenRun>, Events<SeenTaskRun>) {
+        let cluster = &self.shared.cluster;
+        (self.stream(cluster.seen_runs.clone()), self.stream(cluster.seen_task_runs.clone()))
+    }
+
+    fn stream<K>(&self, api: Api<K>) -> Events<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    {
+        let selector = selector(&self.shared.instance);
+        let config = watcher::Config::default().labels(&selector).page_size(PAGE);
+        watcher(api, config).default_backoff().modify(|object| trim(object.meta_mut())).boxed()
+    }
+
+    async fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Run(Ok(event)) => {
+                self.shared.answered();
+                self.run_event(event).await;
+            }
+            Heard::TaskRun(Ok(Event::Apply(seen) | Event::InitApply(seen))) => {
+                if let Some(name) = self.shared.board.see_task_run(seen) {
+                    self.advance(&name).await;
+                }
+            }
+            Heard::TaskRun(Ok(_)) => {}
+            Heard::Run(Err(error)) | Heard::TaskRun(Err(error)) => {
+                self.shared.failed("watching PipelineRuns and TaskRuns", &in_full(&error));
+            }
+            Heard::Copied(name, size) => {
+                self.shared.copying.lock().remove(&name);
+                self.shared.board.copied(&name, size);
+                self.advance(&name).await;
+            }
+            Heard::Noted(name) => self.advance(&name).await,
+            Heard::Relist | Heard::Tick => {}
+        }
+    }
+
+    async fn run_event(&mut self, event: Event<SeenRun>) {
+        match event {
+            Event::Init => self.runs.clear(),
+            Event::InitApply(seen) => {
+                if let Some(name) = self.shared.board.see_run(seen) {
+                    self.runs.insert(name.clone());
+                    self.advance(&name).await;
+                }
+            }
+            Event::Apply(seen) => {
+                if let Some(name) = self.shared.board.see_run(seen) {
+                    self.advance(&name).await;
+                }
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.runs);
+                for name in self.shared.board.listed(&listed) {
+                    self.missing(&name).await;
+                }
+                self.shared.listed.send_replace(true);
+                // What was told and not heard is told again: a run stays here until its end is on record.
+                for name in listed {
+                    self.shared.board.tell_again(&name);
+                    self.advance(&name).await;
+                }
+            }
+            Event::Delete(seen) => {
+                let name = seen.metadata.name.as_deref().and_then(|name| name.parse().ok());
+                if let Some(name) = name {
+                    self.missing(&name).await;
+                }
+            }
+        }
+    }
+
+    /// A run that is not among those watched any more is released, or gone.
+    async fn missing(&mut self, name: &TaskName) {
+        let shared = &self.shared;
+        if shared.board.held(name).is_none() {
+            return;
+        }
+        match shared.in_time(shared.cluster.seen_runs.get_opt(name.as_str())).await {
+            Some(Ok(Some(seen))) => {
+                let recorded =
+                    seen.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(label::RECORDED));
+                if recorded {
+                    shared.board.forget(name);
+                } else {
+                    shared.board.see_run(seen);
+                }
+            }
+            Some(Ok(None)) => {
+                if let Some(state) = shared.board.gone(name) {
+                    tracing::warn!(task = %name, "a PipelineRun was deleted by somebody else");
+                    self.tell(Observation { name: name.clone(), state }).await;
+                }
+            }
+            // The next list finds it missing again.
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    async fn advance(&mut self, name: &TaskName) {
+        for next in self.shared.board.advance(name, self.shared.clock.now()) {
+            match next {
+                Next::Copy(container) => self.copy(container),
+                Next::Tell(observation) => self.tell(observation).await,
+            }
+        }
+    }
+
+    async fn tell(&self, observation: Observation) {
+        if matches!(observation.state, Observed::Finished(_)) {
+            tracing::debug!(task = %observation.name, "a run has ended, and its log is here");
+        }
+        // A dispatcher that is gone looks again when it comes back.
+        let _ = self.shared.observations.send(observation).await;
+    }
+
+    fn copy(&mut self, container: Container) {
+        let shared = &self.shared;
+        let copier = Copier {
+            cluster: shared.cluster.clone(),
+            clock: Arc::clone(&shared.clock),
+            followed: Arc::clone(&shared.followed),
+            max_log: shared.max_log,
+        };
+        let (flush, flushes) = mpsc::channel(FLUSHES);
+        let (name, dir) = (container.name.clone(), shared.log_dir(&container.name));
+        shared.copying.lock().insert(name.clone(), flush);
+        self.copies.spawn(async move { (name, copier.copy(dir, container, flushes).await) });
+    }
+
+    async fn cancel_what_waits(&self) {
+        let Some(most) = self.shared.unschedulable_after else { return };
+        for (name, because) in self.shared.board.waiting_since(self.shared.clock.now(), most) {
+            tracing::warn!(task = %name, because, "the cluster did not start a run in time; it is cancelled");
+            if let Err(error) = release::cancel(&self.shared, &name, Some(&because)).await {
+                tracing::warn!(task = %name, error, "cancelling it failed, and is tried again");
+            }
+        }
+    }
+}
+
+/// All of an instance that are not on record yet.
+fn selector(instance: &str) -> String {
+    let [managed, of, recorded] = [label::MANAGED_BY, label::INSTANCE, label::RECORDED];
+    format!("{managed}=tekcron,{of}={instance},{recorded}!=true")
+}
+
+/// What nobody reads here.
+fn trim(meta: &mut ObjectMeta) {
+    meta.managed_fields = None;
+    meta.owner_references = None;
+}
