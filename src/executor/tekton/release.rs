@@ -2,12 +2,10 @@
 //!
 //! The finalizer goes, and the label [`label::RECORDED`] takes the run, and its TaskRun, out of what is watched.
 
-use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
-use super::board::Held;
 use super::executor::Shared;
 use super::object::SeenRun;
 use super::refusal::in_full;

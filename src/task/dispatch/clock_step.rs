@@ -11,7 +11,7 @@ use super::live::{Stage, TaskKey};
 use super::table::Entry;
 use crate::job::Retries;
 use crate::schedule::wheel::LONGEST_SLEEP;
-use crate::store::{Commit, StoreError};
+use crate::store::{Commit, SlotOutcome, StoreError};
 use crate::task::Task;
 
 /// Longer than any busy machine takes from one wake to the next.
@@ -34,6 +34,7 @@ impl Dispatcher {
                 "nobody looked at the schedules: a step of the clock, a suspend, or a stop"
             );
             self.downtime_until = now;
+            self.given_up = SlotOutcome::Missed;
         } else if passed < -SET_BACK {
             tracing::warn!(seconds = passed.as_secs(), "the wall clock was set back");
             self.set_back(now);

@@ -55,8 +55,9 @@ pub(super) struct Live {
     /// How often the executor could not take it, and since when.
     pub(super) refusals: u32,
     pub(super) refused_since: Option<Timestamp>,
-    /// The executor may have it, unheard. Cleared when it was looked for, and is not there.
-    pub(super) maybe_created: bool,
+    /// The executor may have it, unheard: a create may come through until then. Cleared when it was looked
+    /// for, and is not there.
+    pub(super) maybe_created: Option<Timestamp>,
 }
 
 /// The tasks that have not ended, by key, name and job.
@@ -80,7 +81,7 @@ impl LiveTasks {
         self.bytes += size(&task);
         self.tasks.insert(
             key.clone(),
-            Live { task, stage, refusals: 0, refused_since: None, maybe_created: false },
+            Live { task, stage, refusals: 0, refused_since: None, maybe_created: None },
         );
         key
     }
@@ -102,10 +103,10 @@ impl LiveTasks {
     }
 
     /// A task that an earlier run of the daemon may have handed over.
-    pub(super) fn insert_unheard(&mut self, task: Task) -> TaskKey {
+    pub(super) fn insert_unheard(&mut self, task: Task, until: Timestamp) -> TaskKey {
         let key = self.insert(task, Stage::Held);
         if let Some(live) = self.tasks.get_mut(&key) {
-            live.maybe_created = true;
+            live.maybe_created = Some(until);
         }
         key
     }

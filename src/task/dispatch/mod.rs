@@ -9,6 +9,7 @@
 //!
 //! Only the store can stop it: every other failure is one task's.
 
+mod away;
 mod clock_step;
 mod commits;
 mod error;
@@ -32,6 +33,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::{RunError, TerminateError};
+use self::away::Away;
 use self::live::{LiveTasks, TaskKey};
 pub use self::run::RunRequest;
 use self::table::Table;
@@ -41,8 +43,8 @@ use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
 use crate::job::JobRef;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
-use crate::store::{Commit, Store, StoreError};
-use crate::task::{Task, TaskId};
+use crate::store::{Commit, SlotOutcome, Store, StoreError};
+use crate::task::{Task, TaskId, TaskName};
 
 /// The most events of one kind in one turn of the loop.
 const TURN: usize = 256;
@@ -109,6 +111,9 @@ enum Event {
     /// A durable intent to end a task.
     TerminateDurable(TaskKey),
     SubmitDone(TaskKey, Result<Submitted, SubmitError>),
+    /// The end of a task is on disk, and with it these next attempts.
+    EndRecorded(TaskName, Vec<TaskKey>),
+    Released(Result<(), ExecutorError>),
     CancelDone(TaskKey, Result<(), ExecutorError>),
     Looked(TaskKey, Result<Observed, ExecutorError>),
     Observed(Observation),
@@ -139,6 +144,10 @@ pub struct Dispatcher {
     previous_success: HashMap<JobRef, Option<Timestamp>>,
     /// Slots up to here were due while nobody watched.
     downtime_until: Timestamp,
+    /// What those of them are that are not caught up.
+    given_up: SlotOutcome,
+    /// The executor cannot be reached.
+    away: Option<Away>,
     /// What the wall clock showed at the event before.
     seen: Timestamp,
     /// Writes that nobody waits for, until the next commit.
@@ -195,6 +204,8 @@ impl Dispatcher {
             fresh_keys: HashMap::new(),
             previous_success: HashMap::new(),
             downtime_until: now,
+            given_up: SlotOutcome::Missed,
+            away: None,
             seen: now,
             gathered: Commit::new(),
             calls: FuturesUnordered::new(),
@@ -302,6 +313,15 @@ impl Dispatcher {
                 }
             }
             Event::SubmitDone(key, result) => self.submitted(&key, result, now)?,
+            Event::EndRecorded(name, next) => {
+                self.claimed(&next, now);
+                self.release(name);
+            }
+            Event::Released(result) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "a task was not released, which is tried again");
+                }
+            }
             Event::CancelDone(key, result) => {
                 if let Err(error) = result {
                     tracing::warn!(app = %key.app, task = %key.id, %error, "cancelling failed, and is tried again");
@@ -313,8 +333,9 @@ impl Dispatcher {
                 self.look_later(&key, now);
             }
             Event::Observed(Observation { name, state }) => {
-                if let Some(key) = self.live.key_of(&name) {
-                    self.observed(&key, state, now);
+                match self.live.key_of(&name) {
+                    Some(key) => self.observed(&key, state, now),
+                    None => self.observed_unknown(&name, &state)?,
                 }
             }
             Event::StoreFailed(error) => return Err(error),

@@ -40,7 +40,7 @@ impl Dispatcher {
                 }
                 // Its create may have got through: it is looked for before anything is decided.
                 Phase::Pending => {
-                    self.live.insert_unheard(task);
+                    self.live.insert_unheard(task, now + self.executor.create_may_linger());
                     self.look(&key);
                 }
                 _ => {
@@ -109,6 +109,7 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         // An edit moves watermarks: what was due before it is claimed before.
+        self.unpark(now)?;
         self.claim_all(now)?;
         let mut commit = Commit::new();
         let mut gone = Vec::new();

@@ -11,7 +11,7 @@ use super::{Dispatcher, Ended, Event};
 use crate::executor::Observed;
 use crate::fault::point;
 use crate::job::{JobRef, Retries};
-use crate::store::Commit;
+use crate::store::{Commit, StoreError};
 use crate::task::{LogSize, Outcome, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// Whether an end may be followed by another attempt.
@@ -48,17 +48,44 @@ impl Dispatcher {
     /// A held task is not at the executor: it is submitted; or, should it end, looked for once more, since
     /// a create of an earlier run may still be on its way.
     fn absent(&mut self, key: &TaskKey, terminating: bool, now: Timestamp) {
-        let unheard = self.live.get_mut(key).is_some_and(|live| std::mem::take(&mut live.maybe_created));
-        match (terminating, unheard) {
-            (true, true) => self.look_later(key, now),
-            (true, false) => {
+        let until = self.live.get(key).and_then(|live| live.maybe_created);
+        match (terminating, until) {
+            (true, Some(until)) if now < until => self.arm_task(key, until),
+            (true, _) => {
                 let outcome = never_started("it was terminated before it started", now);
                 self.finish(key, outcome, Retry::Never, now);
             }
-            (false, true) => self.make_ready(key),
+            (false, Some(_)) => {
+                if let Some(live) = self.live.get_mut(key) {
+                    live.maybe_created = None;
+                }
+                self.make_ready(key);
+            }
             // Its timer will come.
-            (false, false) => {}
+            (false, None) => {}
         }
+    }
+
+    /// Its end is on disk: the executor need not hold on to it.
+    pub(super) fn release(&mut self, name: TaskName) {
+        let executor = Arc::clone(&self.executor);
+        self.calls.push(Box::pin(async move {
+            let released = executor.release(&name).await;
+            Event::Released(released)
+        }));
+    }
+
+    /// The executor shows a task that is not in flight. Where its end is on record, that was not heard of yet.
+    pub(super) fn observed_unknown(&mut self, name: &TaskName, observed: &Observed) -> Result<(), StoreError> {
+        if !matches!(observed, Observed::Finished(_)) {
+            return Ok(());
+        }
+        match self.store.task_named(name)? {
+            Some(task) if task.phase.is_terminal() => self.release(task.name),
+            Some(_) => {}
+            None => tracing::warn!(%name, "the executor has a task that is in no record; it is left alone"),
+        }
+        Ok(())
     }
 
     /// Moves a task on. Nobody waits for the disk: after a restart it is observed again.
@@ -131,11 +158,12 @@ impl Dispatcher {
         point("finish");
         let (ended, finished) = (Arc::clone(&self.ended), self.finished.clone());
         let told = Ended { app: task.app.clone(), log: task.log.kept };
+        let name = task.name.clone();
         self.commit_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);
             // Neither need be there any more.
             let _ = finished.send(told);
-            let _ = internal.send(Event::Claimed(next, None));
+            let _ = internal.send(Event::EndRecorded(name, next));
         });
         if let Some(job) = task.job_ref() {
             self.release_waiting(&job);

@@ -31,8 +31,9 @@ impl Dispatcher {
         let places: Vec<_> = wake.due.iter().filter_map(|timer| place_of(*timer)).collect();
         self.look_at_schedules(&places, now)?;
         for timer in &wake.due {
-            if let Some(key) = self.timers.remove(timer) {
-                self.task_due(&key);
+            match self.timers.remove(timer) {
+                Some(key) => self.task_due(&key),
+                None => self.probe_due(*timer, now)?,
             }
         }
         Ok(())
@@ -41,6 +42,10 @@ impl Dispatcher {
     /// Claims every slot of these schedules that is due, and arms the wheel for the next ones; those that
     /// are too many at once when the claims before them are on disk.
     pub(super) fn look_at_schedules(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
+        if self.is_parked(now) {
+            self.park(places);
+            return Ok(());
+        }
         self.due.extend(places);
         self.claim_some(now)
     }
@@ -83,7 +88,7 @@ impl Dispatcher {
                 job = %entry.job, schedule = %entry.schedule.key, first = %range.first, last = %range.last,
                 "slots were missed while nobody watched, and the catch-up policy leaves them out"
             );
-            self.write_row(place, range, SlotOutcome::Missed, claims)?;
+            self.write_row(place, range, self.given_up, claims)?;
             self.move_watermark(place, range.last, claims);
         }
         for slot in missed.run {

@@ -20,6 +20,9 @@ use crate::task::{LogSize, Outcome, Phase, Task, Trigger};
 const FIRST_WAIT: SignedDuration = SignedDuration::from_millis(500);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 
+/// The reason of a task that cannot become an object: the executor has nothing to do with it.
+const INVALID: &str = "InvalidTask";
+
 /// The most submissions of one turn.
 const SUBMISSIONS: usize = 64;
 
@@ -52,7 +55,9 @@ impl Dispatcher {
         let Some(live) = self.live.get(key) else { return };
         match live.stage {
             // Not asked for again: only whether its create got through after all.
-            Stage::Held if live.task.terminating.is_some() || live.maybe_created => self.look(key),
+            Stage::Held if live.task.terminating.is_some() || live.maybe_created.is_some() => {
+                self.look(key);
+            },
             Stage::Waiting | Stage::Held => self.make_ready(key),
             _ => {}
         }
@@ -85,7 +90,7 @@ impl Dispatcher {
 
     /// Whether something is ready, and the executor has room for it.
     pub(super) fn may_submit(&self) -> bool {
-        !self.ready.is_empty() && self.live.at_executor() < self.executor.capacity()
+        !self.ready.is_empty() && self.may_ask() && self.live.at_executor() < self.executor.capacity()
     }
 
     /// Submits what is ready while the executor has room; some in each turn, so that claims do not wait.
@@ -111,6 +116,7 @@ impl Dispatcher {
         }
         let previous_success = task.job_ref().and_then(|job| self.previous_success(&job));
         self.live.set_stage(key, Stage::Submitting);
+        self.asking();
         let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
         let reads_files = config.apps.get(&task.app).is_some_and(|app| !app.services.is_empty());
         self.calls.push(Box::pin(async move {
@@ -120,7 +126,7 @@ impl Dispatcher {
             let result = match built {
                 Ok(Ok(submission)) => executor.submit(submission).await,
                 Ok(Err(error)) => {
-                    Err(SubmitError::Refused { reason: "InvalidTask".to_owned(), message: in_full(&error) })
+                    Err(SubmitError::Refused { reason: INVALID.to_owned(), message: in_full(&error) })
                 }
                 Err(broken) => Err(SubmitError::Unavailable { message: broken.to_string() }),
             };
@@ -150,6 +156,12 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         point("submitted");
+        match &result {
+            Err(SubmitError::Unreachable { .. } | SubmitError::Unknown { .. }) => {}
+            Err(SubmitError::Unavailable { .. }) => self.asked_in_vain(),
+            Err(SubmitError::Refused { reason, .. }) if reason == INVALID => self.asked_in_vain(),
+            Ok(_) | Err(SubmitError::Refused { .. }) => self.answered(now)?,
+        }
         let Some(live) = self.live.get(key) else { return Ok(()) };
         let (app, task) = (live.task.app.clone(), live.task.name.clone());
         match result {
@@ -164,10 +176,15 @@ impl Dispatcher {
                 tracing::warn!(%app, %task, reason, message, "the executor refused a task");
                 self.finish(key, refusal(&reason, message, now), Retry::Never, now);
             }
+            Err(SubmitError::Unreachable { message, retry_after }) => {
+                self.unreachable(key, &message, retry_after, now);
+            }
             Err(SubmitError::Unavailable { message }) => self.hold(key, &message, now),
             Err(SubmitError::Unknown { message }) => {
+                self.went_away(&message, None, now);
+                let until = now + self.executor.create_may_linger();
                 if let Some(live) = self.live.get_mut(key) {
-                    live.maybe_created = true;
+                    live.maybe_created = Some(until);
                 }
                 self.hold(key, &message, now);
             }
@@ -218,7 +235,7 @@ impl Dispatcher {
     /// whose create may have got through is never given up.
     fn hold(&mut self, key: &TaskKey, message: &str, now: Timestamp) {
         let Some(live) = self.live.get_mut(key) else { return };
-        let surely_not_created = !live.maybe_created;
+        let surely_not_created = live.maybe_created.is_none();
         live.refusals += 1;
         let (tries, since) = (live.refusals, *live.refused_since.get_or_insert(now));
         if surely_not_created && live.task.terminating.is_some() {
@@ -276,7 +293,7 @@ pub(super) fn never_started(message: &str, now: Timestamp) -> Outcome {
 }
 
 /// The end of a task that the executor never took.
-fn refusal(reason: &str, message: String, now: Timestamp) -> Outcome {
+pub(super) fn refusal(reason: &str, message: String, now: Timestamp) -> Outcome {
     Outcome {
         phase: Phase::Failed,
         exit_code: None,
