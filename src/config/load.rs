@@ -160,6 +160,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
     let around = Surroundings {
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
+        executor: read.settings.executor,
         services: read.service_names.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         recurrences: RefCell::default(),

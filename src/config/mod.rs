@@ -34,7 +34,7 @@ pub use self::load::{Checked, check, check_app, fingerprint, load};
 pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
-pub use self::settings::{LogFormat, Settings, TlsFiles};
+pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
 use crate::app::{App, AppName, Service, ServiceName};
 use crate::job::{Job, JobRef};
 

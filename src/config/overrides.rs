@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::fault::Fault;
 use super::parse;
 use super::problem::{Place, Problem, Problems, Severity};
-use super::settings::LogFormat;
+use super::settings::{ExecutorKind, LogFormat, LogStreamTarget};
 use super::table::Table;
 use super::value::Value;
 use crate::app::ByteSize;
@@ -52,6 +52,24 @@ pub struct SettingsOverrides {
     pub log_format: Option<LogFormat>,
     /// See [`super::Settings::log`].
     pub log: Option<String>,
+    /// See [`super::Settings::health_listen`].
+    pub health_listen: Option<SocketAddr>,
+    /// See [`super::Settings::executor`].
+    pub executor: Option<ExecutorKind>,
+    /// See [`super::TektonSettings::kubeconfig`].
+    pub kubeconfig: Option<PathBuf>,
+    /// See [`super::TektonSettings::kube_context`].
+    pub kube_context: Option<String>,
+    /// See [`super::TektonSettings::max_creates`].
+    pub max_creates: Option<usize>,
+    /// See [`super::TektonSettings::max_submitted`].
+    pub max_submitted: Option<usize>,
+    /// See [`super::TektonSettings::finalizer`].
+    pub finalizer: Option<bool>,
+    /// See [`super::TektonSettings::unschedulable_after`].
+    pub unschedulable_after: Option<SignedDuration>,
+    /// See [`super::TektonSettings::log_stream`].
+    pub log_stream: Option<LogStreamTarget>,
 }
 
 impl SettingsOverrides {
@@ -89,6 +107,21 @@ impl SettingsOverrides {
         let format = |text: &str| parse::word(text, &formats, "`text` is for people, `json` for machines");
         let bytes =
             |text: &str| parse::parsed(text, "`10M` and `10Mi` are ten mebibytes, `1G` is 1024 of them");
+        let creates = |text: &str| {
+            parse::integer(text, 1..=256, "how many creates are in flight at once at most; left out, 16")
+        };
+        let submitted = |text: &str| {
+            let hint = "how many unfinished tasks the cluster is given at once at most; left out, 10000";
+            parse::integer(text, 1..=1_000_000, hint)
+        };
+        let executors = [("local", ExecutorKind::Local), ("tekton", ExecutorKind::Tekton)];
+        let executor = |text: &str| {
+            parse::word(text, &executors, "`local` runs tasks on this machine, `tekton` on a cluster")
+        };
+        let streams = [("none", LogStreamTarget::None), ("stdout", LogStreamTarget::Stdout)];
+        let stream = |text: &str| {
+            parse::word(text, &streams, "`stdout` repeats the lines of tasks as JSON, `none` does not")
+        };
         Self {
             instance: from.text("instance", parse::label),
             namespace: from.text("namespace", parse::label),
@@ -105,6 +138,16 @@ impl SettingsOverrides {
             log_budget: from.quantity("log_budget", bytes),
             log_format: from.text("log_format", format),
             log: from.text("log", parse::log_filter),
+            health_listen: from.text("health_listen", parse::listen),
+            executor: from.text("executor", executor),
+            kubeconfig: from.text("kubeconfig", parse::path),
+            kube_context: from.text("kube_context", parse::plain),
+            max_creates: from.integer("max_creates", creates),
+            max_submitted: from.integer("max_submitted", submitted),
+            finalizer: from.flag("finalizer"),
+            unschedulable_after: from
+                .quantity("unschedulable_after", |text| parse::duration(text, &parse::UNSCHEDULABLE)),
+            log_stream: from.text("log_stream", stream),
         }
     }
 
@@ -114,6 +157,7 @@ impl SettingsOverrides {
             data_dir: self.data_dir.map(&place),
             tls_certificate: self.tls_certificate.map(&place),
             tls_key: self.tls_key.map(&place),
+            kubeconfig: self.kubeconfig.map(&place),
             ..self
         }
     }
@@ -136,6 +180,15 @@ impl SettingsOverrides {
             log_budget: self.log_budget.or(under.log_budget),
             log_format: self.log_format.or(under.log_format),
             log: self.log.or(under.log),
+            health_listen: self.health_listen.or(under.health_listen),
+            executor: self.executor.or(under.executor),
+            kubeconfig: self.kubeconfig.or(under.kubeconfig),
+            kube_context: self.kube_context.or(under.kube_context),
+            max_creates: self.max_creates.or(under.max_creates),
+            max_submitted: self.max_submitted.or(under.max_submitted),
+            finalizer: self.finalizer.or(under.finalizer),
+            unschedulable_after: self.unschedulable_after.or(under.unschedulable_after),
+            log_stream: self.log_stream.or(under.log_stream),
         }
     }
 }
@@ -255,6 +308,15 @@ mod tests {
             ("TEKCRON_LOG_BUDGET", "1Gi"),
             ("TEKCRON_LOG_FORMAT", "json"),
             ("TEKCRON_LOG", "debug"),
+            ("TEKCRON_HEALTH_LISTEN", "127.0.0.1:2"),
+            ("TEKCRON_EXECUTOR", "tekton"),
+            ("TEKCRON_KUBECONFIG", "/srv/kubeconfig"),
+            ("TEKCRON_KUBE_CONTEXT", "blue"),
+            ("TEKCRON_MAX_CREATES", "4"),
+            ("TEKCRON_MAX_SUBMITTED", "5"),
+            ("TEKCRON_FINALIZER", "false"),
+            ("TEKCRON_UNSCHEDULABLE_AFTER", "6m"),
+            ("TEKCRON_LOG_STREAM", "stdout"),
         ];
         let expected = SettingsOverrides {
             instance: Some("blue".into()),
@@ -272,6 +334,15 @@ mod tests {
             log_budget: Some(ByteSize::from_mebibytes(1024)),
             log_format: Some(LogFormat::Json),
             log: Some("debug".into()),
+            health_listen: Some(([127, 0, 0, 1], 2).into()),
+            executor: Some(ExecutorKind::Tekton),
+            kubeconfig: Some("/srv/kubeconfig".into()),
+            kube_context: Some("blue".into()),
+            max_creates: Some(4),
+            max_submitted: Some(5),
+            finalizer: Some(false),
+            unschedulable_after: Some(SignedDuration::from_mins(6)),
+            log_stream: Some(LogStreamTarget::Stdout),
         };
         assert_eq!(from(&all), Ok(expected));
     }

@@ -37,6 +37,11 @@ pub(super) const LATENESS: Bounds = Bounds {
 /// Of a time-out.
 pub(super) const TIMEOUT: Bounds =
     Bounds { within: SECOND..=SignedDuration::from_hours(366 * 24), hint: "`0` is no time-out at all" };
+/// Of the wait of a task that the cluster cannot place.
+pub(super) const UNSCHEDULABLE: Bounds = Bounds {
+    within: SECOND..=SignedDuration::from_hours(366 * 24),
+    hint: "left out, such a task waits until its time-out ends it",
+};
 /// Of an age.
 pub(super) const AGE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),

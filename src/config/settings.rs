@@ -39,6 +39,66 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What our own log holds, as a `tracing` filter.
     pub log: String,
+    /// Where probes are answered without a token, beside [`Settings::listen`].
+    pub health_listen: Option<SocketAddr>,
+    /// Who runs the tasks.
+    pub executor: ExecutorKind,
+    /// What only the Tekton executor reads.
+    pub tekton: TektonSettings,
+}
+
+/// Who runs the tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExecutorKind {
+    /// This machine, as processes.
+    #[default]
+    Local,
+    /// A cluster, as PipelineRuns.
+    Tekton,
+}
+
+/// Settings of the Tekton executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TektonSettings {
+    /// Absolute path of the kubeconfig; where unset, `KUBECONFIG`, then `~/.kube/config`, then the pod's
+    /// service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; its current one where unset.
+    pub kube_context: Option<String>,
+    /// The most creates in flight.
+    pub max_creates: usize,
+    /// The most unfinished tasks that the cluster is given at once; what is beyond waits as `pending`.
+    pub max_submitted: usize,
+    /// Whether a PipelineRun stays, whoever deletes it, until outcome and log are recorded.
+    pub finalizer: bool,
+    /// How long a task may wait for a node, its image or quota before it is given up; for ever where unset.
+    pub unschedulable_after: Option<SignedDuration>,
+    /// Where captured lines of tasks go beside the log store.
+    pub log_stream: LogStreamTarget,
+}
+
+impl Default for TektonSettings {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            kube_context: None,
+            max_creates: 16,
+            max_submitted: 10_000,
+            finalizer: true,
+            unschedulable_after: None,
+            log_stream: LogStreamTarget::None,
+        }
+    }
+}
+
+/// Where captured lines of tasks go beside the log store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogStreamTarget {
+    /// Nowhere.
+    #[default]
+    None,
+    /// The service's own output, as JSON, one object a line.
+    Stdout,
 }
 
 /// Files of a TLS server, PEM.

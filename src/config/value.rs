@@ -128,6 +128,10 @@ impl<'s> Value<'s> {
         self.value.get_ref().is_str()
     }
 
+    pub(super) fn is_true(&self) -> bool {
+        self.value.get_ref().as_bool() == Some(true)
+    }
+
     pub(super) fn is_array(&self) -> bool {
         self.value.get_ref().is_array()
     }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::look::Looks;
-use crate::config::{self, Config, Problems, Rescans, Settings, SettingsOverrides};
+use crate::config::{self, Config, Problems, Rescans, Settings, SettingsOverrides, TektonSettings};
 use crate::fault::point;
 use crate::store::StoreError;
 use crate::task::DispatchHandle;
@@ -145,6 +145,14 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         ("max_children", old.max_children != new.max_children),
         ("log", old.log != new.log),
         ("log_format", old.log_format != new.log_format),
+        ("health_listen", old.health_listen != new.health_listen),
+        ("executor", old.executor != new.executor),
+        ("kubeconfig", old.tekton.kubeconfig != new.tekton.kubeconfig),
+        ("kube_context", old.tekton.kube_context != new.tekton.kube_context),
+        ("max_creates", old.tekton.max_creates != new.tekton.max_creates),
+        ("max_submitted", old.tekton.max_submitted != new.tekton.max_submitted),
+        ("unschedulable_after", old.tekton.unschedulable_after != new.tekton.unschedulable_after),
+        ("log_stream", old.tekton.log_stream != new.tekton.log_stream),
     ];
     for (setting, _) in changed.into_iter().filter(|(_, changed)| *changed) {
         tracing::warn!(setting, "this setting changes with the next start");
@@ -156,6 +164,7 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         max_log: new.max_log,
         log_budget: new.log_budget,
         env: new.env.clone(),
+        tekton: TektonSettings { finalizer: new.tekton.finalizer, ..old.tekton.clone() },
         ..old.clone()
     };
     Config { settings, ..after.clone() }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{App, Command, LogsOnTerminate, Resources, Retention, Timeout};
-use tekcron::config::{Config, LogFormat, Settings};
+use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::Job;
 use tekcron::schedule::{CatchUp, DstMode, Recurrence, Schedule, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
@@ -45,6 +45,9 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         env: BTreeMap::new(),
         log_format: LogFormat::Text,
         log: "info".to_owned(),
+        health_listen: None,
+        executor: ExecutorKind::Local,
+        tekton: TektonSettings::default(),
     }
 }
 

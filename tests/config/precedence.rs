@@ -25,6 +25,7 @@ fn defaults_yield_to_the_file_the_file_to_the_environment_and_that_to_flags() {
 #[test]
 fn every_variable_wins_over_the_file() {
     let place = Place::with_settings(crate::sample::SETTINGS);
+    place.write("apps/plain.toml", &format!("{PLAIN}image = \"busybox\"\n"));
     let overrides = environment(&[
         ("TEKCRON_INSTANCE", "green"),
         ("TEKCRON_NAMESPACE", "other"),
@@ -41,6 +42,15 @@ fn every_variable_wins_over_the_file() {
         ("TEKCRON_LOG_BUDGET", "2Mi"),
         ("TEKCRON_LOG_FORMAT", "text"),
         ("TEKCRON_LOG", "warn"),
+        ("TEKCRON_HEALTH_LISTEN", "127.0.0.1:2"),
+        ("TEKCRON_EXECUTOR", "local"),
+        ("TEKCRON_KUBECONFIG", "/kube"),
+        ("TEKCRON_KUBE_CONTEXT", "green"),
+        ("TEKCRON_MAX_CREATES", "2"),
+        ("TEKCRON_MAX_SUBMITTED", "3"),
+        ("TEKCRON_FINALIZER", "true"),
+        ("TEKCRON_UNSCHEDULABLE_AFTER", "4m"),
+        ("TEKCRON_LOG_STREAM", "none"),
     ]);
     let (file, both) = (place.load().settings, place.load_with(&overrides).settings);
     let all = config::Settings { env: both.env.clone(), ..place_of_only(&overrides) };

@@ -436,7 +436,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `env`, `services`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`",
         ),
         (
             "instance = \"My Cron\"",
@@ -457,6 +457,34 @@ fn settings_of_the_service() {
         (
             "max_children = 0",
             "max_children <0> expected an integer between 1 and 10000, found `0` | how many tasks run at once at most; left out, 64",
+        ),
+        (
+            "executor = \"tecton\"",
+            "executor <\"tecton\"> expected one of `local`, `tekton`, found `tecton` | did you mean `tekton`?",
+        ),
+        (
+            "max_creates = 300",
+            "max_creates <300> expected an integer between 1 and 256, found `300` | how many creates are in flight at once at most; left out, 16",
+        ),
+        (
+            "max_submitted = 0",
+            "max_submitted <0> expected an integer between 1 and 1000000, found `0` | how many unfinished tasks the cluster is given at once at most; left out, 10000",
+        ),
+        (
+            "unschedulable_after = \"0s\"",
+            "unschedulable_after <\"0s\"> expected a duration between `1s` and `366d`, found `0s` | left out, such a task waits until its time-out ends it",
+        ),
+        (
+            "log_stream = \"yes\"",
+            "log_stream <\"yes\"> expected one of `none`, `stdout`, found `yes` | `stdout` repeats the lines of tasks as JSON, `none` does not",
+        ),
+        (
+            "kube_context = \"\"",
+            "kube_context <\"\"> expected text, found nothing | leave the key out where there is nothing to say",
+        ),
+        (
+            "health_listen = \"127.0.0.1:7070\"",
+            "health_listen <\"127.0.0.1:7070\"> expected an address apart from `listen`, found `127.0.0.1:7070` for both | `listen` answers probes too: leave `health_listen` out, or give it a port of its own",
         ),
         (
             "insecure = 1",
@@ -658,4 +686,29 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
             Place::with_app(&format!("{PLAIN}image = \"{text} \"\n\"{text}\" = 1\n")).look().problems;
         assert!(!report.to_string().contains('\u{1b}'), "{report:?}");
     }
+}
+
+#[test]
+fn a_cluster_wants_an_image_and_sees_no_directory() {
+    let app = |keys: &str| {
+        let place = Place::with(&[("tekcron.toml", "executor = \"tekton\"\n")]);
+        place.write("apps/etl.toml", &format!("{PLAIN}{keys}"));
+        fs::create_dir(place.path().join("work")).unwrap();
+        place
+    };
+    assert_eq!(
+        said(&app("")),
+        "app <[app]> expected an `image`, as `executor = \"tekton\"` runs tasks on a cluster, found none | as in `image = \"docker.io/library/busybox:1.37\"`"
+    );
+    let checked = app("image = \"busybox\"\npath = \"work\"\nkeep_workdir = true\n").look();
+    let warnings: Vec<_> = checked.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        warnings,
+        [
+            "`path` means nothing with `executor = \"tekton\"`: a cluster does not see this machine's directories",
+            "`keep_workdir` means nothing with `executor = \"tekton\"`: a cluster does not see this machine's directories",
+        ]
+    );
+    assert!(checked.config.is_some());
+    assert!(app("image = \"busybox\"\nkeep_workdir = false\n").look().problems.is_empty());
 }

@@ -14,6 +14,15 @@ max_log = "1Mi"
 log_budget = "512M"
 log_format = "json"
 log = "info,tekcron::store=debug"
+health_listen = "0.0.0.0:7071"
+executor = "tekton"
+kubeconfig = "kube/config"
+kube_context = "blue"
+max_creates = 4
+max_submitted = 500
+finalizer = false
+unschedulable_after = "20m"
+log_stream = "stdout"
 
 [tls]
 certificate = "tls/tls.crt"

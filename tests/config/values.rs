@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
 };
-use tekcron::config::{Config, LogFormat, TlsFiles};
+use tekcron::config::{Config, ExecutorKind, LogFormat, LogStreamTarget, TektonSettings, TlsFiles};
 use tekcron::job::{Job, Retries};
 use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
 
@@ -42,6 +42,18 @@ fn every_setting_arrives() {
     assert_eq!(settings.max_log, ByteSize::from_mebibytes(1));
     assert_eq!(settings.log_budget, ByteSize::from_mebibytes(512));
     assert_eq!(settings.env, [("TZ".to_owned(), "UTC".to_owned())].into());
+    assert_eq!(settings.health_listen, Some(([0, 0, 0, 0], 7071).into()));
+    assert_eq!(settings.executor, ExecutorKind::Tekton);
+    let tekton = TektonSettings {
+        kubeconfig: Some(place.path().join("kube/config")),
+        kube_context: Some("blue".into()),
+        max_creates: 4,
+        max_submitted: 500,
+        finalizer: false,
+        unschedulable_after: Some(SignedDuration::from_mins(20)),
+        log_stream: LogStreamTarget::Stdout,
+    };
+    assert_eq!(settings.tekton, tekton);
     assert_eq!((settings.log_format, settings.log.as_str()), (LogFormat::Json, "info,tekcron::store=debug"));
     let warehouse = &services["warehouse"];
     assert_eq!((warehouse.label.as_str(), warehouse.tags.len()), ("postgres", 2));

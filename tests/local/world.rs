@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use tekcron::app::{App, ByteSize, Command, LogsOnTerminate, Resources, Retention, Timeout};
 use tekcron::clock::SystemClock;
-use tekcron::config::{Config, LogFormat, Settings};
+use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::executor::local::{LocalExecutor, LocalSettings};
 use tekcron::executor::pipeline_run::submission;
 use tekcron::executor::{Executor, LogQuery, Observation, Observed, Submission, Submitted};
@@ -236,6 +236,9 @@ fn config(app: App) -> Config {
             env: BTreeMap::new(),
             log_format: LogFormat::Text,
             log: "info".into(),
+            health_listen: None,
+            executor: ExecutorKind::Local,
+            tekton: TektonSettings::default(),
         },
         apps: [(app.name.clone(), Arc::new(app))].into(),
         services: BTreeMap::new(),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Service, Timeout,
 };
-use tekcron::config::{Config, LogFormat, Settings};
+use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::{Job, Retries, Terms};
 use tekcron::schedule::{Overlap, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
@@ -54,6 +54,9 @@ fn settings() -> Settings {
         env: env([("TZ", "UTC"), ("LAYER", "service")]),
         log_format: LogFormat::Text,
         log: "info".into(),
+        health_listen: None,
+        executor: ExecutorKind::Local,
+        tekton: TektonSettings::default(),
     }
 }
 

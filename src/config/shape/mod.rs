@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 pub use self::app::{App, AppFile, Job, Retries, Schedule};
 pub use self::settings::{Credentials, Service, SettingsFile, Tls};
 pub use self::value::{
-    ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, LogFormat, LogsOnTerminate, Name, Overlap,
+    ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, Executor, LogFormat, LogStream,
+    LogsOnTerminate, Name, Overlap,
 };
 
 /// The JSON Schema of an App file.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::value::{ByteSize, Duration, Env, LogFormat, Name};
+use super::value::{ByteSize, Duration, Env, Executor, LogFormat, LogStream, Name};
 
 /// Settings of the service. Each is also an environment variable: `TEKCRON_` and its name in capitals.
 #[derive(Debug, JsonSchema)]
@@ -48,6 +48,30 @@ pub struct SettingsFile {
     /// What tekcron's own log holds, as in `info,tekcron::store=debug`
     #[schemars(extend("default" = "info"))]
     pub log: Option<String>,
+    /// Where probes are answered without a token; nowhere unless set
+    pub health_listen: Option<String>,
+    /// Who runs the tasks
+    #[schemars(extend("default" = "local"))]
+    pub executor: Option<Executor>,
+    /// The kubeconfig; `KUBECONFIG`, `~/.kube/config`, then the pod's service account unless set
+    pub kubeconfig: Option<String>,
+    /// The context in it; its current one unless set
+    #[schemars(length(min = 1))]
+    pub kube_context: Option<String>,
+    /// The most creates in flight
+    #[schemars(extend("default" = 16), range(min = 1, max = 256))]
+    pub max_creates: Option<u32>,
+    /// The most unfinished tasks that the cluster is given at once
+    #[schemars(extend("default" = 10_000), range(min = 1, max = 1_000_000))]
+    pub max_submitted: Option<u32>,
+    /// Whether a PipelineRun stays, whoever deletes it, until outcome and log are recorded
+    #[schemars(extend("default" = true))]
+    pub finalizer: Option<bool>,
+    /// How long a task may wait for a node, its image or quota before it fails; for ever unless set
+    pub unschedulable_after: Option<Duration>,
+    /// Where captured lines of tasks go beside the log store
+    #[schemars(extend("default" = "none"))]
+    pub log_stream: Option<LogStream>,
     /// Environment of every task
     pub env: Option<Env>,
     /// Services that Apps bind to, by name

@@ -119,3 +119,23 @@ pub enum LogFormat {
     /// One JSON object a line
     Json,
 }
+
+/// Who runs the tasks.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Executor {
+    /// This machine, as processes
+    Local,
+    /// A cluster, as PipelineRuns
+    Tekton,
+}
+
+/// Where captured lines of tasks go beside the log store.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum LogStream {
+    /// Nowhere
+    None,
+    /// The service's own output, as JSON
+    Stdout,
+}

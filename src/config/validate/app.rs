@@ -8,6 +8,7 @@ use super::place::Surroundings;
 use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
 use crate::config::fault::Fault;
 use crate::config::parse;
+use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
@@ -60,8 +61,34 @@ pub(in crate::config) fn app<'s>(
             "such an App runs only what `run-task -c COMMAND` gives it",
         ));
     }
+    if around.executor == ExecutorKind::Tekton {
+        on_a_cluster(&mut table);
+    }
     table.finish();
     Some((app, name_at?))
+}
+
+/// What a cluster lacks, and what it does not see.
+fn on_a_cluster(table: &mut Table<'_>) {
+    if !table.has("image") {
+        table.refuse(Fault::new(
+            "expected an `image`, as `executor = \"tekton\"` runs tasks on a cluster, found none",
+            "as in `image = \"docker.io/library/busybox:1.37\"`",
+        ));
+    }
+    let unseen = "a cluster does not see this machine's directories";
+    if let Some(path) = table.get("path") {
+        path.warn(Fault::new(
+            format!("`path` means nothing with `executor = \"tekton\"`: {unseen}"),
+            "put the files into the image, or mount them as a volume",
+        ));
+    }
+    if let Some(kept) = table.get("keep_workdir").filter(|value| value.is_true()) {
+        kept.warn(Fault::new(
+            format!("`keep_workdir` means nothing with `executor = \"tekton\"`: {unseen}"),
+            "leave it out; `state = true` keeps a directory of the App on the cluster",
+        ));
+    }
 }
 
 fn root_has_jobs(tree: &DeTable<'_>) -> bool {

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::config::fault::Fault;
+use crate::config::settings::ExecutorKind;
 use crate::schedule::Recurrences;
 
 /// What an App is checked against.
@@ -13,6 +14,8 @@ pub(in crate::config) struct Surroundings {
     /// What relative paths are relative to.
     pub(in crate::config) base: PathBuf,
     pub(in crate::config) data_dir: PathBuf,
+    /// Who will run the tasks.
+    pub(in crate::config) executor: ExecutorKind,
     /// The services that there are; unknown where the settings could not be read.
     pub(in crate::config) services: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
@@ -110,6 +113,7 @@ mod tests {
             let surroundings = Surroundings {
                 base: base.clone(),
                 data_dir: base.join(data),
+                executor: ExecutorKind::Local,
                 services: None,
                 now: None,
                 recurrences: RefCell::default(),

@@ -12,7 +12,7 @@ use crate::app::{ByteSize, Service, ServiceName};
 use crate::config::fault::Fault;
 use crate::config::overrides::{SettingsFile, SettingsOverrides, variable_of};
 use crate::config::problem::{Place, Problem, Severity};
-use crate::config::settings::{Settings, TlsFiles};
+use crate::config::settings::{Settings, TektonSettings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
@@ -22,8 +22,9 @@ use crate::config::value::Value;
 pub(in crate::config) struct FromFile<'s> {
     layer: SettingsOverrides,
     env: BTreeMap<String, String>,
-    /// Where it says where to listen, and with which certificate.
+    /// Where it says where to listen and to be probed, and with which certificate.
     listen: Option<Value<'s>>,
+    health_listen: Option<Value<'s>>,
     tls: Option<Value<'s>>,
     pub(in crate::config) services: BTreeMap<ServiceName, Service>,
     /// The names of all services, right or wrong.
@@ -42,9 +43,9 @@ impl<'s> FromFile<'s> {
         }
         let env = env(&mut root);
         let (services, service_names) = services(&mut root, base);
-        let listen = root.get("listen");
+        let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
         root.finish();
-        Self { layer, env, listen, tls, services, service_names }
+        Self { layer, env, listen, health_listen, tls, services, service_names }
     }
 }
 
@@ -89,6 +90,12 @@ pub(in crate::config) fn settings(
         let at = file.listen.as_ref().filter(|_| overrides.listen.is_none());
         report(at, "TEKCRON_LISTEN or --listen", Severity::Error, Fault::new(message, hint));
     }
+    if let Some(probes) = settings.health_listen.filter(|at| at.port() != 0 && *at == settings.listen) {
+        let message = format!("expected an address apart from `listen`, found `{probes}` for both");
+        let hint = "`listen` answers probes too: leave `health_listen` out, or give it a port of its own";
+        let at = file.health_listen.as_ref().filter(|_| overrides.health_listen.is_none());
+        report(at, "TEKCRON_HEALTH_LISTEN", Severity::Error, Fault::new(message, hint));
+    }
     settings
 }
 
@@ -98,6 +105,7 @@ fn with_defaults(
     env: BTreeMap<String, String>,
     base: &Path,
 ) -> Settings {
+    let tekton = TektonSettings::default();
     let text = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
     Settings {
         instance: text(layer.instance, "tekcron"),
@@ -115,6 +123,17 @@ fn with_defaults(
         env,
         log_format: layer.log_format.unwrap_or_default(),
         log: text(layer.log, "info"),
+        health_listen: layer.health_listen,
+        executor: layer.executor.unwrap_or_default(),
+        tekton: TektonSettings {
+            kubeconfig: layer.kubeconfig,
+            kube_context: layer.kube_context,
+            max_creates: layer.max_creates.unwrap_or(tekton.max_creates),
+            max_submitted: layer.max_submitted.unwrap_or(tekton.max_submitted),
+            finalizer: layer.finalizer.unwrap_or(tekton.finalizer),
+            unschedulable_after: layer.unschedulable_after,
+            log_stream: layer.log_stream.unwrap_or(tekton.log_stream),
+        },
     }
 }
 
