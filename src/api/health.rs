@@ -29,7 +29,7 @@ pub(super) async fn live(_: NoParams) -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: it can take on work. Why not is told to those who are known.
+/// `GET /readyz`: it can take on work. Why not, or what else is in the way, is told to those who are known.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -40,10 +40,15 @@ pub(super) async fn live(_: NoParams) -> &'static str {
         (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn ready(State(serving): State<Shared>, Params(query): Params<ReadyQuery>) -> Response {
-    let causes = causes(&serving);
-    let status = if causes.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    match (query.verbose, causes.is_empty()) {
-        (Some(_), ready) => (status, Json(ReadyResource { ready, causes })).into_response(),
+    let mut causes = causes(&serving);
+    let ready = causes.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    match (query.verbose, ready) {
+        (Some(_), ready) => {
+            // Reads go on, and claims wait: no reason to send nobody here.
+            causes.extend(serving.service.executor.trouble());
+            (status, Json(ReadyResource { ready, causes })).into_response()
+        }
         (None, true) => (status, "ok\n").into_response(),
         (None, false) => (status, "not ready\n").into_response(),
     }

@@ -355,7 +355,7 @@ pub struct ErrorBody {
 pub struct ReadyResource {
     /// Whether it can take on work.
     pub ready: bool,
-    /// Why not.
+    /// Why not; or, where it is, what else is in the way.
     pub causes: Vec<String>,
 }
 

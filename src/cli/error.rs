@@ -170,10 +170,10 @@ fn of_client(error: &ClientError) -> u8 {
 
 fn of_daemon(error: &DaemonError) -> u8 {
     match error {
-        DaemonError::Config(_) | DaemonError::Telemetry(_) => exit_code::USAGE,
+        DaemonError::Config(_) | DaemonError::Telemetry(_) | DaemonError::Cluster(_) => exit_code::USAGE,
         DaemonError::Store(error) => of_store(error),
         DaemonError::Bind { .. }
-        | DaemonError::Executor(_)
+        | DaemonError::Local(_)
         | DaemonError::Look(_)
         | DaemonError::Wheel(_)
         | DaemonError::Timer(_) => exit_code::UNAVAILABLE,

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use crate::api::ApiError;
 use crate::config::Problems;
 use crate::executor::local::LocalError;
+use crate::executor::tekton::ConnectError;
 use crate::store::StoreError;
 use crate::telemetry::TelemetryError;
 
@@ -23,7 +24,10 @@ pub enum DaemonError {
     Store(#[from] StoreError),
     /// The embedded executor could not start.
     #[error(transparent)]
-    Executor(#[from] LocalError),
+    Local(#[from] LocalError),
+    /// There is no way to a cluster.
+    #[error(transparent)]
+    Cluster(#[from] ConnectError),
     /// The address is taken, or not this machine's.
     #[error(
         "cannot listen on `{listen}`: {source}\nhint: choose another address with --listen or TEKCRON_LISTEN"

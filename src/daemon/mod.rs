@@ -9,7 +9,7 @@ mod error;
 mod look;
 mod reload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -23,9 +23,10 @@ pub use self::error::DaemonError;
 pub use self::reload::{ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
-use crate::config::{self, SettingsOverrides};
+use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
 use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
+use crate::executor::tekton::{TektonExecutor, TektonOptions};
 use crate::maintenance::Timer;
 use crate::schedule::wheel::Wheel;
 use crate::store::Store;
@@ -78,12 +79,7 @@ pub async fn serve(
 
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
     let token = api::Token::load_or_create(&settings.data_dir)?;
-    let local = LocalSettings {
-        data_dir: settings.data_dir.clone(),
-        max_children: settings.max_children,
-        shim: options.shim.clone(),
-    };
-    let executor: Arc<dyn Executor> = LocalExecutor::open(local, Arc::clone(&clock))?;
+    let executor = executor(&settings, &options.shim, &clock).await?;
     let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).map_err(DaemonError::Wheel)?;
     let parts = Parts {
         store: store.clone(),
@@ -147,6 +143,36 @@ pub async fn serve(
     api::withdraw_address(&settings.data_dir);
     tracing::info!("stopped; running tasks go on, and are taken up by the next start");
     result
+}
+
+async fn executor(
+    settings: &Settings,
+    shim: &Path,
+    clock: &SharedClock,
+) -> Result<Arc<dyn Executor>, DaemonError> {
+    let (clock, data_dir) = (Arc::clone(clock), settings.data_dir.clone());
+    Ok(match settings.executor {
+        ExecutorKind::Local => {
+            let local =
+                LocalSettings { data_dir, max_children: settings.max_children, shim: shim.to_owned() };
+            LocalExecutor::open(local, clock)?
+        }
+        ExecutorKind::Tekton => {
+            let tekton = settings.tekton.clone();
+            let options = TektonOptions {
+                data_dir,
+                instance: settings.instance.clone(),
+                namespace: settings.namespace.clone(),
+                kubeconfig: tekton.kubeconfig,
+                context: tekton.kube_context,
+                max_creates: tekton.max_creates,
+                max_submitted: tekton.max_submitted,
+                unschedulable_after: tekton.unschedulable_after,
+                max_log: settings.max_log.bytes(),
+            };
+            TektonExecutor::open(options, clock).await?
+        }
+    })
 }
 
 /// The parts that run side by side.

@@ -12,7 +12,6 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 
 use super::object::{SeenRun, SeenTaskRun};
-use crate::executor::pipeline_run::PipelineRun;
 
 /// How long the API server may take for a request that is no stream, and how long the connection.
 pub(super) const REQUEST: Duration = Duration::from_secs(15);
@@ -61,7 +60,6 @@ pub(super) struct Cluster {
     pub(super) client: Client,
     pub(super) url: String,
     pub(super) namespace: String,
-    pub(super) runs: Api<PipelineRun>,
     pub(super) seen_runs: Api<SeenRun>,
     pub(super) seen_task_runs: Api<SeenTaskRun>,
     pub(super) pods: Api<Pod>,
@@ -82,7 +80,6 @@ impl Cluster {
         Ok(Self {
             url,
             namespace: namespace.to_owned(),
-            runs: Api::namespaced(client.clone(), namespace),
             seen_runs: Api::namespaced(client.clone(), namespace),
             seen_task_runs: Api::namespaced(client.clone(), namespace),
             pods: Api::namespaced(client.clone(), namespace),

@@ -1,6 +1,6 @@
 //! The executor as the rest of the program sees it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +25,8 @@ use crate::task::TaskName;
 
 /// Observations that the dispatcher has not taken yet; the loop that brings further ones waits.
 const OBSERVATIONS: usize = 1024;
+
+const CREATING: &str = "creating PipelineRuns";
 
 /// Where and how runs are submitted.
 #[derive(Debug, Clone)]
@@ -74,7 +76,8 @@ pub(super) struct Shared {
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
     logs: PathBuf,
-    trouble: Mutex<Option<String>>,
+    /// By what was asked.
+    trouble: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// The logs that are being copied, and how to ask for all that was written.
@@ -112,7 +115,7 @@ impl TektonExecutor {
             unschedulable_after: options.unschedulable_after,
             listed: watch::Sender::new(false),
             logs: options.data_dir.join("logs"),
-            trouble: Mutex::new(None),
+            trouble: Mutex::default(),
         });
         let stop = CancellationToken::new();
         tokio::spawn(watching::run(Arc::clone(&shared), noted_inbox, stop.clone()));
@@ -211,27 +214,27 @@ impl Shared {
         self.logs.join(name.as_str())
     }
 
-    /// The cluster answers.
-    pub(super) fn answered(&self) {
-        if self.lock_trouble().take().is_some() {
-            tracing::info!("the cluster answers again");
+    /// The cluster answers to this.
+    pub(super) fn answered(&self, operation: &'static str) {
+        if self.lock_trouble().remove(operation).is_some() {
+            tracing::info!(operation, "the cluster answers again");
         }
     }
 
     /// It does not. Said once.
     pub(super) fn failed(&self, operation: &'static str, message: &str) {
-        let mut trouble = self.lock_trouble();
-        if trouble.is_none() {
+        if self.lock_trouble().insert(operation, message.to_owned()).is_none() {
             tracing::warn!(operation, message, "the cluster does not answer as it should");
         }
-        *trouble = Some(format!("{operation}: {message}"));
     }
 
     fn trouble(&self) -> Option<String> {
-        self.lock_trouble().clone()
+        let trouble = self.lock_trouble();
+        let said = trouble.iter().map(|(operation, message)| format!("{operation}: {message}"));
+        Some(said.collect::<Vec<_>>().join("; ")).filter(|said| !said.is_empty())
     }
 
-    fn lock_trouble(&self) -> MutexGuard<'_, Option<String>> {
+    fn lock_trouble(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -244,7 +247,14 @@ impl Executor for TektonExecutor {
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
         async move {
             let name = submission.run.metadata.name.clone();
-            let submitted = submit::submit(&self.shared, submission).await?;
+            let submitted = submit::submit(&self.shared, submission).await;
+            match &submitted {
+                Err(SubmitError::Unreachable { message, .. } | SubmitError::Unknown { message }) => {
+                    self.shared.failed(CREATING, message);
+                }
+                _ => self.shared.answered(CREATING),
+            }
+            let submitted = submitted?;
             // What was adopted may have ended long ago.
             if let Some(name) = name.and_then(|name| name.parse().ok()) {
                 let _ = self.noted.send(name);

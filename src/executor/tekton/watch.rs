@@ -37,6 +37,8 @@ const PAGE: u32 = 250;
 /// Flushes that may wait for one log.
 const FLUSHES: usize = 4;
 
+const WATCHING: &str = "watching PipelineRuns and TaskRuns";
+
 /// What the loop hears of.
 enum Heard {
     Run(Result<Event<SeenRun>, WatchError>),
@@ -116,7 +118,7 @@ impl Watching {
     async fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Run(Ok(event)) => {
-                self.shared.answered();
+                self.shared.answered(WATCHING);
                 self.run_event(event).await;
             }
             Heard::TaskRun(Ok(Event::Apply(seen) | Event::InitApply(seen))) => {
@@ -126,7 +128,7 @@ impl Watching {
             }
             Heard::TaskRun(Ok(_)) => {}
             Heard::Run(Err(error)) | Heard::TaskRun(Err(error)) => {
-                self.shared.failed("watching PipelineRuns and TaskRuns", &in_full(&error));
+                self.shared.failed(WATCHING, &in_full(&error));
             }
             Heard::Copied(name, size) => {
                 self.shared.copying.lock().remove(&name);

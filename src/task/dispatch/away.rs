@@ -108,32 +108,30 @@ impl Dispatcher {
         if matches!(away.probe, Probe::At(_)) {
             return;
         }
+        let doubled = FIRST_WAIT * 2_i32.saturating_pow(away.tries.min(16));
         away.tries += 1;
-        let doubled = FIRST_WAIT * 2_i32.saturating_pow((away.tries - 1).min(16));
-        let wait = doubled.min(LONGEST_WAIT).max(retry_after.unwrap_or_default());
+        self.probe_after(doubled.min(LONGEST_WAIT).max(retry_after.unwrap_or_default()), now);
+        self.give_up_hands(now);
+    }
+
+    fn probe_after(&mut self, wait: SignedDuration, now: Timestamp) {
+        let Some(away) = &mut self.away else { return };
         let timer = TimerId(self.next_timer);
         self.next_timer += 1;
         away.probe = Probe::At(timer);
         self.wheel.arm(vec![(timer, now + wait + spread(timer, wait))]);
-        self.give_up_hands(now);
     }
 
-    /// Whether this timer is the probe's. Then the next claim asks; where none waits, the executor itself
-    /// says how it is.
+    /// If this timer is the probe's, the next claim asks. Where none waits, and slots do, they are decided
+    /// about: what then runs asks.
     pub(super) fn probe_due(&mut self, timer: TimerId, now: Timestamp) -> Result<(), StoreError> {
         let Some(away) = self.away.as_mut().filter(|away| away.probe == Probe::At(timer)) else {
             return Ok(());
         };
         away.probe = Probe::Now;
-        if !self.ready.is_empty() {
-            return Ok(());
-        }
-        match self.executor.trouble() {
-            None => self.answered(now),
-            Some(trouble) => {
-                self.went_away(&trouble, None, now);
-                Ok(())
-            }
+        match self.ready.is_empty() && !away.parked.is_empty() {
+            true => self.answered(now),
+            false => Ok(()),
         }
     }
 
@@ -144,9 +142,11 @@ impl Dispatcher {
     }
 
     /// Leaves these schedules alone until the executor answers.
-    pub(super) fn park(&mut self, places: &[usize]) {
-        if let Some(away) = &mut self.away {
-            away.parked.extend(places);
+    pub(super) fn park(&mut self, places: &[usize], now: Timestamp) {
+        let Some(away) = &mut self.away else { return };
+        away.parked.extend(places);
+        if away.probe == Probe::Now && self.ready.is_empty() {
+            self.probe_after(LONGEST_WAIT, now);
         }
     }
 

@@ -327,7 +327,10 @@ impl Dispatcher {
                     tracing::warn!(app = %key.app, task = %key.id, %error, "cancelling failed, and is tried again");
                 }
             }
-            Event::Looked(key, Ok(observed)) => self.observed(&key, observed, now),
+            Event::Looked(key, Ok(observed)) => {
+                self.came_through(&key, &observed, now)?;
+                self.observed(&key, observed, now);
+            }
             Event::Looked(key, Err(error)) => {
                 tracing::warn!(app = %key.app, task = %key.id, %error, "nobody could look after a task");
                 self.look_later(&key, now);

@@ -45,6 +45,20 @@ impl Dispatcher {
         }
     }
 
+    /// A create that nobody heard of was carried out: so the executor can be reached.
+    pub(super) fn came_through(
+        &mut self,
+        key: &TaskKey,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let unheard = self.live.get(key).is_some_and(|live| live.maybe_created.is_some());
+        match unheard && *observed != Observed::Absent {
+            true => self.answered(now),
+            false => Ok(()),
+        }
+    }
+
     /// A held task is not at the executor: it is submitted; or, should it end, looked for once more, since
     /// a create of an earlier run may still be on its way.
     fn absent(&mut self, key: &TaskKey, terminating: bool, now: Timestamp) {

@@ -43,7 +43,7 @@ impl Dispatcher {
     /// are too many at once when the claims before them are on disk.
     pub(super) fn look_at_schedules(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
         if self.is_parked(now) {
-            self.park(places);
+            self.park(places, now);
             return Ok(());
         }
         self.due.extend(places);
