@@ -23,7 +23,7 @@ pub use self::error::DaemonError;
 pub use self::reload::{ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
-use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
+use crate::config::{self, ExecutorKind, LogStreamTarget, Settings, SettingsOverrides};
 use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
@@ -169,6 +169,7 @@ async fn executor(
                 max_submitted: tekton.max_submitted,
                 unschedulable_after: tekton.unschedulable_after,
                 max_log: settings.max_log.bytes(),
+                emit: tekton.log_stream == LogStreamTarget::Stdout,
             };
             TektonExecutor::open(options, clock).await?
         }

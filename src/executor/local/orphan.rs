@@ -7,11 +7,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::Cgroup;
-use crate::executor::log;
 use super::place::TaskDir;
 use super::process::{self, Identity};
 use super::record::{Entry, Record, Started};
 use super::tree;
+use crate::executor::log;
 use crate::task::{Outcome, Phase};
 
 /// How long a killed process may take to be gone before it is looked for again.

@@ -6,9 +6,9 @@
 //! others only the last few do. What is missing between the end of one segment and the name of the next
 //! was cut. So the names say all there is to know, whenever the writer is killed.
 
+mod follow;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod follow;
 mod line;
 mod read;
 mod write;

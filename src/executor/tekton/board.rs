@@ -3,12 +3,13 @@
 //! Whatever arrives (an answer, an event, a list) is noted here, and [`Board::advance`] says what is to be done
 //! now. It is the same for an event that came twice, late, or only with the next list.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::emit::Origin;
 use super::object::{RunStatus, SeenRun, SeenTaskRun, TaskRunStatus};
 use super::status::{End, Verdict, judge};
 use crate::executor::{Observation, Observed, label};
@@ -36,6 +37,7 @@ struct Run {
     deleted: bool,
     /// Why we had it cancelled, where nobody asked for that.
     unschedulable: Option<String>,
+    origin: Origin,
     status: RunStatus,
     task_run: Option<TaskRun>,
     copy: Copy,
@@ -74,6 +76,7 @@ pub(super) struct Container {
     pub(super) name: TaskName,
     pub(super) pod: String,
     pub(super) container: String,
+    pub(super) origin: Origin,
     /// Turns true when the container writes no more.
     pub(super) ended: watch::Receiver<bool>,
 }
@@ -101,6 +104,7 @@ impl Board {
             // Another object of the same name: what was known is of its predecessor.
             run.task_run = None;
         }
+        run.origin = origin(&name, meta.labels.as_ref());
         run.uid = meta.uid;
         run.created = meta.creation_timestamp.map(|time| time.0);
         run.finalizers = meta.finalizers.unwrap_or_default();
@@ -269,8 +273,8 @@ impl Run {
                     Some((pod, container)) => {
                         let (sender, receiver) = watch::channel(ended);
                         self.copy = Copy::Begun { ended: sender };
-                        let name = name.clone();
-                        next.push(Next::Copy(Container { name, pod, container, ended: receiver }));
+                        let (name, origin) = (name.clone(), self.origin.clone());
+                        next.push(Next::Copy(Container { name, pod, container, origin, ended: receiver }));
                     }
                     None if ended => self.copy = Copy::Done(LogSize::default()),
                     None => {}
@@ -297,6 +301,16 @@ impl Run {
                 None => Observed::Submitted { message: Some("its log is being copied".to_owned()) },
             },
         }
+    }
+}
+
+fn origin(name: &TaskName, labels: Option<&BTreeMap<String, String>>) -> Origin {
+    let label = |key: &str| labels.and_then(|labels| labels.get(key)).cloned();
+    Origin {
+        app: label(label::APP).unwrap_or_default(),
+        job: label(label::JOB),
+        task: name.to_string(),
+        id: label(label::TASK_ID).unwrap_or_default(),
     }
 }
 

@@ -92,8 +92,9 @@ impl Cluster {
 async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, ConnectError> {
     let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
     let read = match kubeconfig {
-        Some(path) => Kubeconfig::read_from(&path)
-            .map_err(|source| ConnectError::Kubeconfig { path, source })?,
+        Some(path) => {
+            Kubeconfig::read_from(&path).map_err(|source| ConnectError::Kubeconfig { path, source })?
+        }
         None => match Kubeconfig::read() {
             Ok(found) => found,
             Err(_) if context.is_none() && in_a_pod() => {
@@ -104,9 +105,11 @@ async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<
     };
     let known = known_contexts(&read);
     let context = context.or_else(|| read.current_context.clone()).unwrap_or_default();
-    Config::from_custom_kubeconfig(read, &options)
-        .await
-        .map_err(|source| ConnectError::Context { context, known, source })
+    Config::from_custom_kubeconfig(read, &options).await.map_err(|source| ConnectError::Context {
+        context,
+        known,
+        source,
+    })
 }
 
 fn in_a_pod() -> bool {

@@ -154,7 +154,8 @@ impl Copied {
     fn line_ends(&mut self, time: Timestamp, give: &mut impl FnMut(&[u8], Timestamp)) {
         let line = std::mem::take(&mut self.line);
         if line.doubtful {
-            let left = self.overlap.as_mut().and_then(|overlap| overlap.left.get_mut(&key(time, &line.hasher)));
+            let left =
+                self.overlap.as_mut().and_then(|overlap| overlap.left.get_mut(&key(time, &line.hasher)));
             if let Some(left) = left.filter(|left| **left > 0) {
                 *left -= 1;
                 return;
@@ -216,7 +217,9 @@ mod tests {
         let all = served(&LINES, None);
         for (first, restart) in (0..=all.len()).flat_map(|at| [(at, false), (at, true)]) {
             let dir = tempfile::tempdir().unwrap();
-            let open = || (LogWriter::resume(dir.path().to_owned(), 1 << 20).unwrap(), Copied::of(dir.path()).unwrap());
+            let open = || {
+                (LogWriter::resume(dir.path().to_owned(), 1 << 20).unwrap(), Copied::of(dir.path()).unwrap())
+            };
             let (mut log, mut copied) = open();
             assert_eq!(copied.begin(), None);
             copied.take(&all.as_bytes()[..first], |text, at| log.take(Stream::Out, text, at));

@@ -49,6 +49,8 @@ pub struct TektonOptions {
     pub unschedulable_after: Option<SignedDuration>,
     /// The most bytes of log kept of one task.
     pub max_log: u64,
+    /// Whether captured lines go to our own output too, as JSON.
+    pub emit: bool,
 }
 
 /// Runs tasks as PipelineRuns.
@@ -72,6 +74,7 @@ pub(super) struct Shared {
     pub(super) followed: Arc<Semaphore>,
     pub(super) copying: Copying,
     pub(super) max_log: u64,
+    pub(super) emit: bool,
     pub(super) unschedulable_after: Option<SignedDuration>,
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
@@ -112,6 +115,7 @@ impl TektonExecutor {
             followed: Arc::new(Semaphore::new(FOLLOWED)),
             copying: Copying::default(),
             max_log: options.max_log,
+            emit: options.emit,
             unschedulable_after: options.unschedulable_after,
             listed: watch::Sender::new(false),
             logs: options.data_dir.join("logs"),
@@ -273,7 +277,9 @@ impl Executor for TektonExecutor {
     }
 
     fn delete_log<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
-        self.remove_log(name).map(|done| done.map_err(|error| failed("deleting the log", name, error))).boxed()
+        self.remove_log(name)
+            .map(|done| done.map_err(|error| failed("deleting the log", name, error)))
+            .boxed()
     }
 
     fn observe<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<Observed, ExecutorError>> {

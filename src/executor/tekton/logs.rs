@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::board::Container;
 use super::client::Cluster;
 use super::copied::Copied;
+use super::emit::Emitter;
 use super::refusal::in_full;
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
@@ -40,6 +41,8 @@ pub(super) struct Copier {
     pub(super) clock: SharedClock,
     pub(super) followed: Arc<Semaphore>,
     pub(super) max_log: u64,
+    /// Whether lines go to our own output too.
+    pub(super) emit: bool,
 }
 
 /// How a reading of the log ended.
@@ -74,7 +77,8 @@ impl Copier {
         flushes: mpsc::Receiver<Flush>,
     ) -> LogSize {
         let (into, most) = (dir.clone(), self.max_log);
-        let sink = blocking(move || Sink::open(&into, most)).await;
+        let emitter = self.emit.then(|| Emitter::new(container.origin.clone()));
+        let sink = blocking(move || Sink::open(&into, most, emitter)).await;
         let sink = sink.inspect_err(|error| {
             tracing::warn!(task = %container.name, %error, "the log store cannot be written to; a log is not kept");
         });
@@ -103,7 +107,12 @@ impl Copier {
                     tries += u32::from(ended);
                     if tries > TRIES {
                         tracing::warn!(task = %copying.container.name, error, "the end of a log cannot be had");
-                        copying.write(|sink, now| sink.log.note("the rest could not be read from the cluster", now), self).await;
+                        copying
+                            .write(
+                                |sink, now| sink.log.note("the rest could not be read from the cluster", now),
+                                self,
+                            )
+                            .await;
                         break;
                     }
                 }
@@ -183,8 +192,7 @@ impl Copying {
 async fn finish(sink: Option<Sink>, dir: PathBuf) -> LogSize {
     let finished = blocking(move || {
         if let Some(mut sink) = sink {
-            sink.log.finish(Stream::Out, sink.copied.newest().unwrap_or_default());
-            sink.log.close();
+            sink.finish();
         }
         size(&dir)
     });
@@ -196,20 +204,39 @@ async fn finish(sink: Option<Sink>, dir: PathBuf) -> LogSize {
 struct Sink {
     log: LogWriter,
     copied: Copied,
+    emitter: Option<Emitter>,
 }
 
 impl Sink {
-    fn open(dir: &Path, most: u64) -> io::Result<Self> {
-        Ok(Self { copied: Copied::of(dir)?, log: LogWriter::resume(dir.to_owned(), most)? })
+    fn open(dir: &Path, most: u64, emitter: Option<Emitter>) -> io::Result<Self> {
+        // The directory of all logs; that of this one is made with its first line.
+        dir.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        Ok(Self { copied: Copied::of(dir)?, log: LogWriter::resume(dir.to_owned(), most)?, emitter })
     }
 
     fn take(&mut self, chunk: &[u8]) {
-        let log = &mut self.log;
-        self.copied.take(chunk, |text, time| log.take(Stream::Out, text, time));
+        let Self { log, copied, emitter } = self;
+        copied.take(chunk, |text, time| write(log, emitter, text, time));
     }
 
     fn pause(&mut self) {
-        let log = &mut self.log;
-        self.copied.pause(|text, time| log.take(Stream::Out, text, time));
+        let Self { log, copied, emitter } = self;
+        copied.pause(|text, time| write(log, emitter, text, time));
+    }
+
+    fn finish(&mut self) {
+        let time = self.copied.newest().unwrap_or_default();
+        self.log.finish(Stream::Out, time);
+        self.log.close();
+        if let Some(emitter) = &mut self.emitter {
+            emitter.finish(time, &mut io::stdout().lock());
+        }
+    }
+}
+
+fn write(log: &mut LogWriter, emitter: &mut Option<Emitter>, text: &[u8], time: jiff::Timestamp) {
+    log.take(Stream::Out, text, time);
+    if let Some(emitter) = emitter {
+        emitter.take(text, time, &mut io::stdout().lock());
     }
 }

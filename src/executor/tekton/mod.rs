@@ -18,6 +18,7 @@
 mod board;
 mod client;
 mod copied;
+mod emit;
 mod executor;
 mod logs;
 mod object;

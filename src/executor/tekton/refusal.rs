@@ -10,7 +10,8 @@ use kube::core::Status;
 use crate::executor::SubmitError;
 
 /// Where Tekton is had from.
-const INSTALL: &str = "install Tekton Pipelines 0.60 or newer (https://tekton.dev/docs/installation/pipelines/)";
+const INSTALL: &str =
+    "install Tekton Pipelines 0.60 or newer (https://tekton.dev/docs/installation/pipelines/)";
 
 /// An answer that is not a success.
 #[derive(Debug, Clone)]

@@ -57,7 +57,8 @@ fn hash(values: &BTreeMap<&str, &secrecy::SecretString>) -> [u8; 32] {
 fn secret(name: &str, of: &ObjectMeta, values: BTreeMap<&str, &secrecy::SecretString>) -> Secret {
     let owned = [label::APP, label::INSTANCE, label::MANAGED_BY];
     let labels = of.labels.iter().flatten().filter(|(key, _)| owned.contains(&key.as_str()));
-    let text = |(key, value): (&str, &secrecy::SecretString)| (key.to_owned(), value.expose_secret().to_owned());
+    let text =
+        |(key, value): (&str, &secrecy::SecretString)| (key.to_owned(), value.expose_secret().to_owned());
     Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),

@@ -73,9 +73,9 @@ fn ended(step: &StepState) -> Option<&TerminatedStep> {
 
 /// Words are said only where something is in the way.
 fn waiting(task_run: Option<&TaskRunStatus>, step: Option<&StepState>) -> Verdict {
-    let container = step.and_then(|step| step.waiting.as_ref()).filter(|waiting| {
-        !matches!(waiting.reason.as_str(), "PodInitializing" | "ContainerCreating" | "")
-    });
+    let container = step
+        .and_then(|step| step.waiting.as_ref())
+        .filter(|waiting| !matches!(waiting.reason.as_str(), "PodInitializing" | "ContainerCreating" | ""));
     let condition = task_run.and_then(|task_run| succeeded(&task_run.conditions));
     let usual = ["Started", "Running", ""];
     let said = condition.filter(|condition| !usual.contains(&condition.reason.as_str()));

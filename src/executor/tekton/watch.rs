@@ -226,6 +226,7 @@ impl Watching {
             clock: Arc::clone(&shared.clock),
             followed: Arc::clone(&shared.followed),
             max_log: shared.max_log,
+            emit: shared.emit,
         };
         let (flush, flushes) = mpsc::channel(FLUSHES);
         let (name, dir) = (container.name.clone(), shared.log_dir(&container.name));

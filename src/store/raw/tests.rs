@@ -15,9 +15,7 @@ type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 fn open(dir: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::new().path(dir).mode(sled::Mode::LowSpace).flush_every_ms(None);
     // A process that another test starts has the lock of the one before until it executes its program.
-    let locked = |opened: &sled::Result<_>| {
-        matches!(opened, Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
-    };
+    let locked = |opened: &sled::Result<_>| matches!(opened, Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"));
     let mut opened = config.open();
     for _ in 0..1_000_000 {
         if !locked(&opened) {

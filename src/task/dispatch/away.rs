@@ -96,13 +96,7 @@ impl Dispatcher {
     pub(super) fn went_away(&mut self, message: &str, retry_after: Option<SignedDuration>, now: Timestamp) {
         let away = self.away.get_or_insert_with(|| {
             tracing::warn!(message, "the executor cannot be reached; claims wait for it");
-            Away {
-                since: now,
-                tries: 0,
-                message: String::new(),
-                probe: Probe::UnderWay,
-                parked: Vec::new(),
-            }
+            Away { since: now, tries: 0, message: String::new(), probe: Probe::UnderWay, parked: Vec::new() }
         });
         message.clone_into(&mut away.message);
         if matches!(away.probe, Probe::At(_)) {

@@ -79,10 +79,8 @@ impl LiveTasks {
         }
         self.at_executor += usize::from(stage.occupies_executor());
         self.bytes += size(&task);
-        self.tasks.insert(
-            key.clone(),
-            Live { task, stage, refusals: 0, refused_since: None, maybe_created: None },
-        );
+        self.tasks
+            .insert(key.clone(), Live { task, stage, refusals: 0, refused_since: None, maybe_created: None });
         key
     }
 

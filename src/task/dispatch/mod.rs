@@ -32,8 +32,8 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::error::{RunError, TerminateError};
 use self::away::Away;
+pub use self::error::{RunError, TerminateError};
 use self::live::{LiveTasks, TaskKey};
 pub use self::run::RunRequest;
 use self::table::Table;
@@ -335,12 +335,10 @@ impl Dispatcher {
                 tracing::warn!(app = %key.app, task = %key.id, %error, "nobody could look after a task");
                 self.look_later(&key, now);
             }
-            Event::Observed(Observation { name, state }) => {
-                match self.live.key_of(&name) {
-                    Some(key) => self.observed(&key, state, now),
-                    None => self.observed_unknown(&name, &state)?,
-                }
-            }
+            Event::Observed(Observation { name, state }) => match self.live.key_of(&name) {
+                Some(key) => self.observed(&key, state, now),
+                None => self.observed_unknown(&name, &state)?,
+            },
             Event::StoreFailed(error) => return Err(error),
         }
         Ok(())

@@ -90,7 +90,11 @@ impl Dispatcher {
     }
 
     /// The executor shows a task that is not in flight. Where its end is on record, that was not heard of yet.
-    pub(super) fn observed_unknown(&mut self, name: &TaskName, observed: &Observed) -> Result<(), StoreError> {
+    pub(super) fn observed_unknown(
+        &mut self,
+        name: &TaskName,
+        observed: &Observed,
+    ) -> Result<(), StoreError> {
         if !matches!(observed, Observed::Finished(_)) {
             return Ok(());
         }

@@ -57,7 +57,7 @@ impl Dispatcher {
             // Not asked for again: only whether its create got through after all.
             Stage::Held if live.task.terminating.is_some() || live.maybe_created.is_some() => {
                 self.look(key);
-            },
+            }
             Stage::Waiting | Stage::Held => self.make_ready(key),
             _ => {}
         }

@@ -42,11 +42,11 @@ use self::title::Title;
 pub(super) use self::title::blank as blank_title;
 pub(super) use self::wakes::POKE;
 use self::wakes::Wakes;
-use crate::executor::log::LogWriter;
 use super::record::Entry;
 use super::request::{Report, Request};
 use super::tree::{self, CopyError};
 use crate::clock::{Clock, SystemClock};
+use crate::executor::log::LogWriter;
 
 /// The first argument of a process in this role.
 pub const ROLE: &str = "shim";

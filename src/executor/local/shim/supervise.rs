@@ -16,10 +16,10 @@ use super::takeover::Taken;
 use super::timespec;
 use super::wakes::Wakes;
 use crate::clock::{Clock, SystemClock};
-use crate::executor::log::LogWriter;
 use crate::executor::local::process::Identity;
 use crate::executor::local::record::{Entry, Started};
 use crate::executor::local::request::Request;
+use crate::executor::log::LogWriter;
 
 /// How often whoever is left is killed, once their time is over: they may start others meanwhile.
 const AGAIN: Duration = Duration::from_millis(20);
