@@ -5,6 +5,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::check::CheckArgs;
+use super::cluster;
 use super::error::CliError;
 use super::next::NextArgs;
 use super::render::RenderArgs;
@@ -122,6 +123,8 @@ pub(super) enum Verb {
     Openapi(openapi::OpenapiArgs),
     /// Show when an expression fires next
     Next(NextArgs),
+    /// Take the finalizer off PipelineRuns that nobody will record any more
+    Release(cluster::ReleaseArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted
     Render(RenderArgs),
     /// Run a task on an App

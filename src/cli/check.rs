@@ -14,6 +14,10 @@ pub struct CheckArgs {
     /// A config directory, or one App file; without it the config directory of this call
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
+    /// Ask the cluster too, without changing anything, what it lacks: rights, namespace, Secrets, service
+    /// accounts; and whether it would take each task
+    #[arg(long)]
+    pub cluster: bool,
 }
 
 /// How a check ended.

@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi, output,
-    reload, run_job, run_task, schema, serve, store, task, tasks, terminate_task, token,
+    app, apps, cluster, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi,
+    output, reload, run_job, run_task, schema, serve, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -46,6 +46,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Openapi(_) => openapi::run(&mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next_slots(&args, &session)?,
+        Verb::Release(args) => cluster::release(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),
         Verb::RunJob(args) => return online(run_job::run(args, &session)),
@@ -90,7 +91,7 @@ fn is_unquoted(args: impl Iterator<Item = String>) -> bool {
 }
 
 /// Runs a verb that speaks to the service.
-fn online<T>(verb: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+pub(super) fn online<T>(verb: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(CliError::Start)?.block_on(verb)
 }

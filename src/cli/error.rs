@@ -9,8 +9,10 @@ use super::next::NextError;
 use super::render::RenderError;
 use crate::api::ApiError;
 use crate::api::client::ClientError;
+use crate::causes::in_full;
 use crate::config::Problems;
 use crate::daemon::DaemonError;
+use crate::executor::tekton::{ConnectError, ReleaseError};
 use crate::hint::did_you_mean;
 use crate::store::{ExportError, ImportError, StoreError};
 
@@ -68,6 +70,12 @@ pub(super) enum CliError {
         /// The App of the nearest name.
         nearest: Option<String>,
     },
+    /// There is no way to a cluster.
+    #[error("{}", in_full(.0))]
+    Connect(#[from] ConnectError),
+    /// Runs were not released.
+    #[error("{}", in_full(.0))]
+    Release(#[from] ReleaseError),
     /// The App has run nothing.
     #[error("the App `{app}` has no task yet\nhint: `tekcron run-task {app}` runs one")]
     NoTask {
@@ -139,12 +147,16 @@ impl CliError {
             | Self::Program(_)
             | Self::Next(NextError::Write(_))
             | Self::Render(RenderError::Write(_)) => exit_code::IO,
-            Self::Config(_) | Self::Next(_) => exit_code::USAGE,
-            Self::Man { .. } => exit_code::CANNOT_CREATE,
-            Self::Start(_) => exit_code::UNAVAILABLE,
-            Self::Render(_) | Self::NoApp { .. } | Self::NoTask { .. } | Self::OtherApp { .. } => {
-                exit_code::FAILURE
+            Self::Config(_) | Self::Next(_) | Self::Connect(_) | Self::Release(ReleaseError::Connect(_)) => {
+                exit_code::USAGE
             }
+            Self::Man { .. } => exit_code::CANNOT_CREATE,
+            Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
+            Self::Release(_)
+            | Self::Render(_)
+            | Self::NoApp { .. }
+            | Self::NoTask { .. }
+            | Self::OtherApp { .. } => exit_code::FAILURE,
         }
     }
 }

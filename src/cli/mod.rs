@@ -9,6 +9,7 @@ mod app;
 mod apps;
 mod args;
 pub mod check;
+mod cluster;
 mod completions;
 mod connection;
 mod detail;

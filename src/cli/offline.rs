@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::args::Globals;
 use super::check::{self, CheckArgs, CheckOutcome};
+use super::cluster;
 use super::error::CliError;
 use super::exit_code;
 use super::output::say;
@@ -30,6 +31,10 @@ pub(super) fn check(args: &CheckArgs, session: &Session) -> Result<u8, CliError>
     let overrides = globals.overrides()?;
     let outcome = check::run(args, globals.config(), &overrides, colour, session.now(), &mut out, &mut err);
     match outcome.map_err(CliError::Output)? {
+        CheckOutcome::Sound if args.cluster => {
+            drop((out, err));
+            cluster::check(session)
+        }
         CheckOutcome::Sound => Ok(exit_code::SUCCESS),
         CheckOutcome::Problems(_) => Ok(exit_code::USAGE),
     }

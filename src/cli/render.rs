@@ -110,7 +110,7 @@ fn meant(config: &Config, jobs: &[JobRef], target: &str) -> Option<String> {
     nearest(target, apps.chain(jobs.iter().map(ToString::to_string)))
 }
 
-fn placeholder(config: &Config, app: AppName, job: Option<JobName>) -> Task {
+pub(super) fn placeholder(config: &Config, app: AppName, job: Option<JobName>) -> Task {
     let (instance, namespace) = (&config.settings.instance, &config.settings.namespace);
     let identity = RunIdentity::Request("render");
     Task {

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use crate::api::ApiError;
+use crate::causes::in_full;
 use crate::config::Problems;
 use crate::executor::local::LocalError;
 use crate::executor::tekton::ConnectError;
@@ -26,7 +27,7 @@ pub enum DaemonError {
     #[error(transparent)]
     Local(#[from] LocalError),
     /// There is no way to a cluster.
-    #[error(transparent)]
+    #[error("{}", in_full(.0))]
     Cluster(#[from] ConnectError),
     /// The address is taken, or not this machine's.
     #[error(

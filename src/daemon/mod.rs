@@ -23,7 +23,7 @@ pub use self::error::DaemonError;
 pub use self::reload::{ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
-use crate::config::{self, ExecutorKind, LogStreamTarget, Settings, SettingsOverrides};
+use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
 use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
@@ -157,22 +157,7 @@ async fn executor(
                 LocalSettings { data_dir, max_children: settings.max_children, shim: shim.to_owned() };
             LocalExecutor::open(local, clock)?
         }
-        ExecutorKind::Tekton => {
-            let tekton = settings.tekton.clone();
-            let options = TektonOptions {
-                data_dir,
-                instance: settings.instance.clone(),
-                namespace: settings.namespace.clone(),
-                kubeconfig: tekton.kubeconfig,
-                context: tekton.kube_context,
-                max_creates: tekton.max_creates,
-                max_submitted: tekton.max_submitted,
-                unschedulable_after: tekton.unschedulable_after,
-                max_log: settings.max_log.bytes(),
-                emit: tekton.log_stream == LogStreamTarget::Stdout,
-            };
-            TektonExecutor::open(options, clock).await?
-        }
+        ExecutorKind::Tekton => TektonExecutor::open(TektonOptions::of(settings), clock).await?,
     })
 }
 

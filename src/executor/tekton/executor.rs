@@ -13,10 +13,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::board::Board;
 use super::client::{Cluster, ConnectError, LINGER, REQUEST};
 use super::logs::{FOLLOWED, Flush};
-use super::refusal::in_full;
 use super::{release, secret, submit, watch as watching};
 use crate::blocking::blocking;
+use crate::causes::in_full;
 use crate::clock::SharedClock;
+use crate::config::{LogStreamTarget, Settings};
 use crate::executor::log::{LogReader, next_text};
 use crate::executor::{
     Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
@@ -51,6 +52,25 @@ pub struct TektonOptions {
     pub max_log: u64,
     /// Whether captured lines go to our own output too, as JSON.
     pub emit: bool,
+}
+
+impl TektonOptions {
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        let tekton = settings.tekton.clone();
+        Self {
+            data_dir: settings.data_dir.clone(),
+            instance: settings.instance.clone(),
+            namespace: settings.namespace.clone(),
+            kubeconfig: tekton.kubeconfig,
+            context: tekton.kube_context,
+            max_creates: tekton.max_creates,
+            max_submitted: tekton.max_submitted,
+            unschedulable_after: tekton.unschedulable_after,
+            max_log: settings.max_log.bytes(),
+            emit: tekton.log_stream == LogStreamTarget::Stdout,
+        }
+    }
 }
 
 /// Runs tasks as PipelineRuns.

@@ -16,6 +16,8 @@
 //! What it does not do: retry a create by itself. The dispatcher decides how long a claim is held.
 
 mod board;
+mod by_hand;
+mod check;
 mod client;
 mod copied;
 mod emit;
@@ -29,5 +31,7 @@ mod status;
 mod submit;
 mod watch;
 
+pub use self::by_hand::{ReleaseError, release_by_hand};
+pub use self::check::{RIGHTS, Right, check};
 pub use self::client::ConnectError;
 pub use self::executor::{TektonExecutor, TektonOptions};

@@ -7,10 +7,11 @@
 use jiff::SignedDuration;
 use kube::core::Status;
 
+use crate::causes::in_full;
 use crate::executor::SubmitError;
 
 /// Where Tekton is had from.
-const INSTALL: &str =
+pub(super) const INSTALL: &str =
     "install Tekton Pipelines 0.60 or newer (https://tekton.dev/docs/installation/pipelines/)";
 
 /// An answer that is not a success.
@@ -87,16 +88,4 @@ fn never_sent(error: &kube::Error) -> bool {
             .is_some_and(hyper_util::client::legacy::Error::is_connect),
         _ => false,
     }
-}
-
-/// An error with its causes, those left out that the text before says already.
-pub(super) fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |error| error.source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::executor::Shared;
 use super::object::SeenRun;
-use super::refusal::in_full;
+use crate::causes::in_full;
 use crate::executor::label;
 use crate::executor::pipeline_run::TaskMeta;
 use crate::task::TaskName;
@@ -62,10 +62,18 @@ async fn release_run(shared: &Shared, name: &TaskName, mut finalizers: Vec<Strin
     Err("it is written by others all the time".to_owned())
 }
 
-/// Others' finalizers stay: ours is taken off by its place, if it is there still.
+/// The finalizer off, the label on.
 fn operations(finalizers: &[String]) -> Result<json_patch::Patch, String> {
     let recorded = format!("/metadata/labels/{}", label::RECORDED.replace('/', "~1"));
-    let mut operations = vec![json!({ "op": "add", "path": recorded, "value": "true" })];
+    let mut operations = without_finalizer(finalizers)?;
+    let label = json!({ "op": "add", "path": recorded, "value": "true" });
+    operations.0.push(serde_json::from_value(label).map_err(|error| error.to_string())?);
+    Ok(operations)
+}
+
+/// Others' finalizers stay: ours is taken off by its place, if it is there still.
+pub(super) fn without_finalizer(finalizers: &[String]) -> Result<json_patch::Patch, String> {
+    let mut operations = vec![];
     if let Some(place) = finalizers.iter().position(|finalizer| finalizer == label::FINALIZER) {
         let path = format!("/metadata/finalizers/{place}");
         operations.push(json!({ "op": "test", "path": path, "value": label::FINALIZER }));
@@ -102,7 +110,7 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
     }
 }
 
-fn is_ours(run: &SeenRun, instance: &str) -> bool {
+pub(super) fn is_ours(run: &SeenRun, instance: &str) -> bool {
     TaskMeta::read(&run.metadata).is_ok_and(|meta| meta.instance == instance)
 }
 

@@ -6,7 +6,8 @@ use kube::core::{Request, Status};
 
 use super::client::REQUEST;
 use super::executor::Shared;
-use super::refusal::{self, Refusal, in_full, judge, judge_failure};
+use super::refusal::{Refusal, judge, judge_failure};
+use crate::causes::in_full;
 use crate::executor::pipeline_run::{PipelineRun, same_run};
 use crate::executor::{Submission, SubmitError, Submitted};
 use crate::task::TaskName;
@@ -94,7 +95,7 @@ async fn adopt(shared: &Shared, name: &TaskName, ours: &PipelineRun) -> Result<S
             let message = "an object of its name was there, and is gone".to_owned();
             return Err(SubmitError::Unreachable { message, retry_after: None });
         }
-        Some(Err(error)) => return Err(unheard(refusal::in_full(&error))),
+        Some(Err(error)) => return Err(unheard(in_full(&error))),
         None => return Err(unheard("the API server did not answer in time".to_owned())),
     };
     match same_run(&ours.metadata, &theirs.metadata) {

@@ -23,8 +23,8 @@ use super::board::{Container, Next};
 use super::executor::Shared;
 use super::logs::Copier;
 use super::object::{SeenRun, SeenTaskRun};
-use super::refusal::in_full;
 use super::release;
+use crate::causes::in_full;
 use crate::executor::{Observation, Observed, label};
 use crate::task::{LogSize, TaskName};
 

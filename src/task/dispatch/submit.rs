@@ -8,6 +8,7 @@ use super::live::{Stage, TaskKey};
 use super::settle::Retry;
 use super::{Dispatcher, Event};
 use crate::blocking::blocking;
+use crate::causes::in_full;
 use crate::executor::pipeline_run;
 use crate::executor::{SubmitError, Submitted};
 use crate::fault::point;
@@ -268,12 +269,6 @@ impl Dispatcher {
             Event::CancelDone(key, result)
         }));
     }
-}
-
-/// An error with its causes.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The row of the slot that a task was claimed for.
