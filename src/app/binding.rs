@@ -27,6 +27,8 @@ pub enum CredentialSource {
     Env(String),
     /// A file of mode 0600 holding a JSON object, or a bare URI.
     File(std::path::PathBuf),
+    /// An existing Secret of the cluster, whose keys become variables. Nobody here reads it.
+    Secret(String),
 }
 
 /// Secret values by secret name and key, as a Kubernetes Secret holds them. They are never printed,

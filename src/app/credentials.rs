@@ -73,7 +73,8 @@ pub enum CredentialError {
     },
 }
 
-/// The values behind the `secretKeyRef`s of `app`'s tasks. Empty for an App without services.
+/// The values behind the `secretKeyRef`s of `app`'s tasks. Empty for an App without services, or whose services
+/// are all Secrets of the cluster.
 ///
 /// # Errors
 /// [`CredentialError`].
@@ -91,7 +92,7 @@ pub fn read_secrets_with(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Secrets, CredentialError> {
     let mut secrets = Secrets::default();
-    if app.services.is_empty() {
+    if !config.brings_credentials(app) {
         return Ok(secrets);
     }
     let mut labels: Map<String, Value> = Map::new();
@@ -99,7 +100,8 @@ pub fn read_secrets_with(
     for name in &app.services {
         let unknown = || CredentialError::UnknownService { service: name.clone() };
         let service = config.services.get(name).ok_or_else(unknown)?;
-        let credentials = parse(service, &read(service, &environment)?)?;
+        let Some(text) = read(service, &environment)? else { continue };
+        let credentials = parse(service, &text)?;
         let uri = credentials.get("uri").and_then(Value::as_str).map(SecretString::from);
         database_url = database_url.or(uri);
         let bindings = labels.entry(service.label.clone()).or_insert_with(|| json!([]));
@@ -124,15 +126,20 @@ fn binding(service: &Service, credentials: Map<String, Value>) -> Value {
     })
 }
 
+/// None where the cluster has them.
 fn read(
     service: &Service,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<SecretString, CredentialError> {
+) -> Result<Option<SecretString>, CredentialError> {
     match &service.credentials {
-        CredentialSource::Env(variable) => environment(variable).map(SecretString::from).ok_or_else(|| {
-            CredentialError::NoVariable { service: service.name.clone(), variable: variable.clone() }
-        }),
-        CredentialSource::File(path) => read_file(&service.name, path),
+        CredentialSource::Env(variable) => {
+            let value = environment(variable).map(SecretString::from);
+            let missing =
+                || CredentialError::NoVariable { service: service.name.clone(), variable: variable.clone() };
+            value.ok_or_else(missing).map(Some)
+        }
+        CredentialSource::File(path) => read_file(&service.name, path).map(Some),
+        CredentialSource::Secret(_) => Ok(None),
     }
 }
 
@@ -163,6 +170,7 @@ fn parse(service: &Service, text: &SecretString) -> Result<Map<String, Value>, C
         let place = match &service.credentials {
             CredentialSource::Env(variable) => format!("variable `{variable}`"),
             CredentialSource::File(path) => format!("`{}`", path.display()),
+            CredentialSource::Secret(secret) => format!("secret `{secret}`"),
         };
         CredentialError::Shape { service: service.name.clone(), place, found }
     };

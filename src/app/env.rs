@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{App, Resources};
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 use crate::job::Job;
 use crate::task::Task;
 
@@ -82,7 +82,7 @@ pub enum Value {
 /// Every variable of `task`: the authors' by name, then the system's in a fixed order. Where a name
 /// comes twice, the later one wins if it has a value.
 pub fn variables(
-    settings: &Settings,
+    config: &Config,
     app: &App,
     job: Option<&Job>,
     task: &Task,
@@ -90,8 +90,12 @@ pub fn variables(
     previous_success: Option<Timestamp>,
 ) -> Vec<Variable> {
     let mut authors: BTreeMap<&str, &str> = BTreeMap::new();
-    let layers =
-        [Some(&settings.env), Some(&app.env), job.map(|job| &job.terms.env), Some(&task.overrides.env)];
+    let layers = [
+        Some(&config.settings.env),
+        Some(&app.env),
+        job.map(|job| &job.terms.env),
+        Some(&task.overrides.env),
+    ];
     for layer in layers.into_iter().flatten() {
         authors.extend(layer.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     }
@@ -99,8 +103,8 @@ pub fn variables(
         instance(),
         limits(resources),
         vec![variable("LANG", Value::Text("en_US.UTF-8".to_owned()))],
-        vec![text("VCAP_APPLICATION", vcap_application(settings, app, resources))],
-        credentials(app),
+        vec![text("VCAP_APPLICATION", vcap_application(&config.settings, app, resources))],
+        credentials(config, app),
         ours(app, task, previous_success),
     ]
     .concat();
@@ -169,9 +173,13 @@ fn vcap_application(settings: &Settings, app: &App, resources: Resources) -> Str
     .to_string()
 }
 
-fn credentials(app: &App) -> Vec<Variable> {
+/// Nothing where all services are Secrets of the cluster: what they say of these variables counts.
+fn credentials(config: &Config, app: &App) -> Vec<Variable> {
     if app.services.is_empty() {
         return vec![text(VCAP_SERVICES, "{}")];
+    }
+    if !config.brings_credentials(app) {
+        return vec![];
     }
     vec![
         variable(VCAP_SERVICES, Value::Credential { optional: false }),

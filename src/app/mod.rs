@@ -8,8 +8,12 @@ mod binding;
 mod command;
 mod credentials;
 pub mod env;
+mod image;
+mod label;
 mod name;
+pub mod pod;
 mod quantity;
+pub mod security_group;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,9 +25,13 @@ pub use self::binding::{CredentialSource, Secrets, Service};
 pub use self::command::{Command, CommandError};
 pub(crate) use self::credentials::open_file as open_credentials;
 pub use self::credentials::{CredentialError, read_secrets, read_secrets_with};
+pub use self::image::{ImageError, check_image};
+pub(crate) use self::label::{is_label_key, is_label_value};
 pub use self::name::{AppName, NameError, ServiceName, suggest_name};
 pub(crate) use self::name::{dns_label, label_name};
+pub use self::pod::PodTemplate;
 pub use self::quantity::{ByteSize, Cpu, QuantityError};
+pub use self::security_group::SecurityGroup;
 use crate::job::{Job, JobName};
 
 /// Named configuration for runs.
@@ -47,6 +55,8 @@ pub struct App {
     pub service_account: Option<String>,
     /// Names of security groups.
     pub security_groups: Vec<String>,
+    /// What only a cluster has.
+    pub pod_template: PodTemplate,
     /// How long a task may run.
     pub timeout: Timeout,
     /// What is kept of finished tasks.

@@ -1,13 +1,15 @@
-//! `tekcron render`: the PipelineRun of an App or job, as it would be submitted. Needs no daemon, reads
-//! no credentials.
+//! `tekcron render`: the PipelineRun of an App or job, as it would be submitted, and on request what stands
+//! beside it. Needs no daemon, reads no credentials.
 
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::reference;
-use crate::app::AppName;
+use crate::app::{App, AppName};
 use crate::config::Config;
+use crate::executor::cluster::{self, BindingSecret};
 use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
 use crate::hint::{did_you_mean, nearest};
 use crate::job::{JobName, JobRef};
@@ -22,6 +24,9 @@ pub struct RenderArgs {
     /// How to write it
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RenderFormat,
+    /// Also the Secret of its credentials, without them, and the NetworkPolicies of its security groups
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// How an object is written.
@@ -72,19 +77,37 @@ fn listed(names: &[String]) -> String {
 /// [`RenderError`].
 pub fn run(args: &RenderArgs, config: &Config, out: &mut dyn Write) -> Result<(), RenderError> {
     let (app, job) = find(config, &args.target)?;
+    let beside = match config.apps.get(&app) {
+        Some(app) if args.all => beside(config, app),
+        _ => Ok(vec![]),
+    };
     let run = pipeline_run::build(config, &placeholder(config, app, job), None)?;
-    let text =
-        written(&run, args.output).map_err(|error| RenderError::Write(std::io::Error::other(error)))?;
+    let text = beside.and_then(|beside| written(&run, beside, args.output));
+    let text = text.map_err(|error| RenderError::Write(std::io::Error::other(error)))?;
     writeln!(out, "{}", text.trim_end()).map_err(RenderError::Write)
 }
 
-fn written(
-    run: &PipelineRun,
-    format: RenderFormat,
-) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+type Written<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// What the run needs to be there, in the order in which it is made.
+fn beside(config: &Config, app: &App) -> Written<Vec<Value>> {
+    let secret = BindingSecret::outline(config, app).map(serde_json::to_value);
+    let policies = cluster::network_policies(config, app);
+    Ok(secret.into_iter().chain(policies.into_iter().map(serde_json::to_value)).collect::<Result<_, _>>()?)
+}
+
+/// One object as it is; several as documents, or as the items of a list.
+fn written(run: &PipelineRun, beside: Vec<Value>, format: RenderFormat) -> Written<String> {
     Ok(match format {
-        RenderFormat::Yaml => serde_yaml_ng::to_string(run)?,
-        RenderFormat::Json => serde_json::to_string_pretty(run)?,
+        RenderFormat::Yaml => {
+            let documents = beside.iter().map(serde_yaml_ng::to_string).collect::<Result<Vec<_>, _>>()?;
+            [documents, vec![serde_yaml_ng::to_string(run)?]].concat().join("---\n")
+        }
+        RenderFormat::Json if beside.is_empty() => serde_json::to_string_pretty(run)?,
+        RenderFormat::Json => {
+            let items = [beside, vec![serde_json::to_value(run)?]].concat();
+            serde_json::to_string_pretty(&json!({ "apiVersion": "v1", "kind": "List", "items": items }))?
+        }
     })
 }
 

@@ -15,7 +15,7 @@ use super::regular;
 use super::settings::Settings;
 use super::source::Source;
 use super::validate::{FromFile, Surroundings, app, hide_secrets, settings, warn_of_credentials};
-use crate::app::{App, AppName, Service, ServiceName};
+use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 
 /// What came of looking at a configuration.
 #[derive(Debug)]
@@ -161,7 +161,9 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
         executor: read.settings.executor,
-        services: read.service_names.filter(|_| !dir.loose && !unknown),
+        services: read.names.services.filter(|_| !dir.loose && !unknown),
+        secret_services: secrets_of_a_cluster(&read.services).collect(),
+        security_groups: read.names.security_groups.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         recurrences: RefCell::default(),
     };
@@ -172,6 +174,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         settings: read.settings,
         apps,
         services: read.services,
+        security_groups: read.security_groups,
         generation,
     });
     Checked { config, problems }
@@ -180,8 +183,26 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
 struct ReadSettings {
     settings: Settings,
     services: BTreeMap<ServiceName, Service>,
-    /// The names of all, right or wrong; none where the file is no TOML.
-    service_names: Option<BTreeSet<String>>,
+    security_groups: BTreeMap<String, SecurityGroup>,
+    names: Names,
+}
+
+/// The names of all that the settings declare, right or wrong; unknown where the file is no TOML.
+#[derive(Default)]
+struct Names {
+    services: Option<BTreeSet<String>>,
+    security_groups: Option<BTreeSet<String>>,
+}
+
+impl ReadSettings {
+    fn without_file(settings: Settings, names: Names) -> Self {
+        Self { settings, services: BTreeMap::new(), security_groups: BTreeMap::new(), names }
+    }
+}
+
+fn secrets_of_a_cluster(services: &BTreeMap<ServiceName, Service>) -> impl Iterator<Item = String> {
+    let of_a_cluster = |service: &&Service| matches!(service.credentials, CredentialSource::Secret(_));
+    services.values().filter(of_a_cluster).map(|service| service.name.to_string())
 }
 
 fn read_settings(
@@ -194,11 +215,12 @@ fn read_settings(
     let outside = dir.now.is_some();
     let Some(file) = file else {
         let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
-        return ReadSettings { settings, services: BTreeMap::new(), service_names: Some(BTreeSet::new()) };
+        let names = Names { services: Some(BTreeSet::new()), security_groups: Some(BTreeSet::new()) };
+        return ReadSettings::without_file(settings, names);
     };
     let Some(source) = source(dir.shown, file, problems) else {
         let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
-        return ReadSettings { settings, services: BTreeMap::new(), service_names: None };
+        return ReadSettings::without_file(settings, Names::default());
     };
     let tree = source.parse();
     hide_secrets(&source, tree.get_ref());
@@ -212,10 +234,14 @@ fn read_settings(
     if outside {
         warn_of_credentials(&source, tree.get_ref(), &from_file.services);
     }
-    let FromFile { services, service_names, .. } = from_file;
+    let FromFile { services, service_names, groups, group_names, .. } = from_file;
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));
-    ReadSettings { settings, services, service_names: readable.then_some(service_names) }
+    let names = Names {
+        services: readable.then_some(service_names),
+        security_groups: readable.then_some(group_names),
+    };
+    ReadSettings { settings, services, security_groups: groups, names }
 }
 
 fn read_apps(

@@ -35,7 +35,7 @@ pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
-use crate::app::{App, AppName, Service, ServiceName};
+use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{Job, JobRef};
 
 /// All that was configured, checked.
@@ -49,6 +49,8 @@ pub struct Config {
     pub apps: BTreeMap<AppName, Arc<App>>,
     /// Services that Apps bind to.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Security groups that Apps name.
+    pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Content hash of all files: changes exactly when they do.
     pub generation: String,
 }
@@ -58,6 +60,20 @@ impl Config {
     pub fn job(&self, reference: &JobRef) -> Option<(&Arc<App>, &Job)> {
         let app = self.apps.get(&reference.app)?;
         Some((app, app.jobs.get(&reference.job)?))
+    }
+
+    /// The services that `app` binds to, in its order.
+    pub fn services_of<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Service> {
+        app.services.iter().filter_map(|name| self.services.get(name))
+    }
+
+    /// Whether `app` binds to a service whose credentials come from this side, and not from the cluster.
+    pub fn brings_credentials(&self, app: &App) -> bool {
+        // A service that is gone counts: asking for its credentials says so.
+        let from_cluster = self
+            .services_of(app)
+            .filter(|service| matches!(service.credentials, CredentialSource::Secret(_)));
+        from_cluster.count() < app.services.len()
     }
 
     /// Every job, in order of App and name.

@@ -4,6 +4,7 @@
 //! method says what it promises when it is repeated, because everything here *is* repeated: after a
 //! crash every claimed task is submitted again under the same name.
 
+pub mod cluster;
 pub mod local;
 mod log;
 pub mod pipeline_run;
@@ -257,6 +258,11 @@ pub mod label {
 /// The name of the Secret that holds an App's bindings.
 pub fn binding_secret(app: &AppName) -> String {
     format!("tekcron-env-{app}")
+}
+
+/// The label of the runs of every App that names security group `name`, by which its NetworkPolicy selects.
+pub fn security_group_label(name: &str) -> String {
+    format!("{}{name}", label::SECURITY_GROUP)
 }
 
 /// The name of the volume claim that holds an App's lasting directory.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tekcron::app::{App, Command, LogsOnTerminate, Resources, Retention, Timeout};
+use tekcron::app::{App, Command, LogsOnTerminate, PodTemplate, Resources, Retention, Timeout};
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::Job;
 use tekcron::schedule::{CatchUp, DstMode, Recurrence, Schedule, ScheduleKey};
@@ -24,6 +24,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         settings: settings(dir),
         apps: apps.into_iter().map(|app| (app.name.clone(), Arc::new(app))).collect(),
         services: BTreeMap::new(),
+        security_groups: BTreeMap::new(),
         generation: "g1".to_owned(),
     }
 }
@@ -62,6 +63,7 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
         services: Vec::new(),
         service_account: None,
         security_groups: Vec::new(),
+        pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
         logs_on_terminate: LogsOnTerminate::default(),

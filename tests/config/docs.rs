@@ -39,6 +39,9 @@ fn every_key_of_an_app_is_documented_with_its_default() {
         ("## Jobs: `[[jobs]]`", "/definitions/Job/properties"),
         ("### Items of `schedules`", "/definitions/Schedule/properties"),
         ("### `retries`", "/definitions/Retries/properties"),
+        ("### `[app.pod_template]`", "/definitions/PodTemplate/properties"),
+        ("### Items of `tolerations`", "/definitions/Toleration/properties"),
+        ("### Items of `volumes`", "/definitions/Volume/properties"),
     ] {
         assert_eq!(documented(heading), in_schema(&schema, table), "{heading}");
     }
@@ -54,6 +57,10 @@ fn every_setting_is_documented_with_its_default() {
     assert_eq!(documented("## Service: `tekcron.toml`"), settings);
     let service = in_schema(&schema, "/definitions/Service/properties");
     assert_eq!(documented("### `[services.NAME]`"), service);
+    let group = in_schema(&schema, "/definitions/SecurityGroup/properties");
+    assert_eq!(documented("### `[security_groups.NAME]`"), group);
+    let rule = in_schema(&schema, "/definitions/Rule/properties");
+    assert_eq!(documented("### Items of `rules`"), rule);
 }
 
 #[test]

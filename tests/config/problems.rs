@@ -21,14 +21,14 @@ fn marked(problem: &Problem) -> (String, String) {
 }
 
 /// Path, piece, message and hint, as a line to compare.
-fn said(place: &Place) -> String {
+pub(crate) fn said(place: &Place) -> String {
     let problem = only(place);
     let (piece, path) = marked(&problem);
     let hint = format!(" | {}", problem.hint);
     place.without_dir(&format!("{path} <{piece}> {}{hint}", problem.message))
 }
 
-fn app(keys: &str) -> String {
+pub(crate) fn app(keys: &str) -> String {
     said(&Place::with_app(&format!("{PLAIN}{keys}")))
 }
 
@@ -36,7 +36,7 @@ fn job(keys: &str) -> String {
     app(&format!("[[jobs]]\nname = \"j\"\n{keys}"))
 }
 
-fn settings(keys: &str) -> String {
+pub(crate) fn settings(keys: &str) -> String {
     said(&Place::with_settings(keys))
 }
 
@@ -165,7 +165,7 @@ fn the_rest_of_an_app() {
     for (keys, expected) in [
         (
             "colour = \"red\"",
-            "app.colour <colour> unknown key `colour` | the keys here are `name`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `timeout`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `state`, `keep_workdir`",
+            "app.colour <colour> unknown key `colour` | the keys here are `name`, `state`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `pod_template`, `timeout`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `keep_workdir`",
         ),
         ("time_out = \"1h\"", "app.time_out <time_out> unknown key `time_out` | did you mean `timeout`?"),
         (
@@ -436,7 +436,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`",
         ),
         (
             "instance = \"My Cron\"",
@@ -686,29 +686,4 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
             Place::with_app(&format!("{PLAIN}image = \"{text} \"\n\"{text}\" = 1\n")).look().problems;
         assert!(!report.to_string().contains('\u{1b}'), "{report:?}");
     }
-}
-
-#[test]
-fn a_cluster_wants_an_image_and_sees_no_directory() {
-    let app = |keys: &str| {
-        let place = Place::with(&[("tekcron.toml", "executor = \"tekton\"\n")]);
-        place.write("apps/etl.toml", &format!("{PLAIN}{keys}"));
-        fs::create_dir(place.path().join("work")).unwrap();
-        place
-    };
-    assert_eq!(
-        said(&app("")),
-        "app <[app]> expected an `image`, as `executor = \"tekton\"` runs tasks on a cluster, found none | as in `image = \"docker.io/library/busybox:1.37\"`"
-    );
-    let checked = app("image = \"busybox\"\npath = \"work\"\nkeep_workdir = true\n").look();
-    let warnings: Vec<_> = checked.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(
-        warnings,
-        [
-            "`path` means nothing with `executor = \"tekton\"`: a cluster does not see this machine's directories",
-            "`keep_workdir` means nothing with `executor = \"tekton\"`: a cluster does not see this machine's directories",
-        ]
-    );
-    assert!(checked.config.is_some());
-    assert!(app("image = \"busybox\"\nkeep_workdir = false\n").look().problems.is_empty());
 }

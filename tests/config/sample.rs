@@ -38,6 +38,15 @@ credentials = { env = "WAREHOUSE" }
 
 [services.mailbox]
 credentials = { file = "secrets/mailbox.json" }
+
+[services.queue]
+credentials = { secret = "team-queue" }
+
+[security_groups.public_networks]
+rules = [
+    { protocol = "tcp", destination = "0.0.0.0-9.255.255.255,11.0.0.0/8", ports = "443,8000-8080", description = "the web", log = false },
+    { protocol = "all", destination = "10.1.2.3" },
+]
 "#;
 
 pub(crate) const APP: &str = r#"
@@ -53,7 +62,7 @@ timeout = "30m"
 keep = 50
 keep_for = "30d"
 keep_per_job = 2
-services = ["warehouse", "mailbox"]
+services = ["warehouse", "mailbox", "queue"]
 service_account = "etl-runner"
 security_groups = ["public_networks"]
 logs_on_terminate = "delete"
@@ -62,6 +71,24 @@ keep_workdir = true
 
 [app.env]
 STAGE = "demo"
+
+[app.pod_template]
+node_selector = { "kubernetes.io/arch" = "arm64" }
+tolerations = [
+    { key = "batch", value = "only", effect = "NoExecute", toleration_seconds = 60 },
+    { effect = "NoSchedule" },
+]
+volumes = [
+    { secret = "certs", mount_path = "/etc/certs", read_only = true },
+    { config_map = "rates", mount_path = "/etc/rates" },
+    { empty_dir = true, mount_path = "/scratch/" },
+    { persistent_volume_claim = "shared", mount_path = "/shared" },
+]
+image_pull_secrets = ["registry"]
+run_as_user = 1000
+run_as_group = 1001
+fs_group = 1002
+run_as_non_root = true
 
 [[jobs]]
 name = "nightly"

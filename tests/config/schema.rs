@@ -37,12 +37,34 @@ fn tables() -> Vec<(SchemaFile, &'static str, String)> {
             job("schedules = [{ cron = \"@daily\", zzz = 1 }]"),
         ),
         (SchemaFile::App, "/definitions/Retries/properties", job("retries = { attempts = 1, zzz = 1 }")),
+        (SchemaFile::App, "/definitions/PodTemplate/properties", app("pod_template = { zzz = 1 }")),
+        (
+            SchemaFile::App,
+            "/definitions/Toleration/properties",
+            app("pod_template = { tolerations = [{ zzz = 1 }] }"),
+        ),
+        (
+            SchemaFile::App,
+            "/definitions/Volume/properties",
+            app("pod_template = { volumes = [{ empty_dir = true, mount_path = \"/x\", zzz = 1 }] }"),
+        ),
         (SchemaFile::Settings, "/properties", "zzz = 1".to_owned()),
         (SchemaFile::Settings, "/definitions/Tls/properties", "[tls]\nzzz = 1".to_owned()),
         (
             SchemaFile::Settings,
             "/definitions/Service/properties",
             "[services.db]\ncredentials = { env = \"DB\" }\nzzz = 1".to_owned(),
+        ),
+        (
+            SchemaFile::Settings,
+            "/definitions/SecurityGroup/properties",
+            "[security_groups.g]\nrules = []\nzzz = 1".to_owned(),
+        ),
+        (
+            SchemaFile::Settings,
+            "/definitions/Rule/properties",
+            "[security_groups.g]\nrules = [{ protocol = \"all\", destination = \"10.0.0.0/8\", zzz = 1 }]"
+                .to_owned(),
         ),
     ]
 }
@@ -89,7 +111,23 @@ fn the_samples_hold_every_key_and_both_accept_them() {
         (SchemaFile::App, "/definitions/App/properties", &app["app"]),
         (SchemaFile::App, "/definitions/Schedule/properties", &app["jobs"][1]["schedules"][0]),
         (SchemaFile::App, "/definitions/Retries/properties", &app["jobs"][0]["retries"]),
+        (SchemaFile::App, "/definitions/PodTemplate/properties", &app["app"]["pod_template"]),
+        (
+            SchemaFile::App,
+            "/definitions/Toleration/properties",
+            &app["app"]["pod_template"]["tolerations"][0],
+        ),
         (SchemaFile::Settings, "/properties", &settings),
+        (
+            SchemaFile::Settings,
+            "/definitions/SecurityGroup/properties",
+            &settings["security_groups"]["public_networks"],
+        ),
+        (
+            SchemaFile::Settings,
+            "/definitions/Rule/properties",
+            &settings["security_groups"]["public_networks"]["rules"][0],
+        ),
         (SchemaFile::Settings, "/definitions/Tls/properties", &settings["tls"]),
         (SchemaFile::Settings, "/definitions/Service/properties", &settings["services"]["warehouse"]),
     ] {
@@ -137,6 +175,27 @@ fn what_the_schema_refuses_the_parser_refuses_too() {
         job("retries = 3"),
         job("retries = { backoff = \"1s\" }"),
         job("retries = { attempts = -1 }"),
+        app("pod_template = []"),
+        app("pod_template = { node_selector = [\"a\"] }"),
+        app("pod_template = { run_as_user = -1 }"),
+        app("pod_template = { run_as_non_root = \"yes\" }"),
+        app("pod_template = { image_pull_secrets = [\"A B\"] }"),
+        app("pod_template = { tolerations = [{ effect = \"Never\" }] }"),
+        app("pod_template = { volumes = [{ empty_dir = true }] }"),
+        app("pod_template = { volumes = [{ secret = \"A\", mount_path = \"/x\" }] }"),
+        app("pod_template = { volumes = [{ secret = \"a\", mount_path = \"x\" }] }"),
+        settings("[security_groups.g]"),
+        settings("[security_groups.g]\nrules = {}"),
+        settings("[security_groups.g]\nrules = [{ protocol = \"icmp\", destination = \"10.0.0.1\" }]"),
+        settings("[security_groups.g]\nrules = [{ protocol = \"all\" }]"),
+        settings(
+            "[security_groups.g]\nrules = [{ protocol = \"tcp\", destination = \"10.0.0.1\", ports = 443 }]",
+        ),
+        settings(
+            "[security_groups.g]\nrules = [{ protocol = \"tcp\", destination = \"10.0.0.1\", ports = \"x\" }]",
+        ),
+        settings("[services.db]\ncredentials = { secret = \"A B\" }"),
+        settings("[services.db]\ncredentials = { secret = \"a\", env = \"B\" }"),
         settings("instance = \"a b\""),
         settings("max_children = 0"),
         settings("grace = 10"),

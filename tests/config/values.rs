@@ -1,6 +1,8 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
+use tekcron::app::pod::{TaintEffect, Toleration, Volume, VolumeSource};
+use tekcron::app::security_group::Protocol;
 use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
 };
@@ -28,7 +30,7 @@ fn job<'a>(config: &'a Config, app: &str, job: &str) -> &'a Job {
 #[test]
 fn every_setting_arrives() {
     let place = place();
-    let Config { settings, services, dir, .. } = place.load();
+    let Config { settings, services, security_groups, dir, .. } = place.load();
     assert_eq!(dir, place.config());
     assert_eq!((settings.instance.as_str(), settings.namespace.as_str()), ("blue", "batch"));
     assert_eq!(settings.data_dir, place.path().join("state"));
@@ -62,6 +64,15 @@ fn every_setting_arrives() {
     assert_eq!(mailbox.label, "user-provided");
     let file = place.path().join("secrets/mailbox.json");
     assert_eq!(mailbox.credentials, CredentialSource::File(file));
+    assert_eq!(services["queue"].credentials, CredentialSource::Secret("team-queue".into()));
+    let rules = &security_groups["public_networks"].rules;
+    let blocks = |rule: usize| {
+        let blocks = rules[rule].destination.blocks();
+        blocks.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(blocks(0), ["0.0.0.0/5", "8.0.0.0/7", "11.0.0.0/8"]);
+    assert_eq!(rules[0].protocol, Protocol::Tcp("443,8000-8080".parse().unwrap()));
+    assert_eq!((blocks(1), &rules[1].protocol), (vec!["10.1.2.3/32".to_owned()], &Protocol::All));
 }
 
 #[test]
@@ -77,9 +88,34 @@ fn every_key_of_an_app_arrives() {
     assert_eq!(app.timeout, Timeout::After(SignedDuration::from_mins(30)));
     let keep_for = Some(SignedDuration::from_hours(30 * 24));
     assert_eq!(app.retention, Retention { keep: 50, keep_for, keep_per_job: 2 });
-    assert_eq!(app.services.iter().map(ToString::to_string).collect::<Vec<_>>(), ["warehouse", "mailbox"]);
+    assert_eq!(
+        app.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["warehouse", "mailbox", "queue"]
+    );
     assert_eq!(app.service_account.as_deref(), Some("etl-runner"));
     assert_eq!(app.security_groups, ["public_networks"]);
+    let pod = &app.pod_template;
+    assert_eq!(pod.node_selector, [("kubernetes.io/arch".to_owned(), "arm64".to_owned())].into());
+    let toleration = |key: Option<&str>, value: Option<&str>, effect, seconds| Toleration {
+        key: key.map(ToOwned::to_owned),
+        value: value.map(ToOwned::to_owned),
+        effect: Some(effect),
+        seconds,
+    };
+    let batch = toleration(Some("batch"), Some("only"), TaintEffect::NoExecute, Some(60));
+    assert_eq!(pod.tolerations, [batch, toleration(None, None, TaintEffect::NoSchedule, None)]);
+    let volume =
+        |source, path: &str, read_only| Volume { source, mount_path: path.parse().unwrap(), read_only };
+    let volumes = [
+        volume(VolumeSource::Secret("certs".into()), "/etc/certs", true),
+        volume(VolumeSource::ConfigMap("rates".into()), "/etc/rates", false),
+        volume(VolumeSource::EmptyDir, "/scratch", false),
+        volume(VolumeSource::PersistentVolumeClaim("shared".into()), "/shared", false),
+    ];
+    assert_eq!(pod.volumes, volumes);
+    assert_eq!(pod.image_pull_secrets, ["registry"]);
+    assert_eq!((pod.run_as_user, pod.run_as_group, pod.fs_group), (Some(1000), Some(1001), Some(1002)));
+    assert_eq!(pod.run_as_non_root, Some(true));
     assert_eq!(app.logs_on_terminate, LogsOnTerminate::Delete);
     assert!(app.state && app.keep_workdir);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, fcntl_lock};
-use tekcron::app::{App, ByteSize, Command, LogsOnTerminate, Resources, Retention, Timeout};
+use tekcron::app::{App, ByteSize, Command, LogsOnTerminate, PodTemplate, Resources, Retention, Timeout};
 use tekcron::clock::SystemClock;
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::executor::local::{LocalExecutor, LocalSettings};
@@ -205,6 +205,7 @@ pub(crate) fn with(command: Command, change: impl FnOnce(&mut App)) -> Submissio
         services: vec![],
         service_account: None,
         security_groups: vec![],
+        pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
         logs_on_terminate: LogsOnTerminate::Keep,
@@ -242,6 +243,7 @@ fn config(app: App) -> Config {
         },
         apps: [(app.name.clone(), Arc::new(app))].into(),
         services: BTreeMap::new(),
+        security_groups: BTreeMap::new(),
         generation: "c0ffee".into(),
     }
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
+mod cluster;
+#[path = "../crd/mod.rs"]
+mod crd;
 mod credentials;
 mod environment;
 mod identity;

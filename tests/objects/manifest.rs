@@ -1,12 +1,11 @@
-use std::path::Path;
-
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use tekcron::app::{Command, Resources, Timeout};
-use tekcron::config::Config;
+use tekcron::config::{Config, ExecutorKind};
 use tekcron::executor::pipeline_run::{BuildError, PipelineRun, Step, build};
 use tekcron::task::Task;
 
+use crate::crd::{self, Crds};
 use crate::sample::{config, config_with, env, manual, scheduled};
 
 const EVERY_DOLLAR: &str = "tar cf $(date).tar ${X:-y} /tmp/x.$$ $(params.foo) $(context.pipelineRun.name)";
@@ -125,60 +124,66 @@ fn an_object_reads_back_as_it_was_written() {
 
 #[test]
 fn every_object_is_valid_by_tektons_own_schema() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tekton");
-    let Some(schema) = pipeline_run_schema(&folder) else {
-        eprintln!("SKIPPED: no Tekton schemas at `{}`", folder.display());
-        return;
-    };
-    let spec = &schema["properties"]["spec"]["properties"];
-    let variables = &spec["taskRunTemplate"]["properties"]["podTemplate"]["properties"]["env"];
-    let resources = &spec["taskRunSpecs"]["items"]["properties"]["computeResources"];
     for task in [scheduled(), manual("etl"), manual("plain"), dollars()] {
-        let run = built(&config(), &task);
-        assert_valid(&schema, &json!(run));
-        // The schema leaves `pipelineSpec` open; the same types stand elsewhere in it.
-        assert_valid(variables, &json!(step(&run).env));
-        if let Some(amounts) = &step(&run).compute_resources {
-            assert_valid(resources, &json!(amounts));
-        }
+        crd::assert_valid(&json!(built(&config(), &task)));
     }
-    let mut wrong = json!(built(&config(), &scheduled()));
-    wrong["spec"]["timeouts"]["pipelines"] = json!("1h");
-    assert!(!jsonschema::validator_for(&schema).unwrap().is_valid(&wrong), "the schema refuses nothing");
 }
 
-fn assert_valid(schema: &Value, object: &Value) {
-    assert!(schema.is_object(), "the schema has moved");
-    let validator = jsonschema::validator_for(schema).unwrap();
-    let errors: Vec<_> =
-        validator.iter_errors(object).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-}
-
-fn pipeline_run_schema(folder: &Path) -> Option<Value> {
-    let text = std::fs::read_to_string(folder.join("crd-300-pipelinerun.yaml")).ok()?;
-    let crd: Value = serde_yaml_ng::from_str(&text).unwrap();
-    let versions = crd["spec"]["versions"].as_array().unwrap();
-    let v1 = versions.iter().find(|version| version["name"] == "v1").unwrap();
-    let mut schema = v1["schema"]["openAPIV3Schema"].clone();
-    close(&mut schema);
-    // `ObjectMeta` is checked by the API server, and only named in the schema.
-    schema["properties"]["metadata"]["additionalProperties"] = json!(true);
-    Some(schema)
-}
-
-/// Makes the schema refuse what a cluster would silently prune.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            let open = map.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true));
-            let is_schema = map.get("properties").is_some_and(Value::is_object) && !open;
-            if is_schema && !map.contains_key("additionalProperties") {
-                map.insert("additionalProperties".into(), json!(false));
-            }
-            map.values_mut().for_each(close);
-        }
-        Value::Array(all) => all.iter_mut().for_each(close),
-        _ => {}
+#[test]
+fn what_the_cluster_would_prune_or_refuse_is_found() {
+    let Some(crds) = Crds::read() else { return };
+    let run = json!(built(&config(), &scheduled()));
+    assert_eq!(crds.faults(&run), [""; 0]);
+    for (pointer, key, value) in [
+        ("/spec/timeouts", "pipelines", json!("1h")),
+        ("/spec/timeouts", "pipeline", json!(3600)),
+        ("/spec/taskRunTemplate", "serviceAccount", json!("etl")),
+        ("/spec/taskRunTemplate/podTemplate", "nodeSelectors", json!({})),
+        ("/spec/taskRunTemplate/podTemplate/tolerations/0", "tolerationSeconds", json!("60")),
+        ("/spec/taskRunTemplate/podTemplate/volumes/0", "secrets", json!({})),
+        ("/spec/taskRunTemplate/podTemplate/securityContext", "runAsUsers", json!(0)),
+        ("/spec/taskRunTemplate/podTemplate/securityContext", "runAsUser", json!("root")),
+        ("/spec/pipelineSpec/tasks/0/taskSpec/steps/0", "envForm", json!([])),
+        ("/spec/pipelineSpec/tasks/0/taskSpec/steps/0/volumeMounts/0", "path", json!("/x")),
+        ("/spec/pipelineSpec/tasks/0/taskSpec/steps/0/computeResources/limits", "memory", json!(true)),
+        ("/spec", "pipelinespec", json!({})),
+    ] {
+        let mut wrong = run.clone();
+        wrong.pointer_mut(pointer).unwrap()[key] = value;
+        assert_eq!(crds.faults(&wrong).len(), 1, "{pointer}/{key}");
     }
+}
+
+#[test]
+fn a_cluster_is_not_asked_to_run_what_has_no_image() {
+    let with = |change: fn(&mut tekcron::app::App)| {
+        let mut config = config_with(change);
+        config.settings.executor = ExecutorKind::Tekton;
+        build(&config, &manual("etl"), None)
+    };
+    assert!(with(|_| {}).is_ok());
+    assert!(matches!(with(|app| app.image = None), Err(BuildError::NoImage { .. })));
+    assert!(matches!(with(|app| app.image = Some("etl:".into())), Err(BuildError::Image(_))));
+    assert!(build(&config(), &manual("plain"), None).is_ok(), "this machine needs none");
+}
+
+#[test]
+fn volumes_do_not_hide_each_other_nor_the_lasting_directory() {
+    let at = |path: &'static str| {
+        let config = config_with(|app| app.pod_template.volumes[0].mount_path = path.parse().unwrap());
+        build(&config, &manual("etl"), None)
+    };
+    assert!(at("/elsewhere").is_ok());
+    assert!(matches!(at("/scratch"), Err(BuildError::Mount { .. })));
+    assert!(matches!(at("/workspace/state"), Err(BuildError::Mount { .. })));
+    let config = config_with(|app| app.pod_template.node_selector = env([("a b", "c")]));
+    assert!(matches!(build(&config, &manual("etl"), None), Err(BuildError::Label { .. })));
+}
+
+#[test]
+fn without_a_finalizer_a_run_has_none() {
+    let mut config = config();
+    assert!(built(&config, &scheduled()).metadata.finalizers.is_some());
+    config.settings.tekton.finalizer = false;
+    assert_eq!(built(&config, &scheduled()).metadata.finalizers, None);
 }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tekcron::app::pod::{TaintEffect, Toleration, Volume, VolumeSource};
+use tekcron::app::security_group::{Protocol, Rule};
 use tekcron::app::{
-    App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Service, Timeout,
+    App, ByteSize, Command, CredentialSource, LogsOnTerminate, PodTemplate, Resources, Retention,
+    SecurityGroup, Service, Timeout,
 };
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::{Job, Retries, Terms};
@@ -24,6 +27,7 @@ pub(crate) fn config() -> Config {
         settings: settings(),
         apps: apps.into(),
         services: services.map(|service| (service.name.clone(), service)).into(),
+        security_groups: [("public-networks".to_owned(), public_networks())].into(),
         generation: "c0ffee".into(),
     }
 }
@@ -83,6 +87,7 @@ fn etl() -> App {
         services: vec!["mailbox".parse().unwrap(), "warehouse".parse().unwrap()],
         service_account: Some("etl-runner".into()),
         security_groups: vec!["public-networks".into()],
+        pod_template: everything_of_a_pod(),
         timeout: Timeout::After(SignedDuration::from_mins(30)),
         state: true,
         jobs: [(job.name.clone(), job)].into(),
@@ -105,12 +110,56 @@ fn app(name: &str) -> App {
         services: vec![],
         service_account: None,
         security_groups: vec![],
+        pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,
         jobs: BTreeMap::new(),
+    }
+}
+
+/// A pod template that uses all that there is.
+fn everything_of_a_pod() -> PodTemplate {
+    let volume = |source, mount_path: &str, read_only| Volume {
+        source,
+        mount_path: mount_path.parse().unwrap(),
+        read_only,
+    };
+    let batch = Toleration {
+        key: Some("batch".into()),
+        value: Some("only".into()),
+        effect: Some(TaintEffect::NoSchedule),
+        seconds: None,
+    };
+    let ending =
+        Toleration { key: None, value: None, effect: Some(TaintEffect::NoExecute), seconds: Some(60) };
+    PodTemplate {
+        node_selector: env([("kubernetes.io/arch", "arm64")]),
+        tolerations: vec![batch, ending],
+        volumes: vec![
+            volume(VolumeSource::Secret("certs".into()), "/etc/certs", true),
+            volume(VolumeSource::ConfigMap("rates".into()), "/etc/rates", true),
+            volume(VolumeSource::EmptyDir, "/scratch", false),
+            volume(VolumeSource::PersistentVolumeClaim("shared".into()), "/shared", false),
+        ],
+        image_pull_secrets: vec!["registry".into()],
+        run_as_user: Some(1000),
+        run_as_group: Some(1000),
+        fs_group: Some(2000),
+        run_as_non_root: Some(true),
+    }
+}
+
+fn public_networks() -> SecurityGroup {
+    let rule = |protocol, destination: &str| Rule { protocol, destination: destination.parse().unwrap() };
+    SecurityGroup {
+        rules: vec![
+            rule(Protocol::Tcp("443,8000-8080".parse().unwrap()), "0.0.0.0-9.255.255.255, 11.0.0.0/8"),
+            rule(Protocol::Udp("53".parse().unwrap()), "10.96.0.10"),
+            rule(Protocol::All, "fd00::/8"),
+        ],
     }
 }
 

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 
+use super::pod::PodTemplate;
 use super::value::{
     ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, LogsOnTerminate, Name, Overlap,
 };
@@ -49,8 +50,10 @@ pub struct App {
     pub services: Option<Vec<Name>>,
     /// Kubernetes service account
     pub service_account: Option<String>,
-    /// Names of security groups
+    /// Names of security groups, declared in `tekcron.toml`
     pub security_groups: Option<Vec<String>>,
+    /// What only a cluster has
+    pub pod_template: Option<PodTemplate>,
     /// What becomes of the log of a terminated task
     #[schemars(extend("default" = "keep"))]
     pub logs_on_terminate: Option<LogsOnTerminate>,

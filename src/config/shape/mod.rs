@@ -5,6 +5,7 @@
 //! at the calendar. These types are never read from anything: the walk in `validate` is what counts.
 
 mod app;
+mod pod;
 mod settings;
 mod value;
 
@@ -14,7 +15,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 pub use self::app::{App, AppFile, Job, Retries, Schedule};
-pub use self::settings::{Credentials, Service, SettingsFile, Tls};
+pub use self::pod::{ObjectName, PodTemplate, TaintEffect, Toleration, Volume};
+pub use self::settings::{Credentials, Protocol, Rule, SecurityGroup, Service, SettingsFile, Tls};
 pub use self::value::{
     ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, Executor, LogFormat, LogStream,
     LogsOnTerminate, Name, Overlap,

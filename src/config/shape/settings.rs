@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::pod::ObjectName;
 use super::value::{ByteSize, Duration, Env, Executor, LogFormat, LogStream, Name};
 
 /// Settings of the service. Each is also an environment variable: `TEKCRON_` and its name in capitals.
@@ -76,6 +77,8 @@ pub struct SettingsFile {
     pub env: Option<Env>,
     /// Services that Apps bind to, by name
     pub services: Option<BTreeMap<String, Service>>,
+    /// What the tasks of Apps may reach on a cluster, by name
+    pub security_groups: Option<BTreeMap<String, SecurityGroup>>,
 }
 
 /// Files of a TLS server, PEM.
@@ -109,4 +112,45 @@ pub enum Credentials {
     Env(String),
     /// A file of mode 0600 that holds a JSON object, or a URI; relative to the config directory's parent
     File(String),
+    /// An existing Secret of the cluster, whose keys become variables
+    Secret(ObjectName),
+}
+
+/// What the tasks of an App that names the group may reach.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// Each allows something; nothing else is
+    pub rules: Vec<Rule>,
+}
+
+/// A rule in Cloud Foundry's form.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Rule {
+    /// `tcp`, `udp` or `all`
+    pub protocol: Protocol,
+    /// An address, a block as in `10.0.0.0/8`, a range as in `10.0.0.1-10.0.0.9`, or several with commas between
+    #[schemars(length(min = 1))]
+    pub destination: String,
+    /// Of `tcp` and `udp`: as in `443` or `53,8000-8080`
+    #[schemars(regex(pattern = "^ *[0-9][0-9, -]*$"))]
+    pub ports: Option<String>,
+    /// What it is for
+    pub description: Option<String>,
+    /// Only `false`: a NetworkPolicy does not log
+    #[schemars(extend("default" = false))]
+    pub log: Option<bool>,
+}
+
+/// What is spoken.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP
+    Tcp,
+    /// UDP
+    Udp,
+    /// Everything
+    All,
 }

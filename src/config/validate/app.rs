@@ -5,13 +5,17 @@ use toml::de::DeTable;
 use super::env::env;
 use super::job::jobs;
 use super::place::Surroundings;
-use crate::app::{App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout};
+use super::pod::pod_template;
+use crate::app::{
+    App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout, check_image,
+};
 use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::executor::pipeline_run::STATE_PATH;
 use crate::hint::nearest;
 
 const COMMAND: &str = "as in `command = \"sh etl.sh\"`, or `command = [\"sh\", \"etl.sh\"]`";
@@ -36,6 +40,7 @@ pub(in crate::config) fn app<'s>(
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
     let name = name_at.as_ref().and_then(name::<AppName>);
+    let state = flag(&mut table, "state");
     let app = App {
         name: name.unwrap_or_else(|| "unnamed".parse().expect("this is a DNS label")),
         image: table.get("image").and_then(|value| value.checked(image(value.text()?))),
@@ -47,11 +52,12 @@ pub(in crate::config) fn app<'s>(
         service_account: table
             .get("service_account")
             .and_then(|value| value.checked(parse::object_name(value.text()?))),
-        security_groups: texts(&mut table, "security_groups"),
+        security_groups: security_groups(&mut table, around),
+        pod_template: pod_template(&mut table, state.then_some(STATE_PATH)),
         timeout: timeout(&mut table).unwrap_or_default(),
         retention: retention(&mut table),
         logs_on_terminate: table.get("logs_on_terminate").and_then(logs_on_terminate).unwrap_or_default(),
-        state: flag(&mut table, "state"),
+        state,
         keep_workdir: flag(&mut table, "keep_workdir"),
         jobs,
     };
@@ -144,9 +150,26 @@ fn flag(table: &mut Table<'_>, key: &'static str) -> bool {
     table.get(key).and_then(|value| value.boolean()).unwrap_or(false)
 }
 
-fn texts(table: &mut Table<'_>, key: &'static str) -> Vec<String> {
-    let items = table.get(key).and_then(|value| value.array()).unwrap_or_default();
-    items.iter().filter_map(|item| item.checked(parse::plain(item.text()?))).collect()
+/// Names of groups, each declared, and once.
+fn security_groups(table: &mut Table<'_>, around: &Surroundings) -> Vec<String> {
+    let items = table.get("security_groups").and_then(|value| value.array()).unwrap_or_default();
+    let mut groups: Vec<String> = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(group) = item.text() else { continue };
+        let unknown = around.security_groups.as_ref().filter(|known| !known.contains(group));
+        if let Some(known) = unknown {
+            let hint = match nearest(group, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "security groups are declared in `tekcron.toml`: `[security_groups.NAME]`".to_owned(),
+            };
+            item.refuse(Fault::new(format!("expected a declared security group, found `{group}`"), hint));
+        } else if groups.iter().any(|earlier| earlier == group) {
+            item.warn(Fault::new(format!("`{group}` is named twice"), "once is enough"));
+        } else {
+            groups.push(group.to_owned());
+        }
+    }
+    groups
 }
 
 fn image(text: &str) -> Result<String, Fault> {
@@ -156,7 +179,10 @@ fn image(text: &str) -> Result<String, Fault> {
             format!("expected an image without blanks, found `{text}`"),
             "as `docker pull` takes it: `registry.example/etl:1.4`",
         )),
-        false => Ok(text),
+        false => match check_image(&text) {
+            Ok(()) => Ok(text),
+            Err(error) => Err(Fault::of(&error, "as `docker pull` takes it")),
+        },
     }
 }
 
@@ -176,6 +202,12 @@ fn services(table: &mut Table<'_>, around: &Surroundings) -> Vec<ServiceName> {
             && !known.contains(service.as_str())
         {
             item.refuse(unknown_service(service.as_str(), known.iter().map(String::as_str)));
+        }
+        if around.executor == ExecutorKind::Local && around.secret_services.contains(service.as_str()) {
+            item.warn(Fault::new(
+                format!("service `{service}` is a Secret of a cluster: no task of this App can start here"),
+                "`executor = \"tekton\"`, or credentials by `env` or `file`",
+            ));
         }
         services.push(service);
     }

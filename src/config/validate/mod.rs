@@ -5,7 +5,9 @@ mod env;
 mod job;
 mod outside;
 mod place;
+mod pod;
 mod schedule;
+mod security_group;
 mod service;
 mod settings;
 

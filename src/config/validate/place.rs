@@ -18,6 +18,10 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) executor: ExecutorKind,
     /// The services that there are; unknown where the settings could not be read.
     pub(in crate::config) services: Option<BTreeSet<String>>,
+    /// Those of them that only a cluster has.
+    pub(in crate::config) secret_services: BTreeSet<String>,
+    /// The security groups that there are; unknown where the settings could not be read.
+    pub(in crate::config) security_groups: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// The recurrences of all Apps so far.
@@ -115,6 +119,8 @@ mod tests {
                 data_dir: base.join(data),
                 executor: ExecutorKind::Local,
                 services: None,
+                secret_services: BTreeSet::new(),
+                security_groups: None,
                 now: None,
                 recurrences: RefCell::default(),
             };

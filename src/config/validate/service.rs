@@ -15,7 +15,7 @@ use crate::config::value::Value;
 /// What a service is called where nobody says otherwise, as in Cloud Foundry.
 const LABEL: &str = "user-provided";
 
-const HINT: &str = "credentials stay outside this file: `credentials = { env = \"VARIABLE\" }`, or `{ file = \"PATH\" }` with mode 0600";
+const HINT: &str = "credentials stay outside this file: `credentials = { env = \"VARIABLE\" }`, or `{ file = \"PATH\" }` with mode 0600; `{ secret = \"NAME\" }` names a Secret of the cluster";
 
 /// The services under `[services]`, and the names of all, right or wrong.
 pub(super) fn services(
@@ -49,29 +49,43 @@ fn service(mut table: Table<'_>, base: &Path) -> Option<(String, Vec<String>, Cr
 /// Never says what it found: that may be the credentials themselves.
 fn credentials(value: &Value<'_>, base: &Path) -> Option<CredentialSource> {
     if !value.is_table() {
-        value.refuse(Fault::new("expected a table with `env` or `file`, found credentials themselves", HINT));
+        value.refuse(Fault::new(
+            "expected a table with `env`, `file` or `secret`, found credentials themselves",
+            HINT,
+        ));
         return None;
     }
     let mut table = value.table()?;
-    let (env, file) = (table.get("env"), table.get("file"));
-    let inline = table.entries().any(|entry| !matches!(entry.key, "env" | "file"));
-    if inline || env.is_some() == file.is_some() {
-        let found = match (inline, env.is_some()) {
+    let (env, file, secret) = (table.get("env"), table.get("file"), table.get("secret"));
+    let inline = table.entries().any(|entry| !matches!(entry.key, "env" | "file" | "secret"));
+    let given = [&env, &file, &secret].into_iter().flatten().count();
+    if inline || given != 1 {
+        let found = match (inline, given) {
             (true, _) => "credentials themselves",
-            (false, true) => "both",
-            (false, false) => "neither",
+            (false, 0) => "none",
+            _ => "several",
         };
-        value.refuse(Fault::new(format!("expected either `env` or `file`, found {found}"), HINT));
+        value.refuse(Fault::new(format!("expected one of `env`, `file`, `secret`, found {found}"), HINT));
         return None;
     }
-    match (env, file) {
-        (Some(env), _) => Some(CredentialSource::Env(variable(&env)?)),
-        (_, Some(file)) => {
+    match (env, file, secret) {
+        (Some(env), _, _) => Some(CredentialSource::Env(variable(&env)?)),
+        (_, _, Some(secret)) => Some(CredentialSource::Secret(secret_name(&secret)?)),
+        (_, Some(file), _) => {
             let path = file.checked(parse::path(file.text()?))?;
             Some(CredentialSource::File(base.join(path)))
         }
-        (None, None) => None,
+        (None, None, None) => None,
     }
+}
+
+/// What is no name may be a credential: it is not said.
+fn secret_name(value: &Value<'_>) -> Option<String> {
+    let name = parse::object_name(value.text()?);
+    if name.is_err() {
+        value.refuse(Fault::new("expected the name of a Secret of the cluster, found other text", HINT));
+    }
+    name.ok()
 }
 
 fn variable(value: &Value<'_>) -> Option<String> {
@@ -114,6 +128,7 @@ fn hide_credentials(source: &Source, credentials: &Spanned<DeValue<'_>>) {
         let named = match (key.get_ref().as_ref(), value.get_ref().as_str()) {
             ("env", Some(variable)) => is_name(variable),
             ("file", Some(_)) => true,
+            ("secret", Some(name)) => parse::object_name(name).is_ok(),
             _ => false,
         };
         if !named {

@@ -7,8 +7,9 @@ use toml::de::DeTable;
 use super::env::env;
 use super::outside;
 use super::place::normal;
+use super::security_group::security_groups;
 use super::service::services;
-use crate::app::{ByteSize, Service, ServiceName};
+use crate::app::{ByteSize, SecurityGroup, Service, ServiceName};
 use crate::config::fault::Fault;
 use crate::config::overrides::{SettingsFile, SettingsOverrides, variable_of};
 use crate::config::problem::{Place, Problem, Severity};
@@ -29,6 +30,9 @@ pub(in crate::config) struct FromFile<'s> {
     pub(in crate::config) services: BTreeMap<ServiceName, Service>,
     /// The names of all services, right or wrong.
     pub(in crate::config) service_names: BTreeSet<String>,
+    pub(in crate::config) groups: BTreeMap<String, SecurityGroup>,
+    /// The names of all security groups, right or wrong.
+    pub(in crate::config) group_names: BTreeSet<String>,
 }
 
 impl<'s> FromFile<'s> {
@@ -43,9 +47,10 @@ impl<'s> FromFile<'s> {
         }
         let env = env(&mut root);
         let (services, service_names) = services(&mut root, base);
+        let (groups, group_names) = security_groups(&mut root);
         let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
         root.finish();
-        Self { layer, env, listen, health_listen, tls, services, service_names }
+        Self { layer, env, listen, health_listen, tls, services, service_names, groups, group_names }
     }
 }
 

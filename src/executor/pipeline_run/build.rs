@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{
-    EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, ResourceRequirements,
-    SecretKeySelector,
+    EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource,
+    ResourceRequirements, SecretEnvSource, SecretKeySelector,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -14,10 +14,14 @@ use super::object::{
     EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Step, TaskRunTemplate, Timeouts,
     Workspace, WorkspaceBinding,
 };
+use super::pod;
 use crate::app::env::{self, Value, Variable};
-use crate::app::{App, AppName, Command, CredentialError, Resources, Timeout, read_secrets};
-use crate::config::Config;
-use crate::executor::{Submission, binding_secret, label, state_claim};
+use crate::app::{
+    App, AppName, Command, CredentialError, CredentialSource, ImageError, Resources, ServiceName, Timeout,
+    check_image, is_label_value, read_secrets,
+};
+use crate::config::{Config, ExecutorKind};
+use crate::executor::{Submission, binding_secret, label, security_group_label, state_claim};
 use crate::job::{Job, JobName};
 use crate::task::Task;
 
@@ -74,6 +78,43 @@ pub enum BuildError {
         /// What stands there.
         found: String,
     },
+    /// A cluster has nothing to run.
+    #[error(
+        "expected an image on App `{app}`, as its tasks run on a cluster, found none\nhint: set `image` in the App's file"
+    )]
+    NoImage {
+        /// The App.
+        app: AppName,
+    },
+    /// No registry can have an image of that name.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Two volumes in one place.
+    #[error("expected a path of its own for each volume of App `{app}`, found two at `{path}`")]
+    Mount {
+        /// The App.
+        app: AppName,
+        /// The path.
+        path: String,
+    },
+    /// The App binds to what only a cluster has.
+    #[error(
+        "service `{service}` is Secret `{secret}` of a cluster, which a task on this machine cannot get\nhint: `executor = \"tekton\"`, or `credentials = {{ env = \"VARIABLE\" }}` or `{{ file = \"PATH\" }}`"
+    )]
+    ClusterSecret {
+        /// The service.
+        service: ServiceName,
+        /// The Secret.
+        secret: String,
+    },
+    /// More credentials than a Secret holds.
+    #[error("expected at most 1 MiB of credentials for App `{app}`, found {bytes} bytes")]
+    SecretSize {
+        /// The App.
+        app: AppName,
+        /// How many.
+        bytes: usize,
+    },
     /// The App's credentials could not be read.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -92,10 +133,15 @@ pub fn build(
     let (app, job) = configured(config, task)?;
     let command = command(app, job, task)?;
     let resources = resources(app, job, task);
-    let variables = env::variables(&config.settings, app, job, task, resources, previous_success);
+    let variables = env::variables(config, app, job, task, resources, previous_success);
     let timeout = go_duration(timeout(app, job, task));
     let workspaces = if app.state { vec![Workspace { name: STATE_WORKSPACE.to_owned() }] } else { vec![] };
-    let step = step(app, &command, &variables, resources)?;
+    let step = Step {
+        env_from: env_from(config, app),
+        volume_mounts: pod::mounts(app)?,
+        ..step(image(config, app)?, app, &command, &variables, resources)?
+    };
+    pod::check_labels(app)?;
     Ok(PipelineRun {
         api_version: "tekton.dev/v1".to_owned(),
         kind: "PipelineRun".to_owned(),
@@ -110,10 +156,7 @@ pub fn build(
                 }],
                 workspaces: workspaces.clone(),
             },
-            task_run_template: app
-                .service_account
-                .as_ref()
-                .map(|account| TaskRunTemplate { service_account_name: Some(account.clone()) }),
+            task_run_template: task_run_template(app),
             timeouts: Some(Timeouts { pipeline: Some(timeout) }),
             workspaces: workspaces.into_iter().map(|workspace| state_binding(app, workspace)).collect(),
             status: None,
@@ -132,6 +175,9 @@ pub fn submission(
 ) -> Result<Submission, BuildError> {
     let run = build(config, task, previous_success)?;
     let (app, _) = configured(config, task)?;
+    if config.settings.executor == ExecutorKind::Local {
+        refuse_cluster_secrets(config, app)?;
+    }
     Ok(Submission {
         run,
         secrets: read_secrets(config, app)?,
@@ -148,6 +194,44 @@ fn configured<'a>(config: &'a Config, task: &Task) -> Result<(&'a App, Option<&'
     let unknown = |job: &JobName| BuildError::UnknownJob { app: task.app.clone(), job: job.clone() };
     let job = task.job.as_ref().map(|job| app.jobs.get(job).ok_or_else(|| unknown(job))).transpose()?;
     Ok((app, job))
+}
+
+fn refuse_cluster_secrets(config: &Config, app: &App) -> Result<(), BuildError> {
+    let found = config.services_of(app).find_map(|service| match &service.credentials {
+        CredentialSource::Secret(secret) => Some((service.name.clone(), secret.clone())),
+        _ => None,
+    });
+    found.map_or(Ok(()), |(service, secret)| Err(BuildError::ClusterSecret { service, secret }))
+}
+
+/// On a cluster there must be one, of a name that can be one.
+fn image(config: &Config, app: &App) -> Result<Option<String>, BuildError> {
+    if config.settings.executor == ExecutorKind::Tekton {
+        let image = app.image.as_deref().ok_or_else(|| BuildError::NoImage { app: app.name.clone() })?;
+        check_image(image)?;
+    }
+    Ok(app.image.clone())
+}
+
+/// The Secrets that the App binds to, as they are: where two have one key, the later one's counts.
+fn env_from(config: &Config, app: &App) -> Vec<EnvFromSource> {
+    let from = |secret: &String| EnvFromSource {
+        secret_ref: Some(SecretEnvSource { name: secret.clone(), optional: None }),
+        ..EnvFromSource::default()
+    };
+    let secrets = config.services_of(app).filter_map(|service| match &service.credentials {
+        CredentialSource::Secret(secret) => Some(from(secret)),
+        _ => None,
+    });
+    secrets.collect()
+}
+
+fn task_run_template(app: &App) -> Option<TaskRunTemplate> {
+    let template = TaskRunTemplate {
+        service_account_name: app.service_account.clone(),
+        pod_template: pod::template(app),
+    };
+    (template != TaskRunTemplate::default()).then_some(template)
 }
 
 fn command(app: &App, job: Option<&Job>, task: &Task) -> Result<Command, BuildError> {
@@ -168,7 +252,7 @@ fn timeout(app: &App, job: Option<&Job>, task: &Task) -> Timeout {
 fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, BuildError> {
     let meta = TaskMeta::of(&config.settings.instance, task);
     let mut labels = meta.labels();
-    let group = |group: &String| (format!("{}{group}", label::SECURITY_GROUP), "bound".to_owned());
+    let group = |group: &String| (security_group_label(group), "bound".to_owned());
     labels.extend(app.security_groups.iter().map(group));
     for (key, value) in &labels {
         let name = key.rsplit('/').next().unwrap_or(key);
@@ -181,19 +265,13 @@ fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, Build
         namespace: Some(config.settings.namespace.clone()),
         labels: Some(labels),
         annotations: Some(meta.annotations()),
-        finalizers: Some(vec![label::FINALIZER.to_owned()]),
+        finalizers: config.settings.tekton.finalizer.then(|| vec![label::FINALIZER.to_owned()]),
         ..ObjectMeta::default()
     })
 }
 
-/// Kubernetes' rule; nothing of ours is empty.
-fn is_label_value(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.len() <= 63 && text.chars().all(inner) && end(text.chars().next()) && end(text.chars().last())
-}
-
 fn step(
+    image: Option<String>,
     app: &App,
     command: &Command,
     variables: &[Variable],
@@ -211,10 +289,12 @@ fn step(
     }
     Ok(Step {
         name: STEP.to_owned(),
-        image: app.image.clone(),
+        image,
         command,
         args: vec![],
         env,
+        env_from: vec![],
+        volume_mounts: vec![],
         compute_resources: compute_resources(resources),
     })
 }

@@ -162,6 +162,8 @@ mod tests {
             "$(workspaces.state.path)/$(credentials.path)",
             "$(steps.step-user-container.exitCode.path)",
             "$(steps.a.results.b)",
+            "$(tasks.a.results.b)",
+            "$(tasks['a'].results.b) $(finally.a.status) $(inputs.params.x)",
             "$(TEKCRON_DOLLAR)",
             "$(TEKCRON_DOLLAR)(params.foo)",
             "$$$$(x)",

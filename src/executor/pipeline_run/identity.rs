@@ -11,7 +11,8 @@ use crate::job::JobName;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName, Trigger};
 
-const MANAGER: &str = "tekcron";
+/// Who manages our objects.
+pub(in crate::executor) const MANAGER: &str = "tekcron";
 const COMPONENT: &str = "task";
 
 /// What an object says of its task: enough to rebuild the record from the cluster alone.

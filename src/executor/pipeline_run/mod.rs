@@ -11,13 +11,16 @@ mod build;
 mod escape;
 mod identity;
 mod object;
+mod pod;
 mod resolve;
 
 pub use self::build::{BuildError, PIPELINE_TASK, STATE_WORKSPACE, STEP, build, submission};
 pub use self::escape::{DOLLAR, escape, unescape};
+pub(in crate::executor) use self::identity::MANAGER;
 pub use self::identity::{MetaError, Mismatch, TaskMeta, same_run};
 pub use self::object::{
-    EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Step, TaskRunTemplate, Timeouts,
-    Workspace, WorkspaceBinding,
+    EmbeddedTask, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, PodTemplate, Step,
+    TaskRunTemplate, Timeouts, Workspace, WorkspaceBinding,
 };
+pub use self::pod::STATE_PATH;
 pub use self::resolve::{ResolveError, resolve_command, resolve_env};

@@ -26,6 +26,9 @@ pub enum ResolveError {
         /// The key in it.
         key: String,
     },
+    /// A Secret that only a cluster has.
+    #[error("expected variables of this machine, found those of secret `{0}` of a cluster")]
+    EnvFrom(String),
     /// A source that only a cluster has.
     #[error("variable `{name}` takes its value from a source that this machine does not have")]
     Source {
@@ -53,7 +56,12 @@ pub fn resolve_command(run: &PipelineRun) -> Result<Vec<String>, ResolveError> {
 pub fn resolve_env(run: &PipelineRun, secrets: &Secrets) -> Result<Vec<(String, String)>, ResolveError> {
     let mut resolved: Vec<(String, String)> = Vec::new();
     let mut position: HashMap<&str, usize> = HashMap::new();
-    for variable in step(run)?.env.iter().filter(|variable| variable.name != env::STATE_DIR) {
+    let step = step(run)?;
+    if let Some(source) = step.env_from.first() {
+        let secret = source.secret_ref.as_ref().map(|secret| secret.name.clone());
+        return Err(ResolveError::EnvFrom(secret.unwrap_or_default()));
+    }
+    for variable in step.env.iter().filter(|variable| variable.name != env::STATE_DIR) {
         let value = match &variable.value_from {
             Some(source) => sourced(run, secrets, variable, source)?,
             None => {

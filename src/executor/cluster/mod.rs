@@ -1,0 +1,22 @@
+//! The objects that stand beside the PipelineRuns: an App's credentials, and what its tasks may reach.
+//!
+//! [`BindingSecret`] and [`network_policy()`] are made from the configuration, purely; nothing here talks to a
+//! cluster. Both carry our labels, so that whoever finds them knows whose they are. Guaranteed: the values of a
+//! [`BindingSecret`] are shown by nothing but [`BindingSecret::object`].
+
+mod network_policy;
+mod secret;
+
+use std::collections::BTreeMap;
+
+pub use self::network_policy::{network_policies, network_policy};
+pub use self::secret::BindingSecret;
+use super::label;
+use super::pipeline_run::MANAGER;
+use crate::config::Settings;
+
+/// The labels by which what stands beside the runs is known as ours.
+fn labels(settings: &Settings) -> BTreeMap<String, String> {
+    let ours = [(label::MANAGED_BY, MANAGER), (label::INSTANCE, settings.instance.as_str())];
+    ours.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
