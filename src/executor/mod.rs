@@ -20,8 +20,10 @@ use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
+use self::cluster::BindingSecret;
 use self::pipeline_run::PipelineRun;
 use crate::app::{AppName, ByteSize, Secrets};
+use crate::config::Config;
 use crate::task::{Outcome, TaskId, TaskName};
 
 /// The object, and what an executor needs beside it.
@@ -31,6 +33,8 @@ pub struct Submission {
     pub run: PipelineRun,
     /// The values behind the object's `secretKeyRef`s.
     pub secrets: Secrets,
+    /// The same as the object that a cluster needs, where the App has such values.
+    pub binding: Option<BindingSecret>,
     /// The directory that the embedded executor copies, where the App has one.
     pub source: Option<PathBuf>,
     /// Whether the working directory stays after the task.
@@ -201,6 +205,9 @@ pub trait Executor: Send + Sync + 'static {
     fn release<'a>(&'a self, _name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
         future::ready(Ok(())).boxed()
     }
+
+    /// Works by `config` from now on, as far as it says what stands beside tasks.
+    fn configure(&self, _config: &Config) {}
 
     /// What is in the way of every task now, in words; nothing where all is well.
     fn trouble(&self) -> Option<String> {

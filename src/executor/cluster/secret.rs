@@ -5,6 +5,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use super::labels;
 use crate::app::{App, Secrets};
@@ -56,6 +57,16 @@ impl BindingSecret {
         // `data` and not `stringData`: it reads back as it was written, and a key that is gone goes.
         let data = self.values.iter().map(|(key, value)| (key.clone(), bytes(value))).collect();
         Secret { data: Some(data), ..self.empty() }
+    }
+
+    /// Tells it from one of other values.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for text in self.values.iter().flat_map(|(key, value)| [key.as_str(), value.expose_secret()]) {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.finalize().into()
     }
 
     /// The object as it may be shown.

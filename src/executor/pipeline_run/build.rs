@@ -21,6 +21,7 @@ use crate::app::{
     check_image, is_label_value, read_secrets,
 };
 use crate::config::{Config, ExecutorKind};
+use crate::executor::cluster::BindingSecret;
 use crate::executor::{Submission, binding_secret, label, security_group_label, state_claim};
 use crate::job::{Job, JobName};
 use crate::task::Task;
@@ -178,9 +179,14 @@ pub fn submission(
     if config.settings.executor == ExecutorKind::Local {
         refuse_cluster_secrets(config, app)?;
     }
+    let secrets = read_secrets(config, app)?;
     Ok(Submission {
         run,
-        secrets: read_secrets(config, app)?,
+        binding: match config.settings.executor {
+            ExecutorKind::Local => None,
+            ExecutorKind::Tekton => BindingSecret::new(config, app, &secrets)?,
+        },
+        secrets,
         source: app.path.clone(),
         keep_workdir: app.keep_workdir,
         state: app.state,

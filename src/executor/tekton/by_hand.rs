@@ -48,13 +48,12 @@ pub async fn release_by_hand(
     names: Option<&[TaskName]>,
     clock: &SharedClock,
 ) -> Result<Vec<TaskName>, ReleaseError> {
-    let TektonOptions { kubeconfig, context, namespace, instance, .. } = options;
-    let cluster = Cluster::connect(kubeconfig.clone(), context.clone(), namespace).await?;
+    let TektonOptions { namespace, instance, .. } = options;
+    let cluster = Cluster::connect(options).await?;
     let failed =
         |operation| move |error: kube::Error| ReleaseError::Cluster { operation, message: in_full(&error) };
     let work = async {
-        let selector = format!("{}=tekcron,{}={instance}", label::MANAGED_BY, label::INSTANCE);
-        let listed = cluster.seen_runs.list(&ListParams::default().labels(&selector)).await;
+        let listed = cluster.seen_runs.list(&ListParams::default().labels(&cluster.selector)).await;
         let listed = listed.map_err(failed("listing PipelineRuns"))?;
         let ours = listed.items.into_iter().filter(|run| is_ours(run, instance));
         let ours: Vec<_> = ours.filter_map(|run| Some((run.metadata.name.clone()?, run))).collect();

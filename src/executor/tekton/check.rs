@@ -62,8 +62,7 @@ pub async fn check(
     runs: &[(String, PipelineRun)],
     clock: &SharedClock,
 ) -> Result<Vec<String>, ConnectError> {
-    let cluster =
-        Cluster::connect(options.kubeconfig.clone(), options.context.clone(), &options.namespace).await?;
+    let cluster = Cluster::connect(options).await?;
     let mut asking = Asking { cluster, clock: Arc::clone(clock), missing: Vec::new() };
     if asking.answers().await && asking.has_namespace().await && asking.has_tekton().await {
         asking.rights().await;

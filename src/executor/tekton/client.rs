@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 
+use super::executor::TektonOptions;
 use super::object::{SeenRun, SeenTaskRun};
+use crate::executor::label;
+use crate::executor::pipeline_run::MANAGER;
 
 /// How long the API server may take for a request that is no stream, and how long the connection.
 pub(super) const REQUEST: Duration = Duration::from_secs(15);
@@ -64,26 +68,28 @@ pub(super) struct Cluster {
     pub(super) seen_task_runs: Api<SeenTaskRun>,
     pub(super) pods: Api<Pod>,
     pub(super) secrets: Api<Secret>,
+    pub(super) policies: Api<NetworkPolicy>,
+    /// Everything of this instance.
+    pub(super) selector: String,
 }
 
 impl Cluster {
-    pub(super) async fn connect(
-        kubeconfig: Option<PathBuf>,
-        context: Option<String>,
-        namespace: &str,
-    ) -> Result<Self, ConnectError> {
-        let mut config = config(kubeconfig, context).await?;
+    pub(super) async fn connect(options: &TektonOptions) -> Result<Self, ConnectError> {
+        let TektonOptions { kubeconfig, context, namespace, instance, .. } = options;
+        let mut config = config(kubeconfig.clone(), context.clone()).await?;
         config.default_retry = false;
         config.connect_timeout = Some(REQUEST);
         let url = config.cluster_url.to_string();
         let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
         Ok(Self {
             url,
-            namespace: namespace.to_owned(),
+            namespace: namespace.clone(),
             seen_runs: Api::namespaced(client.clone(), namespace),
             seen_task_runs: Api::namespaced(client.clone(), namespace),
             pods: Api::namespaced(client.clone(), namespace),
             secrets: Api::namespaced(client.clone(), namespace),
+            policies: Api::namespaced(client.clone(), namespace),
+            selector: format!("{}={MANAGER},{}={instance}", label::MANAGED_BY, label::INSTANCE),
             client,
         })
     }

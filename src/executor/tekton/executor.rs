@@ -10,14 +10,16 @@ use jiff::SignedDuration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::beside::Beside;
 use super::board::Board;
 use super::client::{Cluster, ConnectError, LINGER, REQUEST};
 use super::logs::{FOLLOWED, Flush};
-use super::{release, secret, submit, watch as watching};
+use super::{release, submit, watch as watching};
 use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::clock::SharedClock;
-use crate::config::{LogStreamTarget, Settings};
+use crate::config::{Config, LogStreamTarget, Settings};
+use crate::executor::cluster::network_policy;
 use crate::executor::log::{LogReader, next_text};
 use crate::executor::{
     Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
@@ -89,7 +91,7 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     pub(super) instance: String,
     pub(super) creates: Semaphore,
-    pub(super) secrets: secret::Written,
+    pub(super) beside: Beside,
     pub(super) observations: mpsc::Sender<Observation>,
     pub(super) followed: Arc<Semaphore>,
     pub(super) copying: Copying,
@@ -119,8 +121,7 @@ impl TektonExecutor {
     /// # Errors
     /// [`ConnectError`], where nobody can say which cluster, or as whom.
     pub async fn open(options: TektonOptions, clock: SharedClock) -> Result<Arc<dyn Executor>, ConnectError> {
-        let TektonOptions { kubeconfig, context, namespace, .. } = &options;
-        let cluster = Cluster::connect(kubeconfig.clone(), context.clone(), namespace).await?;
+        let cluster = Cluster::connect(&options).await?;
         tracing::info!(url = %cluster.url, namespace = %cluster.namespace, "tasks are PipelineRuns of this cluster");
         let (observations, inbox) = mpsc::channel(OBSERVATIONS);
         let (noted, noted_inbox) = mpsc::unbounded_channel();
@@ -130,7 +131,7 @@ impl TektonExecutor {
             clock,
             instance: options.instance,
             creates: Semaphore::new(options.max_creates),
-            secrets: secret::Written::default(),
+            beside: Beside::default(),
             observations,
             followed: Arc::new(Semaphore::new(FOLLOWED)),
             copying: Copying::default(),
@@ -328,6 +329,12 @@ impl Executor for TektonExecutor {
         release::release(&self.shared, name)
             .map(|done| done.map_err(|error| failed("releasing", name, error)))
             .boxed()
+    }
+
+    fn configure(&self, config: &Config) {
+        let groups = config.security_groups.iter();
+        let policies = groups.map(|(name, group)| network_policy(&config.settings, name, group));
+        self.shared.beside.want(policies.collect());
     }
 
     fn trouble(&self) -> Option<String> {

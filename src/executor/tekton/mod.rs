@@ -15,6 +15,7 @@
 //!
 //! What it does not do: retry a create by itself. The dispatcher decides how long a claim is held.
 
+mod beside;
 mod board;
 mod by_hand;
 mod check;
@@ -26,7 +27,6 @@ mod logs;
 mod object;
 mod refusal;
 mod release;
-mod secret;
 mod status;
 mod submit;
 mod watch;

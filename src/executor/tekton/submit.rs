@@ -19,7 +19,13 @@ const SHOWN: usize = 400;
 pub(super) async fn submit(shared: &Shared, submission: Submission) -> Result<Submitted, SubmitError> {
     let run = &submission.run;
     let _place = shared.creates.acquire().await;
-    shared.secrets.ensure(&shared.cluster, &submission).await?;
+    match shared.in_time(shared.beside.ensure(&shared.cluster, &submission)).await {
+        Some(ensured) => ensured?,
+        None => {
+            let message = "the API server did not answer in time".to_owned();
+            return Err(SubmitError::Unreachable { message, retry_after: None });
+        }
+    }
     let name = name_of(run)?;
     match create(shared, run).await? {
         Created::New => {

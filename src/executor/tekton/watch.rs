@@ -83,6 +83,7 @@ pub(super) async fn run(
                 relist = clock.sleep(RELIST);
             }
             Heard::Tick => {
+                this.write_policies().await;
                 this.cancel_what_waits().await;
                 tick = clock.sleep(TICK);
             }
@@ -110,7 +111,7 @@ impl Watching {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
     {
-        let selector = selector(&self.shared.instance);
+        let selector = format!("{},{}!=true", self.shared.cluster.selector, label::RECORDED);
         let config = watcher::Config::default().labels(&selector).page_size(PAGE);
         watcher(api, config).default_backoff().modify(|object| trim(object.meta_mut())).boxed()
     }
@@ -234,6 +235,16 @@ impl Watching {
         self.copies.spawn(async move { (name, copier.copy(dir, container, flushes).await) });
     }
 
+    async fn write_policies(&self) {
+        const WRITING: &str = "writing NetworkPolicies";
+        let shared = &self.shared;
+        match shared.in_time(shared.beside.write_policies(&shared.cluster)).await {
+            Some(Ok(())) => shared.answered(WRITING),
+            Some(Err(error)) => shared.failed(WRITING, &error.to_string()),
+            None => shared.failed(WRITING, "no answer in time"),
+        }
+    }
+
     async fn cancel_what_waits(&self) {
         let Some(most) = self.shared.unschedulable_after else { return };
         for (name, because) in self.shared.board.waiting_since(self.shared.clock.now(), most) {
@@ -243,12 +254,6 @@ impl Watching {
             }
         }
     }
-}
-
-/// All of an instance that are not on record yet.
-fn selector(instance: &str) -> String {
-    let [managed, of, recorded] = [label::MANAGED_BY, label::INSTANCE, label::RECORDED];
-    format!("{managed}=tekcron,{of}={instance},{recorded}!=true")
 }
 
 /// What nobody reads here.

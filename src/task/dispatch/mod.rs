@@ -214,6 +214,7 @@ impl Dispatcher {
             ended: Arc::new(ended),
             finished,
         };
+        dispatcher.executor.configure(&dispatcher.config);
         dispatcher.recover_tasks(now)?;
         dispatcher.recover_schedules(now)?;
         dispatcher.send_gathered();

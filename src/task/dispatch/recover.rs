@@ -130,6 +130,7 @@ impl Dispatcher {
         point("reload");
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
         self.enter_schedules(&config, &mut commit, now)?;
+        self.executor.configure(&config);
         self.config = config;
         // Nobody may wait for the answer any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));

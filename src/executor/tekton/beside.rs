@@ -1,0 +1,97 @@
+//! What stands beside the runs: an App's Secret, and the NetworkPolicies of security groups.
+//!
+//! Both are there before the first run that needs them is created, and are written again when what they say has
+//! changed. A policy of ours that no group stands for any more is removed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use tokio::sync::Mutex;
+
+use super::client::Cluster;
+use super::refusal::{Refusal, judge, judge_failure};
+use crate::executor::pipeline_run::MANAGER;
+use crate::executor::{Submission, SubmitError, label};
+
+/// What was written last.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The Secrets, as hashes.
+    secrets: Mutex<HashMap<String, [u8; 32]>>,
+    policies: ArcSwap<Vec<NetworkPolicy>>,
+    /// The policies that were written.
+    written: Mutex<Option<Arc<Vec<NetworkPolicy>>>>,
+}
+
+impl Beside {
+    /// These policies, and no other, are wanted from now on.
+    pub(super) fn want(&self, policies: Vec<NetworkPolicy>) {
+        self.policies.store(Arc::new(policies));
+    }
+
+    /// Has everything be there that the run of `submission` needs.
+    pub(super) async fn ensure(&self, cluster: &Cluster, submission: &Submission) -> Result<(), SubmitError> {
+        let mut labels = submission.run.metadata.labels.iter().flatten();
+        if labels.any(|(key, _)| key.starts_with(label::SECURITY_GROUP)) {
+            self.write_policies(cluster).await?;
+        }
+        let Some(secret) = &submission.binding else { return Ok(()) };
+        let mut written = self.secrets.lock().await;
+        let (name, hash) = (secret.name(), secret.hash());
+        if written.get(name) != Some(&hash) {
+            let params = PatchParams::apply(MANAGER).force();
+            let applied = cluster.secrets.patch(name, &params, &Patch::Apply(secret.object())).await;
+            applied.map_err(|error| failed("Secret", name, error))?;
+            written.insert(name.to_owned(), hash);
+        }
+        Ok(())
+    }
+
+    /// Has the policies say what is wanted.
+    pub(super) async fn write_policies(&self, cluster: &Cluster) -> Result<(), SubmitError> {
+        let mut written = self.written.lock().await;
+        let policies = self.policies.load_full();
+        if written.as_ref().is_some_and(|written| Arc::ptr_eq(written, &policies)) {
+            return Ok(());
+        }
+        let name = |policy: &NetworkPolicy| policy.metadata.name.clone().unwrap_or_default();
+        let wanted: BTreeSet<String> = policies.iter().map(name).collect();
+        for policy in policies.iter() {
+            let params = PatchParams::apply(MANAGER).force();
+            let applied = cluster.policies.patch(&name(policy), &params, &Patch::Apply(policy)).await;
+            applied.map_err(|error| failed("NetworkPolicy", &name(policy), error))?;
+        }
+        let ours = ListParams::default().labels(&cluster.selector);
+        let there = cluster.policies.list_metadata(&ours).await;
+        for policy in there.map_err(|error| failed("NetworkPolicies", "*", error))? {
+            let Some(name) = policy.metadata.name.filter(|name| !wanted.contains(name)) else { continue };
+            match cluster.policies.delete(&name, &DeleteParams::default()).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                deleted => drop(deleted.map_err(|error| failed("NetworkPolicy", &name, error))?),
+            }
+        }
+        *written = Some(policies);
+        Ok(())
+    }
+}
+
+/// The run was not created yet: whatever it was, its create did not happen.
+fn failed(kind: &str, name: &str, error: kube::Error) -> SubmitError {
+    let judged = match error {
+        kube::Error::Api(status) => judge(&Refusal { code: status.code, retry_after: None, status: *status }),
+        error => judge_failure(&error),
+    };
+    let of = |message: String| format!("{kind} `{name}`: {message}");
+    match judged {
+        SubmitError::Refused { reason, message } => SubmitError::Refused { reason, message: of(message) },
+        SubmitError::Unreachable { message, retry_after } => {
+            SubmitError::Unreachable { message: of(message), retry_after }
+        }
+        SubmitError::Unavailable { message } | SubmitError::Unknown { message } => {
+            SubmitError::Unreachable { message: of(message), retry_after: None }
+        }
+    }
+}
