@@ -60,7 +60,7 @@ impl Place {
 
     /// All that `tekcron check` prints, as if it ran in this place.
     pub(crate) fn screen(&self, path: Option<&str>) -> (CheckOutcome, String) {
-        let args = CheckArgs { path: path.map(|path| self.path().join(path)) };
+        let args = CheckArgs { path: path.map(|path| self.path().join(path)), cluster: false };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let overrides = SettingsOverrides::default();
         let outcome =
