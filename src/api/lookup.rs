@@ -153,7 +153,7 @@ fn whereabouts(store: &Store, app: &AppName, id: TaskId) -> Result<Option<String
 /// 404 with the nearest name, or what to do with that of an App.
 pub(super) async fn task_named(serving: &Serving, name: &str) -> Result<Task, Failure> {
     if let Ok(name) = name.parse::<TaskName>()
-        && let Some(task) = serving.service.store.task_named(&name)?
+        && let Some(task) = serving.scan(move |store| store.task_named(&name)).await?
     {
         return Ok(task);
     }

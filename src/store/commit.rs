@@ -41,7 +41,6 @@ impl Commit {
 
     /// A task that did not exist before, and with it its App's counter.
     pub fn create_task(&mut self, task: &Task) -> &mut Self {
-        self.put(key::name(&task.name), key::task(&task.app, task.id));
         self.put_counter(&task.app, task.id);
         if !task.phase.is_terminal() {
             self.put(key::active(&task.app, task.id), Vec::new());
@@ -65,8 +64,7 @@ impl Commit {
     /// A task is forgotten. Its slot's row stays.
     pub fn remove_task(&mut self, task: &Task) -> &mut Self {
         self.delete(key::task(&task.app, task.id));
-        self.delete(key::active(&task.app, task.id));
-        self.delete(key::name(&task.name))
+        self.delete(key::active(&task.app, task.id))
     }
 
     /// A row of the slot ledger; one that begins at the same instant is replaced.

@@ -9,8 +9,11 @@ use std::path::Path;
 
 use super::beside::Beside;
 use super::error::StoreError;
+use super::key;
 use super::open;
-use super::raw::Stop;
+use super::raw::{Stop, Sum};
+use super::record;
+use super::tally::Tally;
 use super::whole::Whole;
 
 /// A store is written anew at start where it takes so many times what its keys and values take. One that was
@@ -20,6 +23,9 @@ const TIMES: u64 = 6;
 
 /// And at least so many bytes more.
 const WORTH: u64 = 64 << 20;
+
+/// Takes a row.
+type Each<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,29 +44,52 @@ pub(super) fn pays(on_disk: u64, live: u64) -> bool {
     on_disk >= live.saturating_mul(TIMES) && on_disk - live >= WORTH
 }
 
-/// Writes the store below `data_dir` anew, whose lock is held, and which is whole. Returns the new lock.
+/// Writes the store below `data_dir` anew, whose lock is held, and which is whole: without the rows that only a
+/// former format had. Returns what it holds then, and the new lock.
 ///
 /// # Errors
 /// [`StoreError::Beside`]; the store is then as it was.
-pub(super) fn compact(
-    data_dir: &Path,
-    Whole { pages, sum }: &Whole,
-) -> Result<(Compacted, File), StoreError> {
+pub(super) fn compact(data_dir: &Path, whole: &Whole) -> Result<(Compacted, Sum, File), StoreError> {
     let dir = data_dir.join(open::DIR);
     let failed = StoreError::beside(&dir);
     let before = bytes_on_disk(&dir).map_err(&failed)?;
-    let Some(tally) = sum.stored else {
-        return Err(StoreError::unreadable(&dir)("it was written before stores were counted".to_owned()));
-    };
-    let beside = Beside::write(data_dir, tally, |put| {
-        pages.rows(|key, value| put(key, value).map_err(Stop::Each)).map_err(|stop| match stop {
+    let rows = |each: &mut Each<'_>| {
+        whole.pages.rows(|key, value| each(key, value).map_err(Stop::Each)).map_err(|stop| match stop {
             Stop::Each(error) => failed(error),
             Stop::Damage(damage) => StoreError::unreadable(&dir)(damage.to_string()),
         })
+    };
+    let mut sum = whole.sum;
+    if whole.is_former() {
+        (sum.found, sum.bytes) = (Tally::default(), 0);
+        rows(&mut |key, value| {
+            if !key::is_former(key) {
+                sum.found.add(key, value);
+                sum.bytes += (key.len() + value.len()) as u64;
+            }
+            Ok(())
+        })?;
+    }
+    // A store that nothing was ever committed to has none.
+    let groups = whole.sum.stored.map_or(0, |stored| stored.groups);
+    let tally = sum.found.after(groups);
+    let meta = [
+        (key::meta(key::FORMAT), open::FORMAT.to_be_bytes().to_vec()),
+        (key::meta(key::TALLY), record::encode(&tally)),
+    ];
+    let beside = Beside::write(data_dir, tally, |put| {
+        let mut meta = meta.iter().peekable();
+        rows(&mut |key, value| {
+            while let Some((at, value)) = meta.next_if(|(at, _)| at.as_slice() <= key) {
+                put(at, value)?;
+            }
+            if key::is_meta(key) || key::is_former(key) { Ok(()) } else { put(key, value) }
+        })?;
+        meta.try_for_each(|(at, value)| put(at, value)).map_err(&failed)
     })?;
     let lock = beside.replace()?;
     let after = bytes_on_disk(&dir).map_err(&failed)?;
-    Ok((Compacted { records: tally.records, before, after }, lock))
+    Ok((Compacted { records: tally.records, before, after }, Sum { stored: Some(tally), ..sum }, lock))
 }
 
 /// Bytes that the files below `dir` take.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::app::AppName;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
-use crate::task::{TaskId, TaskName};
+use crate::task::TaskId;
 
 const ACTIVE: u8 = b'a';
 const COUNTER: u8 = b'c';
@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Active,
     Counter,
     Idempotency,
+    /// Where the task of a name is: in format 1, and in exports of it.
     Name,
     PreviousSuccess,
     Slot,
@@ -135,7 +136,7 @@ impl Parts {
 }
 
 /// The records that there are many of.
-pub(super) const MANY: [u8; 3] = [NAME, SLOT, TASK];
+pub(super) const MANY: [u8; 2] = [SLOT, TASK];
 
 /// Where the format's number stands.
 pub(super) const FORMAT: &str = "format";
@@ -192,8 +193,9 @@ pub(super) fn task_of_active(active: &[u8]) -> Vec<u8> {
     key
 }
 
-pub(super) fn name(name: &TaskName) -> Vec<u8> {
-    text_key(NAME, &[name.as_str()])
+/// Whether a format before this one had such a row, which is left out of whatever is written anew.
+pub(super) fn is_former(key: &[u8]) -> bool {
+    key.first() == Some(&NAME)
 }
 
 pub(super) fn counter(app: &AppName) -> Vec<u8> {
@@ -202,6 +204,13 @@ pub(super) fn counter(app: &AppName) -> Vec<u8> {
 
 pub(super) fn all_counters() -> Vec<u8> {
     vec![COUNTER]
+}
+
+/// The counters of the Apps whose names begin so.
+pub(super) fn counters_from(beginning: &str) -> Vec<u8> {
+    let mut key = vec![COUNTER];
+    key.extend_from_slice(beginning.as_bytes());
+    key
 }
 
 /// The App whose counter `key` is.

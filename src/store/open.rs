@@ -25,7 +25,11 @@ use crate::clock::SharedClock;
 use crate::durable::sync_dir;
 use crate::fault::point;
 
-pub(super) const FORMAT: u32 = 1;
+/// Of what is in the tree.
+pub(super) const FORMAT: u32 = 2;
+
+/// The one before, which had a row for the name of each task. It is written anew when it is opened.
+pub(super) const FORMER: u32 = 1;
 
 /// Its directory, in the data directory.
 pub(super) const DIR: &str = "store";
@@ -247,18 +251,20 @@ fn check(data_dir: &Path, lock: &mut File, clock: &SharedClock) -> Result<Sum, S
     let whole = whole::look_at(&dir)?;
     let failed = StoreError::directory(&dir);
     let on_disk = compact::bytes_on_disk(&dir).map_err(&failed)?;
-    if compact::pays(on_disk, whole.sum.bytes) {
+    if whole.is_former() || compact::pays(on_disk, whole.sum.bytes) {
         let began = clock.monotonic();
         match compact::compact(data_dir, &whole) {
-            Ok((compacted, new)) => {
+            Ok((compacted, sum, new)) => {
                 *lock = new;
                 let Compacted { records, before, after } = compacted;
                 let pause_ms = (clock.monotonic() - began).as_millis() as u64;
                 tracing::info!(records, before, after, pause_ms, "the store was compacted");
-                return Ok(whole.sum);
+                return Ok(sum);
             }
             // It is as it was, and large.
-            Err(error @ StoreError::Beside { .. }) => tracing::warn!(%error, "the store was not compacted"),
+            Err(error @ StoreError::Beside { .. }) if !whole.is_former() => {
+                tracing::warn!(%error, "the store was not compacted");
+            }
             Err(error) => return Err(error),
         }
     }

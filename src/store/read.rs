@@ -37,15 +37,36 @@ impl Store {
         self.task_at(&key::task(app, id))
     }
 
-    /// The task called `name`.
+    /// The task called `name`, looked for among those of each App that the name may begin with, newest first.
     ///
     /// # Errors
     /// [`StoreError`]; no such task is not an error.
     pub fn task_named(&self, name: &TaskName) -> Result<Option<Task>, StoreError> {
-        match self.tree().get(key::name(name)).map_err(read_error)? {
-            Some(at) => self.task_at(&at),
-            None => Ok(None),
+        for app in self.apps_of_name(name)? {
+            for row in self.tree().scan_prefix(key::tasks_of(&app)).rev() {
+                let (at, value) = row.map_err(read_error)?;
+                if record::name_of_task(&at, &value)? == name.as_str() {
+                    return record::decode_task(&at, &value).map(Some);
+                }
+            }
         }
+        Ok(None)
+    }
+
+    /// The Apps that may have a task called `name`; one whose own name did not fit into it must have had tasks.
+    fn apps_of_name(&self, name: &TaskName) -> Result<Vec<AppName>, StoreError> {
+        let mut apps = name.apps();
+        if let Some(beginning) = name.beginning_of_app() {
+            for row in self.tree().scan_prefix(key::counters_from(&beginning)) {
+                let (at, _) = row.map_err(read_error)?;
+                let app = key::app_of_counter(&at)
+                    .ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
+                if !apps.contains(&app) {
+                    apps.push(app);
+                }
+            }
+        }
+        Ok(apps)
     }
 
     /// The tasks of `app`, newest first, those before `before` where it is given.

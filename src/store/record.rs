@@ -138,6 +138,16 @@ pub(super) fn decode_task(raw_key: &[u8], value: &[u8]) -> Result<Task, StoreErr
     })
 }
 
+/// What the task at `raw_key` is called, without reading the rest of it.
+pub(super) fn name_of_task<'a>(raw_key: &[u8], value: &'a [u8]) -> Result<&'a str, StoreError> {
+    match value.split_first() {
+        Some((&V1, row)) => postcard::take_from_bytes(row)
+            .map(|(name, _)| name)
+            .map_err(|error| unreadable("task", raw_key, error)),
+        _ => decode_task(raw_key, value).and(Err(unreadable("task", raw_key, "it has no name"))),
+    }
+}
+
 pub(super) fn encode_slot(last: Timestamp, outcome: SlotOutcome) -> Vec<u8> {
     encode(&SlotV1 { last: micros(last), outcome })
 }

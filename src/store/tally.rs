@@ -68,6 +68,11 @@ impl Tally {
         Self { groups: 0, records: self.records + other.records, sum: self.sum.wrapping_add(other.sum) }
     }
 
+    /// The same, `groups` having been written.
+    pub(super) fn after(self, groups: u64) -> Self {
+        Self { groups, ..self }
+    }
+
     /// Counts a record in.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         if !key::is_meta(key) {

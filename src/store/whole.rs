@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::StoreError;
 use super::mark::{self, Marked};
-use super::open::FORMAT;
+use super::open::{FORMAT, FORMER};
 use super::raw::{Pages, Sum};
 use super::sound;
 
@@ -18,6 +18,13 @@ const TRIED: usize = 16;
 pub(super) struct Whole {
     pub(super) pages: Pages,
     pub(super) sum: Sum,
+}
+
+impl Whole {
+    /// Whether it is of the format before.
+    pub(super) fn is_former(&self) -> bool {
+        self.sum.format.map(u32::from_be_bytes) == Some(FORMER)
+    }
 }
 
 /// Looks at the store in `dir`.
@@ -51,7 +58,7 @@ fn check(dir: &Path, pages: &Pages) -> Result<Sum, StoreError> {
     let marked = mark::read(dir).map_err(|error| unreadable(format!("its file `mark`: {error}")))?;
     let sum = pages.sum().map_err(|damage| unreadable(damage.to_string()))?;
     match sum.format.map(u32::from_be_bytes) {
-        Some(FORMAT) => {}
+        Some(FORMAT | FORMER) => {}
         Some(found) => return Err(StoreError::Format { path: dir.to_owned(), found, known: FORMAT }),
         None => return Err(unreadable("its file `db` is there, and holds no format number".to_owned())),
     }

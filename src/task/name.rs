@@ -13,8 +13,11 @@ use crate::schedule::ScheduleKey;
 /// The most characters of the readable part of a task's name.
 const READABLE: usize = 36;
 
+/// How many characters of the hash follow it, behind a hyphen.
+const HASH: usize = 12;
+
 /// The name of a task and of its PipelineRun: `<readable part>-<12 characters of base32>`, at most
-/// 50 characters, a DNS label.
+/// 50 characters, a DNS label. The readable part is the App and the job, `<app>-<job>`, cut to 36 characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TaskName(Arc<str>);
@@ -67,6 +70,26 @@ impl TaskName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The Apps that may have a task of this name, but for those of [`Self::beginning_of_app`]: a name does not
+    /// say where the App's ends and the job's begins.
+    pub(crate) fn apps(&self) -> Vec<AppName> {
+        let Some(readable) = self.readable() else { return Vec::new() };
+        let ends = readable.match_indices('-').map(|(end, _)| end).chain([readable.len()]);
+        ends.filter_map(|end| readable[..end].parse().ok()).collect()
+    }
+
+    /// What the name of the App begins with where it may have been cut.
+    pub(crate) fn beginning_of_app(&self) -> Option<String> {
+        let readable = self.readable()?;
+        // Hyphens were taken off where it was cut.
+        (readable.len() <= READABLE).then(|| format!("{readable:-<READABLE$}"))
+    }
+
+    fn readable(&self) -> Option<&str> {
+        let (readable, hash) = self.0.rsplit_once('-')?;
+        (hash.len() == HASH).then_some(readable)
+    }
 }
 
 const LONGEST_DISPLAY_NAME: usize = 200;
@@ -98,7 +121,7 @@ pub fn base32_hash(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let mut text = data_encoding::BASE32_NOPAD.encode(&hash.finalize()).to_lowercase();
-    text.truncate(12);
+    text.truncate(HASH);
     text
 }
 
@@ -163,6 +186,41 @@ mod tests {
         assert_ne!(name(60, 0, 1), name(60, 0, 2));
         assert!(name(60, 0, 1).as_str().len() <= 50);
         assert_eq!(name(60, 0, 1).as_str().parse(), Ok(name(60, 0, 1)));
+    }
+
+    #[test]
+    fn a_name_says_whose_it_may_be() {
+        let request = RunIdentity::Request("r");
+        let long = format!("a{}b", "-".repeat(40));
+        let (cut, whole) = ("x".repeat(63), "y".repeat(36));
+        for (app, job) in [
+            ("etl", None),
+            ("etl", Some("nightly-x")),
+            ("etl-nightly", Some("x")),
+            ("e--tl", Some("a")),
+            (long.as_str(), None),
+            (&long, Some("job")),
+            (&cut, Some("job")),
+            (&whole, None),
+            (&whole, Some("job")),
+            (&whole[..35], Some("job")),
+            (&whole[..34], Some("j")),
+        ] {
+            let app: AppName = app.parse().unwrap();
+            let job: Option<JobName> = job.map(|job| job.parse().unwrap());
+            let name = TaskName::of("tekcron", "default", &app, job.as_ref(), request, 1);
+            let begins = |beginning: String| app.as_str().starts_with(&beginning);
+            assert!(name.apps().contains(&app) || name.beginning_of_app().is_some_and(begins), "{name}");
+        }
+        let name: TaskName = "etl-nightly-x-abcdefghijkl".parse().unwrap();
+        assert_eq!(
+            name.apps().iter().map(AppName::as_str).collect::<Vec<_>>(),
+            ["etl", "etl-nightly", "etl-nightly-x"]
+        );
+        for none in ["etl", "etl-nightly", "abcdefghijkl"] {
+            let name: TaskName = none.parse().unwrap();
+            assert_eq!((name.apps(), name.beginning_of_app()), (vec![], None), "{none}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether every record reads, and whether those that speak of each other agree.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use crate::app::AppName;
@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 use crate::store::key::{self, Kind};
 use crate::store::raw::{Pages, Stop};
 use crate::store::record::{self, IdempotencyV1};
-use crate::task::{Task, TaskId};
+use crate::task::{Task, TaskId, TaskName};
 
 /// What a store holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,13 +45,14 @@ pub(super) fn check(dir: &Path, pages: &Pages) -> Result<Contents, StoreError> {
     }
 }
 
-/// What records say of each other, as they come in the order of their keys: active, counter, name, task.
+/// What records say of each other, as they come in the order of their keys: active, counter, task.
 #[derive(Debug, Default)]
 struct Links {
     active: BTreeSet<Vec<u8>>,
     counters: BTreeMap<AppName, TaskId>,
-    /// By the key of the task.
-    names: HashMap<Vec<u8>, Vec<u8>>,
+    /// The App whose tasks come now, and what those before were called.
+    app: Option<AppName>,
+    names: HashSet<TaskName>,
     wrong: Option<String>,
 }
 
@@ -64,7 +65,6 @@ impl Links {
                 let app = key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
                 self.counters.insert(app, record::decode_counter(at, value)?);
             }
-            Some(Kind::Name) => drop(self.names.insert(value.to_vec(), at.to_vec())),
             Some(Kind::Task) => {
                 let task = record::decode_task(at, value)?;
                 self.task(at, &task);
@@ -75,9 +75,12 @@ impl Links {
     }
 
     fn task(&mut self, at: &[u8], task: &Task) {
-        let name = self.names.remove(at);
-        if name.is_none_or(|name| name != key::name(&task.name)) {
-            self.note(format!("the task `{}` is not found by its name", task.name));
+        if self.app.as_ref() != Some(&task.app) {
+            self.app = Some(task.app.clone());
+            self.names.clear();
+        }
+        if !self.names.insert(task.name.clone()) {
+            self.note(format!("there are two tasks `{}`", task.name));
         }
         if self.active.remove(at) == task.phase.is_terminal() {
             self.note(format!("the task `{}` is {}, and listed as what it is not", task.name, task.phase));
@@ -93,7 +96,7 @@ impl Links {
 
     /// The first that does not agree.
     fn wrong(mut self) -> Option<String> {
-        let mut leftover: Vec<_> = self.names.keys().chain(&self.active).map(|at| key::display(at)).collect();
+        let mut leftover: Vec<_> = self.active.iter().map(|at| key::display(at)).collect();
         leftover.sort();
         if let Some(first) = leftover.first() {
             self.note(format!("the task at `{first}` is listed, and is not there"));

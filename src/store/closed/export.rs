@@ -52,9 +52,9 @@ impl<'a> Lines<'a> {
         Ok(lines)
     }
 
-    /// What the store itself needs, a store makes for itself.
+    /// What the store itself needs, a store makes for itself; what only an older one has, none needs.
     fn record(&mut self, at: &[u8], value: &[u8]) -> io::Result<()> {
-        if key::is_meta(at) {
+        if key::is_meta(at) || key::is_former(at) {
             return Ok(());
         }
         self.records += 1;

@@ -93,12 +93,13 @@ pub(super) fn import(data_dir: &Path, file: &Path) -> Result<Exported, ImportErr
     Ok(Exported { records })
 }
 
-/// Hands over every record, in the order of keys; how many there were, when the last line agrees.
+/// Hands over every record, in the order of keys; how many those were, when the last line agrees. What only an
+/// older store has is left out.
 fn read(file: &Path, mut each: impl FnMut(&[u8], &[u8]) -> Result<(), String>) -> Result<u64, ImportError> {
     let failed = |source| ImportError::Read { path: file.to_owned(), source };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(file).map_err(failed)?);
     let (mut text, mut number, mut hash) = (String::new(), 0, Sha256::new());
-    let (mut records, mut last) = (0, None::<Vec<u8>>);
+    let (mut records, mut taken, mut last) = (0, 0, None::<Vec<u8>>);
     loop {
         text.clear();
         number += 1;
@@ -128,14 +129,17 @@ fn read(file: &Path, mut each: impl FnMut(&[u8], &[u8]) -> Result<(), String>) -
             if reader.read_line(&mut text).map_err(failed)? > 0 {
                 return Err(wrong("more follows behind the last line"));
             }
-            return Ok(records);
+            return Ok(taken);
         } else {
             let (at, value) = line::read(whole).map_err(|message| wrong(&message))?;
             if key::is_meta(&at) || last.as_ref().is_some_and(|last| *last >= at) {
                 return Err(wrong("this record does not belong here"));
             }
             check::readable(&at, &value).map_err(|error| wrong(&error.to_string()))?;
-            each(&at, &value).map_err(|message| wrong(&message))?;
+            if !key::is_former(&at) {
+                each(&at, &value).map_err(|message| wrong(&message))?;
+                taken += 1;
+            }
             records += 1;
             last = Some(at);
         }

@@ -123,7 +123,7 @@ impl ClosedStore {
         };
         beside::remove_leftovers(&self.data_dir).map_err(StoreError::directory(&self.data_dir))?;
         let whole = whole::look_at(&dir)?;
-        compact::compact(&self.data_dir, &whole).map(|(compacted, _)| compacted)
+        compact::compact(&self.data_dir, &whole).map(|(compacted, ..)| compacted)
     }
 
     /// Makes the store below `data_dir` of what was exported to `file`. There must be none yet. Killed at any

@@ -19,7 +19,7 @@ pub(super) fn rows(dir: &Path) -> Result<(Rows, Vec<String>), StoreError> {
     let mut lost: Vec<String> = salvaged.lost.iter().map(ToString::to_string).collect();
     let mut rows = Rows::new();
     for (at, value) in salvaged.rows {
-        if key::is_meta(&at) {
+        if key::is_meta(&at) || key::is_former(&at) {
             continue;
         }
         match check::readable(&at, &value) {
@@ -30,8 +30,8 @@ pub(super) fn rows(dir: &Path) -> Result<(Rows, Vec<String>), StoreError> {
     Ok((rows, lost))
 }
 
-/// Makes records agree that speak of each other: a task is found by its name, is listed as active until it
-/// has ended, and its id is never given again. Says what was changed.
+/// Makes records agree that speak of each other: a task is listed as active until it has
+/// ended, and its id is never given again. Says what was changed.
 pub(super) fn put_right(mut rows: Rows) -> (Rows, Vec<String>) {
     let mut changed = Vec::new();
     let decoded = |(at, value): (&Vec<u8>, &Vec<u8>)| match Kind::of(at) {
@@ -42,7 +42,6 @@ pub(super) fn put_right(mut rows: Rows) -> (Rows, Vec<String>) {
     let mut wanted = Rows::new();
     let mut highest: BTreeMap<AppName, TaskId> = BTreeMap::new();
     for task in tasks {
-        wanted.insert(key::name(&task.name), key::task(&task.app, task.id));
         if !task.phase.is_terminal() {
             wanted.insert(key::active(&task.app, task.id), Vec::new());
         }
@@ -56,7 +55,7 @@ pub(super) fn put_right(mut rows: Rows) -> (Rows, Vec<String>) {
         wanted.insert(at, id.0.to_be_bytes().to_vec());
     }
     rows.retain(|at, _| {
-        let stays = wanted.contains_key(at) || !matches!(Kind::of(at), Some(Kind::Name | Kind::Active));
+        let stays = wanted.contains_key(at) || Kind::of(at) != Some(Kind::Active);
         if !stays {
             changed.push(format!("`{}` is left out: its task was lost", key::display(at)));
         }

@@ -1,3 +1,5 @@
+mod former;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -181,6 +183,41 @@ async fn a_removed_task_leaves_its_slot_and_never_gives_its_id_back() {
 }
 
 #[tokio::test]
+async fn a_task_is_found_by_its_name_whatever_its_app_and_job_are_called() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let long = "a".repeat(63);
+    let mut commit = Commit::new();
+    let mut tasks = Vec::new();
+    for (app, jobs) in [
+        ("etl", ["nightly-x", "nightly"]),
+        ("etl-nightly", ["x", "y"]),
+        (long.as_str(), ["a", "b"]),
+        (&long[1..], ["a", "b"]),
+        (&long[..36], ["a", "b"]),
+    ] {
+        for (id, job) in (1..).zip(jobs) {
+            let job: JobRef = format!("{app}.{job}").parse().unwrap();
+            let identity = RunIdentity::Request("r");
+            let name = TaskName::of("tekcron", "default", &job.app, Some(&job.job), identity, 1);
+            tasks.push(Task { name, app: job.app, job: Some(job.job), id: TaskId(id), ..task(1) });
+        }
+    }
+    for task in &tasks {
+        commit.create_task(task);
+    }
+    store.commit(commit).await.unwrap();
+    for task in &tasks {
+        assert_eq!(store.task_named(&task.name).unwrap().as_ref(), Some(task));
+    }
+    for absent in
+        ["etl-nightly-x-abcdefghijkl", "etl", "none-abcdefghijkl", &format!("{}-abcdefghijkl", &long[..36])]
+    {
+        assert_eq!(store.task_named(&absent.parse().unwrap()).unwrap(), None, "{absent}");
+    }
+}
+
+#[tokio::test]
 async fn a_range_row_holds_every_slot_between_its_ends() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();
@@ -229,7 +266,7 @@ fn a_store_with_a_damaged_file_refuses_to_open() {
 #[test]
 fn records_of_format_1_still_load() {
     let expected = task(1);
-    let golden = include_str!("../../tests/fixtures/records/task-v1.hex");
+    let golden = include_str!("../../../tests/fixtures/records/task-v1.hex");
     let bytes = data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
     assert_eq!(record::decode_task(&key::task(&expected.app, expected.id), &bytes).unwrap(), expected);
     assert_eq!(data_encoding::HEXLOWER.encode(&record::encode_task(&expected)), golden.trim());
@@ -336,7 +373,7 @@ async fn a_record_that_was_lost_or_changed_is_missed_by_the_tally() {
         drop(store);
         wait_until_closed(dir.path());
         let tree = sled::open(dir.path().join("store")).unwrap();
-        let at = key::name(&task(1).name);
+        let at = key::active(&job().app, TaskId(1));
         match change {
             None => tree.remove(at).unwrap(),
             Some(value) => tree.insert(at, value).unwrap(),
@@ -344,7 +381,7 @@ async fn a_record_that_was_lost_or_changed_is_missed_by_the_tally() {
         drop(tree);
         wait_until_closed(dir.path());
         let refused = Store::open(dir.path(), clock()).unwrap_err().to_string();
-        assert!(refused.contains("`db` is damaged: of 7 records"), "{refused}");
+        assert!(refused.contains("`db` is damaged: of 5 records"), "{refused}");
     }
 }
 
