@@ -89,3 +89,6 @@ fn never_sent(error: &kube::Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

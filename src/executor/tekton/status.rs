@@ -129,12 +129,13 @@ fn failure(
         "PipelineRunTimeout" | "TaskRunTimeout" => {
             (Phase::TimedOut, "PipelineRunTimeout".to_owned(), telling.message.clone())
         }
-        "StepOOM" => (
-            Phase::Failed,
-            "OOMKilled".to_owned(),
-            "it was killed because it needed more memory than its limit".to_owned(),
-        ),
-        "StepFailed" => (Phase::Failed, "Error".to_owned(), exited(ended, &telling.message)),
+        "StepOOM" => out_of_memory(),
+        "StepFailed" => exit(ended, &telling.message),
+        "PodEvicted" => evicted(&telling.message),
+        // Tekton before 1.12 says no more than this.
+        "Failed" if tells_of_eviction(&telling.message) => evicted(&telling.message),
+        "Failed" if ended.is_some_and(|ended| ended.reason == "OOMKilled") => out_of_memory(),
+        "Failed" if ended.is_some_and(|ended| ended.exit_code != 0) => exit(ended, &telling.message),
         reason => (Phase::Failed, reason.to_owned(), explained(telling, step)),
     };
     let exit_code = ended.map(|ended| ended.exit_code).filter(|_| phase == Phase::Failed);
@@ -151,13 +152,30 @@ fn failure(
     }
 }
 
+fn out_of_memory() -> (Phase, String, String) {
+    let message = "it was killed because it needed more memory than its limit";
+    (Phase::Failed, "OOMKilled".to_owned(), message.to_owned())
+}
+
+fn evicted(message: &str) -> (Phase, String, String) {
+    (Phase::Failed, "Evicted".to_owned(), format!("its pod was evicted from its node: {message}"))
+}
+
+/// How the kubelet's words about a pod that it evicts begin.
+fn tells_of_eviction(message: &str) -> bool {
+    let words =
+        ["The node was low on resource", "Pod ephemeral local storage usage", "Usage of EmptyDir volume"];
+    words.iter().any(|words| message.starts_with(words))
+}
+
 /// Tekton's entrypoint reports the end by a signal as 255.
-fn exited(ended: Option<&TerminatedStep>, message: &str) -> String {
-    match ended.map(|ended| ended.exit_code) {
+fn exit(ended: Option<&TerminatedStep>, message: &str) -> (Phase, String, String) {
+    let message = match ended.map(|ended| ended.exit_code) {
         Some(255) => "it ended with exit code 255, which is how a signal shows too".to_owned(),
         Some(code) => format!("it ended with exit code {code}"),
         None => message.to_owned(),
-    }
+    };
+    (Phase::Failed, "Error".to_owned(), message)
 }
 
 /// The condition's words, and the container's where it says more.
@@ -168,3 +186,6 @@ fn explained(condition: &Condition, step: Option<&StepState>) -> String {
         None => condition.message.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
