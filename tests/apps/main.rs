@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod backup;
+#[path = "../crd/mod.rs"]
+mod crd;
 mod db_migrate;
 mod etl;
 mod http;

@@ -7,9 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tekcron::config::{self, SettingsOverrides};
+use tekcron::cli::render::{self, RenderArgs, RenderFormat};
+use tekcron::config::{self, ExecutorKind, SettingsOverrides};
 use tempfile::TempDir;
 
+use crate::crd;
 use crate::etl::has_zones;
 use crate::sandbox::{copy, has, listing, repository};
 use crate::{http, smtp};
@@ -89,6 +91,20 @@ fn it_has_neither_problems_nor_warnings() {
     let config = config::load(&repository().join("config"), &SettingsOverrides::default()).unwrap();
     let apps: Vec<_> = config.apps.keys().map(ToString::to_string).collect();
     assert_eq!(apps, ["backup", "db-migrate", "etl", "mail", "transfer"]);
+}
+
+#[test]
+fn each_app_and_job_is_an_object_that_a_cluster_takes() {
+    let on_a_cluster = SettingsOverrides { executor: Some(ExecutorKind::Tekton), ..Default::default() };
+    let config = config::load(&repository().join("config"), &on_a_cluster).unwrap();
+    let apps = config.apps.values().filter(|app| app.command.is_some()).map(|app| app.name.to_string());
+    let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
+    for target in apps.chain(jobs) {
+        let mut out = Vec::new();
+        render::run(&RenderArgs { target, output: RenderFormat::Json, all: false }, &config, &mut out)
+            .unwrap();
+        crd::assert_valid(&serde_json::from_slice(&out).unwrap());
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod access;
 mod arguments;
+#[path = "../crd/mod.rs"]
+mod crd;
 mod fake;
 mod listings;
 mod logs;

@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::crd;
 use crate::fake::{Fake, Reply, Run, tekcron};
 use crate::sample::app;
 
@@ -80,6 +82,7 @@ async fn an_object_is_rendered_without_a_service_and_an_unknown_one_refused() {
     let run = home().run(&["render", "etl.nightly", "-o", "json"]).await;
     let object: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!((run.code, &object["kind"]), (0, &Value::from("PipelineRun")), "{run}");
+    crd::assert_valid(&object);
     let run = home().run(&["render", "etl.nightyl"]).await;
     assert_eq!((run.code, run.out.as_str()), (1, ""));
     assert!(run.err.contains("hint: did you mean `etl.nightly`?"), "{run}");
@@ -101,8 +104,28 @@ async fn programs_get_a_command_as_it_was_written_and_people_get_one_line() {
 async fn what_dash_o_name_prints_can_be_rendered() {
     for (target, same) in [("job/etl.nightly", "etl.nightly"), ("app/etl", "etl")] {
         let (run, expected) = (home().run(&["render", target]).await, home().run(&["render", same]).await);
+        crd::assert_valid(&serde_yaml_ng::from_str(&run.out).unwrap());
         assert_eq!((run.code, run.out), (0, expected.out), "{target}: {}", run.err);
     }
+}
+
+#[tokio::test]
+async fn what_stands_beside_an_object_is_rendered_with_it() {
+    let app = format!("{MAIL}services = [\"db\"]\nsecurity_groups = [\"web\"]\n");
+    let home = Home::with(&[("mail", &app)]);
+    let settings =
+        "[services.db]\ncredentials = { env = \"NOBODY_SETS_THIS\" }\n[security_groups.web]\nrules = []\n";
+    fs::write(home.0.path().join("config/tekcron.toml"), settings).unwrap();
+    let run = home.run(&["render", "mail", "--all"]).await;
+    let documents = serde_yaml_ng::Deserializer::from_str(&run.out);
+    let documents: Vec<Value> = documents.map(|document| Value::deserialize(document).unwrap()).collect();
+    let kinds: Vec<_> = documents.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    assert_eq!(
+        (run.code, kinds.as_slice()),
+        (0, ["Secret", "NetworkPolicy", "PipelineRun"].as_slice()),
+        "{run}"
+    );
+    crd::assert_valid(&documents[2]);
 }
 
 #[tokio::test]

@@ -146,9 +146,7 @@ fn volumes(table: &mut Table<'_>, state_at: Option<&str>) -> Vec<Volume> {
         Some(Volume { source: source?, mount_path: mount_path?, read_only })
     };
     let items = table.get("volumes").and_then(|value| value.array()).unwrap_or_default();
-    // `places` remembers from one to the next.
-    let mut read = read;
-    items.iter().filter_map(|item| read(item)).collect()
+    items.iter().filter_map(read).collect()
 }
 
 fn volume_source(table: &mut Table<'_>) -> Option<VolumeSource> {
