@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::emit::Origin;
 use super::object::{RunStatus, SeenRun, SeenTaskRun, TaskRunStatus};
-use super::status::{End, Verdict, judge};
+use super::status::{End, Verdict, has_ended, judge};
 use crate::executor::{Observation, Observed, label};
 use crate::task::{LogSize, Outcome, Phase, TaskName};
 
@@ -24,6 +24,8 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Runs {
     known: HashMap<TaskName, Run>,
+    /// TaskRuns that were seen before their runs were: nobody says in which order two watches tell.
+    early: HashMap<TaskName, TaskRun>,
     /// Whether all that the cluster has was listed once.
     listed: bool,
 }
@@ -40,6 +42,7 @@ struct Run {
     origin: Origin,
     status: RunStatus,
     task_run: Option<TaskRun>,
+    asked: Asked,
     copy: Copy,
     told: Option<Observed>,
 }
@@ -48,6 +51,15 @@ struct Run {
 struct TaskRun {
     name: String,
     status: TaskRunStatus,
+}
+
+/// Whether the TaskRun of a run that has ended was asked for, since what was seen of it is older than that.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    Not,
+    UnderWay,
+    Answered,
 }
 
 /// How far the log is copied.
@@ -64,6 +76,8 @@ enum Copy {
 /// What is to be done about a run.
 #[derive(Debug)]
 pub(super) enum Next {
+    /// Ask for this TaskRun, since the end of its run is told by it.
+    Ask(TaskName, String),
     /// Copy the log of this container.
     Copy(Container),
     /// Tell the dispatcher.
@@ -91,7 +105,7 @@ pub(super) struct Held {
 impl Board {
     /// A run that was just created or adopted.
     pub(super) fn enter(&self, name: &TaskName) {
-        self.lock().known.entry(name.clone()).or_default();
+        self.lock().run(name);
     }
 
     /// Notes what the cluster shows of a run. None where it is none of ours.
@@ -99,8 +113,8 @@ impl Board {
         let name: TaskName = seen.metadata.name.as_deref()?.parse().ok()?;
         let meta = seen.metadata;
         let mut runs = self.lock();
-        let run = runs.known.entry(name.clone()).or_default();
-        if run.uid != meta.uid {
+        let run = runs.run(&name);
+        if run.uid.is_some() && run.uid != meta.uid {
             // Another object of the same name: what was known is of its predecessor.
             run.task_run = None;
         }
@@ -120,15 +134,29 @@ impl Board {
         let labels = seen.metadata.labels?;
         let name: TaskName = labels.get(PIPELINE_RUN)?.parse().ok()?;
         let mut runs = self.lock();
-        let run = runs.known.get_mut(&name)?;
-        run.task_run = Some(TaskRun { name: seen.metadata.name?, status: seen.status });
+        let task_run = TaskRun { name: seen.metadata.name?, status: seen.status };
+        match runs.known.get_mut(&name) {
+            Some(run) => run.task_run = Some(task_run),
+            None => {
+                runs.early.insert(name, task_run);
+                return None;
+            }
+        }
         Some(name)
+    }
+
+    /// The TaskRun of a run was asked for, and what there is of it was noted.
+    pub(super) fn answered(&self, name: &TaskName) {
+        if let Some(run) = self.lock().known.get_mut(name) {
+            run.asked = Asked::Answered;
+        }
     }
 
     /// All that there is was listed. Returns the runs that were known and are not in the list.
     pub(super) fn listed(&self, names: &HashSet<TaskName>) -> Vec<TaskName> {
         let mut runs = self.lock();
         runs.listed = true;
+        runs.early.clear();
         runs.known.keys().filter(|name| !names.contains(*name)).cloned().collect()
     }
 
@@ -200,6 +228,13 @@ impl Board {
         let mut runs = self.lock();
         let Some(run) = runs.known.get_mut(name) else { return vec![] };
         let mut next = vec![];
+        if let Some(task_run) = run.unheard() {
+            if run.asked == Asked::Not {
+                run.asked = Asked::UnderWay;
+                next.push(Next::Ask(name.clone(), task_run));
+            }
+            return next;
+        }
         let verdict = run.verdict();
         let ended = matches!(verdict, Verdict::Ended(_));
         if !matches!(verdict, Verdict::Waiting { .. }) {
@@ -221,7 +256,26 @@ impl Board {
 /// Tekton's label on the TaskRun of a PipelineRun.
 const PIPELINE_RUN: &str = "tekton.dev/pipelineRun";
 
+impl Runs {
+    fn run(&mut self, name: &TaskName) -> &mut Run {
+        let early = &mut self.early;
+        self.known
+            .entry(name.clone())
+            .or_insert_with(|| Run { task_run: early.remove(name), ..Run::default() })
+    }
+}
+
 impl Run {
+    /// The TaskRun that has to be heard before the end of its run can be told.
+    fn unheard(&self) -> Option<String> {
+        let heard = self.task_run.as_ref().is_some_and(|task_run| has_ended(&task_run.status.conditions));
+        if self.asked == Asked::Answered || heard || !has_ended(&self.status.conditions) {
+            return None;
+        }
+        let child = self.status.child_references.iter().find(|child| child.kind == "TaskRun")?;
+        Some(child.name.clone())
+    }
+
     fn verdict(&self) -> Verdict {
         let task_run = self.task_run.as_ref().map(|task_run| &task_run.status);
         match judge(&self.status, task_run) {

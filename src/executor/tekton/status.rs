@@ -54,6 +54,11 @@ pub(super) fn judge(run: &RunStatus, task_run: Option<&TaskRunStatus>) -> Verdic
     }
 }
 
+/// Whether these are the conditions of something that has ended.
+pub(super) fn has_ended(conditions: &[Condition]) -> bool {
+    succeeded(conditions).is_some_and(|condition| matches!(condition.status.as_str(), "True" | "False"))
+}
+
 fn succeeded(conditions: &[Condition]) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.r#type == "Succeeded")
 }

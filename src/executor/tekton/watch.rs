@@ -44,6 +44,7 @@ enum Heard {
     Run(Result<Event<SeenRun>, WatchError>),
     TaskRun(Result<Event<SeenTaskRun>, WatchError>),
     Copied(TaskName, LogSize),
+    Asked(TaskName, Option<SeenTaskRun>),
     /// Somebody noted something about this run.
     Noted(TaskName),
     Relist,
@@ -56,7 +57,7 @@ pub(super) async fn run(
     mut noted: mpsc::UnboundedReceiver<TaskName>,
     stop: CancellationToken,
 ) {
-    let mut this = Watching { shared, copies: JoinSet::new(), runs: HashSet::new() };
+    let mut this = Watching { shared, copies: JoinSet::new(), asks: JoinSet::new(), runs: HashSet::new() };
     let clock = Arc::clone(&this.shared.clock);
     let (mut runs, mut task_runs) = this.streams();
     let mut relist = clock.sleep(RELIST);
@@ -70,6 +71,13 @@ pub(super) async fn run(
                 Ok((name, size)) => Heard::Copied(name, size),
                 Err(error) => {
                     tracing::error!(%error, "copying a log came to a bad end");
+                    continue;
+                }
+            },
+            Some(asked) = this.asks.join_next() => match asked {
+                Ok((name, task_run)) => Heard::Asked(name, task_run),
+                Err(error) => {
+                    tracing::error!(%error, "asking for a TaskRun came to a bad end");
                     continue;
                 }
             },
@@ -95,6 +103,7 @@ pub(super) async fn run(
 struct Watching {
     shared: Arc<Shared>,
     copies: JoinSet<(TaskName, LogSize)>,
+    asks: JoinSet<(TaskName, Option<SeenTaskRun>)>,
     /// The names of the list that is under way.
     runs: HashSet<TaskName>,
 }
@@ -134,6 +143,13 @@ impl Watching {
             Heard::Copied(name, size) => {
                 self.shared.copying.lock().remove(&name);
                 self.shared.board.copied(&name, size);
+                self.advance(&name).await;
+            }
+            Heard::Asked(name, task_run) => {
+                if let Some(task_run) = task_run {
+                    self.shared.board.see_task_run(task_run);
+                }
+                self.shared.board.answered(&name);
                 self.advance(&name).await;
             }
             Heard::Noted(name) => self.advance(&name).await,
@@ -206,10 +222,23 @@ impl Watching {
     async fn advance(&mut self, name: &TaskName) {
         for next in self.shared.board.advance(name, self.shared.clock.now()) {
             match next {
+                Next::Ask(name, task_run) => self.ask(name, task_run),
                 Next::Copy(container) => self.copy(container),
                 Next::Tell(observation) => self.tell(observation).await,
             }
         }
+    }
+
+    fn ask(&mut self, name: TaskName, task_run: String) {
+        let shared = Arc::clone(&self.shared);
+        self.asks.spawn(async move {
+            loop {
+                match shared.in_time(shared.cluster.seen_task_runs.get_opt(&task_run)).await {
+                    Some(Ok(found)) => return (name, found),
+                    Some(Err(_)) | None => shared.clock.sleep(TICK).await,
+                }
+            }
+        });
     }
 
     async fn tell(&self, observation: Observation) {

@@ -99,7 +99,8 @@ fn the_server_says_how_long_it_wants_to_be_left_alone() {
     let mut refusal = answer(429, "TooManyRequests", "");
     refusal.retry_after = Some(7);
     assert_eq!(unreachable(&refusal).1, Some(7));
-    let details: StatusDetails = serde_json::from_value(serde_json::json!({ "retryAfterSeconds": 3 })).unwrap();
+    let details: StatusDetails =
+        serde_json::from_value(serde_json::json!({ "retryAfterSeconds": 3 })).unwrap();
     refusal.status.details = Some(details);
     assert_eq!(unreachable(&refusal).1, Some(7), "the header wins");
     refusal.retry_after = None;

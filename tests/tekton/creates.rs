@@ -1,0 +1,1 @@
+//! Whatever the API server makes of a create.
