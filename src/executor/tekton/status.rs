@@ -143,7 +143,8 @@ fn failure(
         "Failed" if ended.is_some_and(|ended| ended.exit_code != 0) => exit(ended, &telling.message),
         reason => (Phase::Failed, reason.to_owned(), explained(telling, step)),
     };
-    let exit_code = ended.map(|ended| ended.exit_code).filter(|_| phase == Phase::Failed);
+    // A shell whose child was killed for want of memory shows 0, which is not how the task ended.
+    let exit_code = ended.map(|ended| ended.exit_code).filter(|code| phase == Phase::Failed && *code != 0);
     End {
         phase,
         exit_code,

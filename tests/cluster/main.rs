@@ -1,0 +1,16 @@
+//! The real binary on a real cluster: `cargo test --test cluster -- --ignored --test-threads 1`, with KUBECONFIG,
+//! TEKCRON_TEST_NAMESPACE and TEKCRON_TEST_IMAGE (any image with a shell) set.
+//!
+//! Nothing else is assumed than Kubernetes 1.28 and Tekton 0.60. Every test has an instance of its own, and leaves
+//! nothing behind.
+#![cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
+
+mod deleted;
+#[path = "../daemon/harness.rs"]
+#[expect(dead_code, reason = "tests of the local executor use more of it")]
+mod harness;
+mod lives;
+mod many;
+mod outages;
+mod world;
