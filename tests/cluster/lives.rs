@@ -53,6 +53,7 @@ fn a_terminated_task_leaves_its_log_here_and_no_pod_there() {
     };
     let _daemon = world.serve();
     let name = world.begin(&["slow"]);
+    world.place.until("it wrote", || (world.log_of("slow", &name) == "begun\n").then_some(()));
     world.place.ok(&["terminate-task", &name]);
     let task = world.ended(&name);
     assert_eq!((&task["phase"], &task["reason"]), (&json!("cancelled"), &json!("Cancelled")), "{task}");

@@ -97,7 +97,7 @@ fn succeeded(world: &World, app: &str) -> usize {
 }
 
 fn rows(world: &World) -> Vec<Value> {
-    let url = std::fs::read_to_string(world.place.path().join("data/api")).unwrap_or_default();
+    let url = std::fs::read_to_string(world.place.path().join("data/address")).unwrap_or_default();
     let token = std::fs::read_to_string(world.place.path().join("data/token")).unwrap_or_default();
     let output = std::process::Command::new("curl")
         .args(["-s", "-H", &format!("Authorization: Bearer {}", token.trim())])
