@@ -16,6 +16,9 @@ use super::failure::{Code, Failure};
 /// Connections that are served at once, on a machine that has the descriptors.
 const MOST_CONNECTIONS: usize = 1024;
 
+/// Connections of probes that are served at once, and as many again for a moment.
+const PROBES: usize = 16;
+
 /// Scans of the store at once; further ones wait. Each has a thread, and slots need some too.
 const SCANS: usize = 16;
 
@@ -35,6 +38,11 @@ impl Bounds {
     /// What the descriptors of this process allow.
     pub(super) fn of_this_process() -> Self {
         Self::of(getrlimit(Resource::Nofile).current)
+    }
+
+    /// Probes come one at a time, from a few places; and who may not ask for more must not take the API's.
+    pub(super) fn of_probes() -> Self {
+        Self { connections: PROBES, crowd: PROBES }
     }
 
     /// A quarter of the descriptors are connections: the others are for tasks, and for what is waited for.

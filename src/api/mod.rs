@@ -3,7 +3,8 @@
 //! [`Server`] listens; `router` holds every route in one list. Guaranteed: without a valid [`Token`]
 //! nothing but `/livez` and a bare `/readyz` is answered, unknown paths included; a browser's page from
 //! elsewhere is refused; every answer that is an error is one [`resources::ErrorEnvelope`]. Reads come
-//! from the store, wishes go to the dispatcher: nothing is decided here.
+//! from the store, wishes go to the dispatcher: nothing is decided here. [`Probes`] answers those two, bare,
+//! at another address, whatever host is asked for.
 
 mod admin;
 mod apps;
@@ -43,7 +44,7 @@ mod wording;
 
 pub use self::error::ApiError;
 pub use self::openapi::openapi;
-pub use self::router::{Access, router, routes};
-pub use self::server::{Server, Tls, check_listen, publish_address, withdraw_address};
+pub use self::router::{Access, probes, router, routes};
+pub use self::server::{Probes, Server, Tls, check_listen, publish_address, withdraw_address};
 pub use self::service::Service;
 pub use self::token::Token;

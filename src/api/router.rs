@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
@@ -89,23 +90,48 @@ pub(super) fn is_open(method: &Method, path: &str) -> bool {
 pub fn router(service: Service, listen: SocketAddr, stop: CancellationToken) -> Router {
     let bounds = Bounds::of_this_process();
     let serving: Shared = Arc::new(Serving { service, listen, bounds, places: Places::within(bounds), stop });
-    let router =
-        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
-    let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    let router = of(ROUTES.iter());
     let state = || Arc::clone(&serving);
     // The last one is passed first.
-    router
+    let guarded = router
         .layer(from_fn_with_state(state(), auth::authenticate))
         .layer(from_fn_with_state(state(), guard::guard))
-        .layer(from_fn_with_state(state(), connections::refuse_crowd))
+        .layer(from_fn_with_state(state(), connections::refuse_crowd));
+    outermost(guarded, serving)
+}
+
+/// The open routes of `service` alone, each without a query, for whoever asks and by whatever name.
+pub fn probes(service: Service, listen: SocketAddr, stop: CancellationToken) -> Router {
+    let bounds = Bounds::of_probes();
+    let serving: Shared = Arc::new(Serving { service, listen, bounds, places: Places::within(bounds), stop });
+    let open = of(ROUTES.iter().filter(|route| route.access == Access::Open));
+    outermost(open.layer(from_fn(bare)), serving)
+}
+
+fn of<'a>(routes: impl Iterator<Item = &'a Route>) -> Router<Shared> {
+    let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    router.fallback(no_route).method_not_allowed_fallback(no_method)
+}
+
+/// What every answer passes through, whoever asked.
+fn outermost(router: Router<Shared>, serving: Shared) -> Router {
+    router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::overriding(
             X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        .layer(from_fn_with_state(state(), observe::observe))
+        .layer(from_fn_with_state(Arc::clone(&serving), observe::observe))
         .with_state(serving)
+}
+
+/// What a query adds to an open route is for those who have the token.
+async fn bare(request: Request, next: Next) -> Response {
+    match request.uri().query() {
+        None => next.run(request).await,
+        Some(_) => no_route(request.uri().clone()).await.into_response(),
+    }
 }
 
 async fn no_route(uri: axum::http::Uri) -> Failure {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::bounds::Bounds;
 use super::connections;
 use super::error::ApiError;
-use super::router::router;
+use super::router::{probes, router};
 use super::service::Service;
 use super::tls::{self, TlsListener};
 use crate::config::Settings;
@@ -87,6 +87,34 @@ impl Server {
                 tracing::warn!("requests were still open after the grace period");
             }
         }
+    }
+}
+
+/// Answers probes until told to stop: in clear text, without a token, and nothing but whether the service lives
+/// and is ready.
+pub struct Probes {
+    listener: TcpListener,
+    address: SocketAddr,
+    service: Service,
+}
+
+impl Probes {
+    /// Probes of `service`, on `listener`.
+    ///
+    /// # Errors
+    /// [`ApiError`] where the listener has no address.
+    pub fn new(listener: TcpListener, service: Service) -> Result<Self, ApiError> {
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, service })
+    }
+
+    /// Answers until `stop` is cancelled. Nothing is worth a grace period: who asks later finds nobody, as at the
+    /// API.
+    pub async fn run(self, stop: CancellationToken) {
+        let router = probes(self.service, self.address, stop.clone());
+        let listener = self.listener.tap_io(|stream| connections::prepare(stream));
+        let serving = connections::serve(listener, router, Bounds::of_probes(), stop.clone());
+        stop.run_until_cancelled(serving).await;
     }
 }
 

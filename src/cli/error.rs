@@ -185,6 +185,7 @@ fn of_daemon(error: &DaemonError) -> u8 {
         DaemonError::Config(_) | DaemonError::Telemetry(_) | DaemonError::Cluster(_) => exit_code::USAGE,
         DaemonError::Store(error) => of_store(error),
         DaemonError::Bind { .. }
+        | DaemonError::BindProbes { .. }
         | DaemonError::Local(_)
         | DaemonError::Look(_)
         | DaemonError::Wheel(_)

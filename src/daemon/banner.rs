@@ -21,6 +21,7 @@ pub struct Banner {
     config: PathBuf,
     data: PathBuf,
     url: String,
+    probes: Option<SocketAddr>,
     zones: String,
     caveats: Vec<String>,
     now: Timestamp,
@@ -28,7 +29,13 @@ pub struct Banner {
 }
 
 impl Banner {
-    pub(super) fn new(config: &Config, address: SocketAddr, executor: &dyn Executor, now: Timestamp) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        address: SocketAddr,
+        probes: Option<SocketAddr>,
+        executor: &dyn Executor,
+        now: Timestamp,
+    ) -> Self {
         let scheme = if config.settings.tls.is_some() { "https" } else { "http" };
         Self {
             apps: config.apps.len(),
@@ -37,6 +44,7 @@ impl Banner {
             config: config.dir.clone(),
             data: config.settings.data_dir.clone(),
             url: format!("{scheme}://{address}"),
+            probes,
             zones: tzdb_version(),
             caveats: executor.caveats(),
             now,
@@ -81,6 +89,9 @@ impl fmt::Display for Banner {
         )?;
         writeln!(f, "  data     {}", self.data.display())?;
         writeln!(f, "  api      {}", self.url)?;
+        if let Some(address) = self.probes {
+            writeln!(f, "  probes   http://{address}")?;
+        }
         writeln!(f, "  zones    {}", self.zones)?;
         for caveat in &self.caveats {
             writeln!(f, "  note     {caveat}")?;

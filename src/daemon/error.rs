@@ -39,6 +39,16 @@ pub enum DaemonError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The address for probes is taken, or not this machine's.
+    #[error(
+        "cannot listen on `{listen}` for probes: {source}\nhint: choose another address as `health_listen` or TEKCRON_HEALTH_LISTEN, or leave it out: the API answers probes too"
+    )]
+    BindProbes {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
     /// The wheel's thread could not start.
     #[error("cannot start the wheel's thread: {0}")]
     Wheel(std::io::Error),

@@ -82,6 +82,8 @@ pub async fn serve(
     let executor = executor(&settings, &options.shim, &clock).await?;
     let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).map_err(DaemonError::Wheel)?;
     let parts = Parts {
+    let probes = probes(&settings).await?;
+    let probed = probes.as_ref().and_then(|listener| listener.local_addr().ok());
         store: store.clone(),
         executor: Arc::clone(&executor),
         clock: Arc::clone(&clock),
@@ -137,9 +139,17 @@ pub async fn serve(
         Ok(())
     });
 
-    announce(&Banner::new(&config, address, executor.as_ref(), clock.now()));
+    announce(&Banner::new(&config, address, probed, executor.as_ref(), clock.now()));
     let result = parts.until(&stop).await;
     timer.stop().await;
+    if let Some(listener) = probes {
+        let probes = api::Probes::new(listener, service.clone())?;
+        let stopping = stop.clone();
+        parts.spawn("probes", async move {
+            probes.run(stopping).await;
+            Ok(())
+        });
+    }
     api::withdraw_address(&settings.data_dir);
     tracing::info!("stopped; running tasks go on, and are taken up by the next start");
     result
@@ -157,6 +167,13 @@ async fn executor(
                 LocalSettings { data_dir, max_children: settings.max_children, shim: shim.to_owned() };
             LocalExecutor::open(local, clock)?
         }
+/// Where probes are listened for, where they have an address of their own.
+async fn probes(settings: &Settings) -> Result<Option<TcpListener>, DaemonError> {
+    let Some(listen) = settings.health_listen else { return Ok(None) };
+    let bound = TcpListener::bind(listen).await;
+    bound.map(Some).map_err(|source| DaemonError::BindProbes { listen, source })
+}
+
         ExecutorKind::Tekton => TektonExecutor::open(TektonOptions::of(settings), clock).await?,
     })
 }

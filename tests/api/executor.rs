@@ -34,6 +34,7 @@ pub(crate) struct FakeExecutor {
     pub(crate) logs: Mutex<Logs>,
     pub(crate) asked: Mutex<Vec<LogQuery>>,
     pub(crate) without_room: Mutex<bool>,
+    pub(crate) trouble: Mutex<Option<String>>,
     states: Mutex<HashMap<TaskName, Observed>>,
     cancelled: Mutex<Vec<TaskName>>,
     observations: Mutex<Option<mpsc::Sender<Observation>>>,
@@ -120,6 +121,10 @@ impl Executor for FakeExecutor {
                 ready(Err(ExecutorError { operation: "logs", name: name.to_string(), message })).boxed()
             }
         }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap().clone()
     }
 
     fn caveats(&self) -> Vec<String> {

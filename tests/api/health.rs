@@ -4,8 +4,97 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 
+use tekcron::api::{Access, Probes, probes, routes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
+
 use crate::sample;
-use crate::world::World;
+use crate::world::{Answer, World};
+
+/// Asks the listener of probes, as a kubelet does: by the address of a pod.
+async fn probe(world: &World, method: &str, path: &str) -> Answer {
+    let listen = "0.0.0.0:7071".parse().unwrap();
+    let router = probes(world.service.clone(), listen, world.stop.clone());
+    let request = Request::builder().method(method).uri(path).header("host", "10.244.0.7:7071");
+    let request = request.header("user-agent", "kube-probe/1.33").body(Body::empty()).unwrap();
+    Answer::of(router.oneshot(request).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn probes_are_answered_by_any_name_and_nothing_else_is() {
+    let world = World::new();
+    for path in ["/livez", "/readyz"] {
+        let answer = probe(&world, "GET", path).await;
+        assert_eq!((answer.status, answer.text()), (200, "ok\n"), "{path}");
+        assert_eq!(probe(&world, "HEAD", path).await.status, 200);
+        let answer = probe(&world, "POST", path).await;
+        answer.expect(405, "method-not-allowed", path, "");
+    }
+    for (method, path, access) in routes() {
+        if access == Access::Token {
+            probe(&world, method.as_str(), path).await.expect(404, "not-found", path, "");
+        }
+    }
+    for path in ["/", "/livez/", "/readyz?verbose", "/readyz?", "/livez?x", "/readyz/verbose", "/healthz"] {
+        probe(&world, "GET", path).await.expect(404, "not-found", "", "");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_opens_no_more_of_the_probes() {
+    let world = World::new();
+    let router = probes(world.service.clone(), "0.0.0.0:7071".parse().unwrap(), world.stop.clone());
+    for path in ["/metrics", "/v1/apps", "/readyz?verbose"] {
+        let request = world.request(axum::http::Method::GET, path).body(Body::empty()).unwrap();
+        let answer = Answer::of(router.clone().oneshot(request).await.unwrap()).await;
+        answer.expect(404, "not-found", "", "");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn while_the_executor_is_away_the_service_is_ready_for_reads_and_names_the_cause_to_those_it_knows() {
+    let world = World::new();
+    *world.executor.trouble.lock().unwrap() = Some("watching PipelineRuns: connection refused".to_owned());
+    assert_eq!(probe(&world, "GET", "/readyz").await.text(), "ok\n");
+    let answer = world.get("/readyz?verbose").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.json(),
+        json!({ "ready": true, "causes": ["watching PipelineRuns: connection refused"] })
+    );
+    assert_eq!(world.get("/v1/tasks").await.status, 200);
+    world.stop.cancel();
+    let answer = probe(&world, "GET", "/readyz").await;
+    assert_eq!((answer.status, answer.text()), (503, "not ready\n"));
+    assert_eq!(probe(&world, "GET", "/livez").await.text(), "ok\n");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_crowd_that_says_nothing_keeps_no_probe_from_its_answer_and_no_stop_waiting() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tokio::spawn(Probes::new(listener, world.service.clone()).unwrap().run(world.stop.clone()));
+    let mut silent = Vec::new();
+    for _ in 0..24 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: 10.244.0.7:7071\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    // One that has no place of its own is closed behind its answer.
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    world.stop.cancel();
+    served.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    drop(silent);
+    world.end().await;
+}
 
 #[tokio::test]
 async fn a_stopping_service_is_alive_and_not_ready() {
