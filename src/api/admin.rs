@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use secrecy::ExposeSecret;
 
+use super::error::ApiError;
 use super::extract::NoParams;
 use super::failure::{Code, Failure};
 use super::resources::{ErrorEnvelope, ReloadResource, TokenResource};
@@ -22,6 +23,7 @@ pub(super) async fn rotate_token(
     let rotated = blocking(move || Ok(token.rotate())).await;
     let text = match rotated {
         Ok(Ok(text)) => text,
+        Ok(Err(error @ ApiError::TokenNotOurs)) => return Err(Failure::new(Code::GivenToken, error)),
         Ok(Err(error)) => return Err(Failure::new(Code::Internal, error)),
         Err(error) => return Err(Failure::new(Code::Internal, error)),
     };

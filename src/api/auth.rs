@@ -24,7 +24,7 @@ pub(super) async fn authenticate(State(serving): State<Shared>, request: Request
 
 fn check(headers: &HeaderMap, token: &Token) -> Result<(), Failure> {
     let refused = |text: String| Err(Failure::new(Code::Unauthorized, text));
-    let hint = "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the data directory";
+    let hint = format!("send `Authorization: Bearer TOKEN`; {}", token.whereabouts());
     let Some(presented) = bearer(headers) else {
         return refused(format!("expected a bearer token, found none\nhint: {hint}"));
     };

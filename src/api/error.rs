@@ -41,6 +41,19 @@ pub enum ApiError {
         /// What it holds, in words.
         found: String,
     },
+    /// The starter gave something else.
+    #[error(
+        "expected a token of 43 characters (base64url) in TEKCRON_TOKEN, found {found}\nhint: 32 random bytes make one: `head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '='`; without the variable the service makes its own"
+    )]
+    TokenGiven {
+        /// What it is, in words.
+        found: String,
+    },
+    /// Who gave the token would not know of another one.
+    #[error(
+        "the token was given in TEKCRON_TOKEN, and stays as it is\nhint: change it there, and start the service again"
+    )]
+    TokenNotOurs,
     /// A new token could not be written; the old one stays.
     #[error("cannot write the token file `{path}`: {source}")]
     TokenWrite {

@@ -19,15 +19,17 @@ const BYTES: usize = 32;
 
 type Hash = [u8; 32];
 
-/// The one bearer token: 32 random bytes, written as 43 characters of base64url, in the file `token` of
-/// the data directory. Only its hash stays in memory. Clones share it.
+/// The one bearer token: 32 random bytes, written as 43 characters of base64url. It is in the file `token` of
+/// the data directory, or else given at the start, and then only who gives it can change it. Only its hash stays in memory.
+/// Clones share it.
 #[derive(Clone)]
 pub struct Token {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    path: PathBuf,
+    /// Its file, where it was not given.
+    path: Option<PathBuf>,
     hash: ArcSwap<Hash>,
     /// Held while file and hash change together.
     rotating: Mutex<()>,
@@ -48,8 +50,23 @@ impl Token {
             Some(text) => text,
             None => write_new(&path)?,
         };
+        Ok(Self::of(&text, Some(path)))
+    }
+
+    /// A token that somebody else looks after.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenGiven`] for a text that is no token.
+    pub fn given(text: &SecretString) -> Result<Self, ApiError> {
+        match flaw(text.expose_secret()) {
+            Some(found) => Err(ApiError::TokenGiven { found }),
+            None => Ok(Self::of(text, None)),
+        }
+    }
+
+    fn of(text: &SecretString, path: Option<PathBuf>) -> Self {
         let hash = ArcSwap::from_pointee(hash(text.expose_secret()));
-        Ok(Self { inner: Arc::new(Inner { path, hash, rotating: Mutex::new(()) }) })
+        Self { inner: Arc::new(Inner { path, hash, rotating: Mutex::new(()) }) }
     }
 
     /// Looks at the token below `data_dir`, where there is one, and makes none. What cannot be read is left to
@@ -69,13 +86,22 @@ impl Token {
         hash(presented)[..].ct_eq(&self.inner.hash.load()[..]).into()
     }
 
+    /// Where whoever may have it finds it.
+    pub(super) fn whereabouts(&self) -> &'static str {
+        match self.inner.path {
+            Some(_) => "the token is in the file `token` of the data directory",
+            None => "the token is the one that the service was started with, in TEKCRON_TOKEN",
+        }
+    }
+
     /// Makes a new token and writes its file; when this returns, the old one is dead.
     ///
     /// # Errors
-    /// [`ApiError`]; then the old one stays valid.
+    /// [`ApiError`], also for a token that was given; then the old one stays valid.
     pub fn rotate(&self) -> Result<SecretString, ApiError> {
+        let path = self.inner.path.as_ref().ok_or(ApiError::TokenNotOurs)?;
         let _rotating = self.inner.rotating.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = write_new(&self.inner.path)?;
+        let text = write_new(path)?;
         self.inner.hash.store(Arc::new(hash(text.expose_secret())));
         Ok(text)
     }
@@ -108,13 +134,21 @@ fn read(path: &Path) -> Result<Option<SecretString>, ApiError> {
     let shape = |found| ApiError::TokenShape { path: path.to_owned(), found };
     let text = String::from_utf8(bytes).map_err(|_| shape("bytes that are no text".to_owned()))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
+    match flaw(text) {
+        Some(found) => Err(shape(found)),
+        None => Ok(Some(text.into())),
+    }
+}
+
+/// What keeps a text from being a token.
+fn flaw(text: &str) -> Option<String> {
     let characters = text.chars().count();
     if characters != Token::LENGTH {
-        return Err(shape(format!("{characters} characters")));
+        return Some(format!("{characters} characters"));
     }
     match BASE64URL_NOPAD.decode(text.as_bytes()) {
-        Ok(bytes) if bytes.len() == BYTES => Ok(Some(text.into())),
-        _ => Err(shape("other characters".to_owned())),
+        Ok(bytes) if bytes.len() == BYTES => None,
+        _ => Some("other characters".to_owned()),
     }
 }
 
@@ -172,6 +206,20 @@ mod tests {
         let new = token.rotate().unwrap();
         assert_eq!(text(&dir).trim(), new.expose_secret());
         assert!(token.accepts(new.expose_secret()) && !token.accepts(old.trim()));
+    }
+
+    #[test]
+    fn a_given_token_opens_and_is_not_rotated_and_what_is_none_is_not_shown() {
+        let right = "A".repeat(Token::LENGTH);
+        let token = Token::given(&right.as_str().into()).unwrap();
+        assert!(token.accepts(&right));
+        assert!(matches!(token.rotate(), Err(ApiError::TokenNotOurs)));
+        assert!(token.accepts(&right));
+        for (wrong, expected) in [("hunter2", "found 7 characters"), (&"!".repeat(43), "other characters")] {
+            let error = Token::given(&wrong.into()).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("\nhint: "), "{error}");
+            assert!(!error.contains(wrong), "{error}");
+        }
     }
 
     #[test]

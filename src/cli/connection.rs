@@ -129,13 +129,14 @@ pub(super) fn data_dir(globals: &Globals) -> PathBuf {
     DataDir::of(globals).path
 }
 
-fn token_variable() -> Option<String> {
-    std::env::var(TOKEN).ok().filter(|token| !token.is_empty())
+/// The token that the environment holds.
+pub(super) fn token_variable() -> Option<SecretString> {
+    std::env::var(TOKEN).ok().filter(|token| !token.is_empty()).map(|token| token.trim().into())
 }
 
 fn token(globals: &Globals, data: &DataDir, base: &Url) -> Result<SecretString, ConnectionError> {
     if let Some(token) = token_variable() {
-        return Ok(token.trim().into());
+        return Ok(token);
     }
     let path = match globals.token_file() {
         Some(path) => path.to_owned(),

@@ -209,8 +209,9 @@ fn of_api(error: &ApiError) -> u8 {
         ApiError::Exposed { .. }
         | ApiError::TlsRead { .. }
         | ApiError::TlsFile { .. }
-        | ApiError::TlsPair { .. } => exit_code::USAGE,
-        ApiError::TokenMode { .. } => exit_code::NO_PERMISSION,
+        | ApiError::TlsPair { .. }
+        | ApiError::TokenGiven { .. } => exit_code::USAGE,
+        ApiError::TokenMode { .. } | ApiError::TokenNotOurs => exit_code::NO_PERMISSION,
         ApiError::TokenWrite { .. } | ApiError::Address { .. } => exit_code::CANNOT_CREATE,
         ApiError::TokenRead { .. } | ApiError::TokenShape { .. } => exit_code::IO,
         ApiError::Random | ApiError::Serve(_) => exit_code::UNAVAILABLE,

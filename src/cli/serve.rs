@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::CliError;
 use super::session::Session;
-use super::{exit_code, output};
+use super::{connection, exit_code, output};
 use crate::daemon::{self, Banner, Options, Signals};
 
 /// How long threads that still write may take when all else has ended.
@@ -40,6 +40,7 @@ pub(super) fn run(args: &ServeArgs, session: Session) -> Result<(), CliError> {
         config_dir: session.globals.config().to_owned(),
         overrides: session.globals.overrides_and(args.listen)?,
         shim: std::env::current_exe().map_err(CliError::Program)?,
+        token: connection::token_variable(),
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Start)?;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ pub struct Options {
     pub overrides: SettingsOverrides,
     /// The program that supervises a task: this binary.
     pub shim: PathBuf,
+    /// The API's token, where somebody else looks after it.
+    pub token: Option<SecretString>,
 }
 
 /// What asks the daemon to stop, or to reload.
@@ -72,18 +75,27 @@ pub async fn serve(
     // What may be refused comes first: a start that fails leaves nothing behind.
     let tls = api::Tls::load(&settings, clock.now())?;
     Store::check_free(&settings.data_dir)?;
-    api::Token::check(&settings.data_dir)?;
+    let given = options.token.as_ref().map(api::Token::given).transpose()?;
+    if given.is_none() {
+        api::Token::check(&settings.data_dir)?;
+    }
     let bind = |source| DaemonError::Bind { listen: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
+    let probes = probes(&settings).await?;
+    let probed = probes.as_ref().and_then(|listener| listener.local_addr().ok());
 
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
-    let token = api::Token::load_or_create(&settings.data_dir)?;
+    let token = match given {
+        Some(token) => {
+            tracing::info!("the API's token is the one in TEKCRON_TOKEN");
+            token
+        }
+        None => api::Token::load_or_create(&settings.data_dir)?,
+    };
     let executor = executor(&settings, &options.shim, &clock).await?;
     let (wheel, wakes) = Wheel::start(Arc::clone(&clock)).map_err(DaemonError::Wheel)?;
     let parts = Parts {
-    let probes = probes(&settings).await?;
-    let probed = probes.as_ref().and_then(|listener| listener.local_addr().ok());
         store: store.clone(),
         executor: Arc::clone(&executor),
         clock: Arc::clone(&clock),
@@ -130,6 +142,14 @@ pub async fn serve(
         metrics,
         token: token.clone(),
     };
+    if let Some(listener) = probes {
+        let probes = api::Probes::new(listener, service.clone())?;
+        let stopping = stop.clone();
+        parts.spawn("probes", async move {
+            probes.run(stopping).await;
+            Ok(())
+        });
+    }
     let server = api::Server::new(listener, service, tls)?;
     api::publish_address(&settings.data_dir, &server.url())?;
     let stopping = stop.clone();
@@ -142,17 +162,16 @@ pub async fn serve(
     announce(&Banner::new(&config, address, probed, executor.as_ref(), clock.now()));
     let result = parts.until(&stop).await;
     timer.stop().await;
-    if let Some(listener) = probes {
-        let probes = api::Probes::new(listener, service.clone())?;
-        let stopping = stop.clone();
-        parts.spawn("probes", async move {
-            probes.run(stopping).await;
-            Ok(())
-        });
-    }
     api::withdraw_address(&settings.data_dir);
     tracing::info!("stopped; running tasks go on, and are taken up by the next start");
     result
+}
+
+/// Where probes are listened for, where they have an address of their own.
+async fn probes(settings: &Settings) -> Result<Option<TcpListener>, DaemonError> {
+    let Some(listen) = settings.health_listen else { return Ok(None) };
+    let bound = TcpListener::bind(listen).await;
+    bound.map(Some).map_err(|source| DaemonError::BindProbes { listen, source })
 }
 
 async fn executor(
@@ -167,13 +186,6 @@ async fn executor(
                 LocalSettings { data_dir, max_children: settings.max_children, shim: shim.to_owned() };
             LocalExecutor::open(local, clock)?
         }
-/// Where probes are listened for, where they have an address of their own.
-async fn probes(settings: &Settings) -> Result<Option<TcpListener>, DaemonError> {
-    let Some(listen) = settings.health_listen else { return Ok(None) };
-    let bound = TcpListener::bind(listen).await;
-    bound.map(Some).map_err(|source| DaemonError::BindProbes { listen, source })
-}
-
         ExecutorKind::Tekton => TektonExecutor::open(TektonOptions::of(settings), clock).await?,
     })
 }

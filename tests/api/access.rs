@@ -2,9 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use tekcron::api::{Access, routes};
+use tekcron::api::{self, Access, Token, routes};
+use tower::ServiceExt;
 
-use crate::world::{World, logged};
+use crate::world::{Answer, World, logged};
 
 fn filled(path: &str) -> String {
     path.replace("{app}", "etl").replace("{job}", "nightly").replace("{id}", "1").replace("{name}", "etl-x")
@@ -105,6 +106,29 @@ async fn a_rotated_token_is_the_only_one_from_then_on() {
     assert_eq!(world.get("/v1/apps").await.status, 200);
     let written = std::fs::read_to_string(world.dir.path().join("token")).unwrap();
     assert_eq!(written, format!("{}\n", world.token));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_given_token_is_the_only_one_and_is_changed_by_who_gave_it() {
+    let mut world = World::new();
+    let given = "A".repeat(Token::LENGTH);
+    world.service.token = Token::given(&given.as_str().into()).unwrap();
+    let router = api::router(world.service.clone(), "127.0.0.1:7070".parse().unwrap(), world.stop.clone());
+    let in_the_file = world.get("/v1/apps").await;
+    assert_eq!(in_the_file.status, 200, "the world's own router");
+    let request = |method, path, world: &World| world.request(method, path).body(Body::empty()).unwrap();
+    let ask = async |request| Answer::of(router.clone().oneshot(request).await.unwrap()).await;
+    let stale = ask(request(Method::GET, "/v1/apps", &world)).await;
+    stale.expect(401, "unauthorized", "not valid", "TEKCRON_TOKEN");
+    let stale = world.token.clone();
+    world.token = given;
+    assert_eq!(ask(request(Method::GET, "/v1/apps", &world)).await.status, 200);
+    let rotated = ask(request(Method::POST, "/v1/token/rotate", &world)).await;
+    rotated.expect(409, "given-token", "TEKCRON_TOKEN", "start the service again");
+    assert_eq!(ask(request(Method::GET, "/v1/apps", &world)).await.status, 200);
+    let written = std::fs::read_to_string(world.dir.path().join("token")).unwrap();
+    assert_eq!(written.trim(), stale, "what is there is left alone");
     world.end().await;
 }
 
