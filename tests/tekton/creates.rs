@@ -67,7 +67,7 @@ async fn a_create_whose_answer_got_lost_is_found_by_looking() {
         life.run().await;
         life.comes_to(&world, 1, Phase::Submitted).await;
         assert_eq!(world.cluster.count("create", RUNS), 1, "it is looked for, not created again");
-        assert_eq!(life.executor.trouble(), None);
+        world.pass_until("all is well", || life.executor.trouble().is_none().then_some(())).await;
         let name = world.created(&[]).await;
         world.cluster.becomes(&name, "succeeded");
         assert_eq!(life.ends(&world, 1).await.phase, Phase::Succeeded);

@@ -38,7 +38,7 @@ pub(crate) const SECRETS: &str = "secrets";
 pub(crate) const LOGS: &str = "pods/log";
 
 /// Other threads and the disk take the time they take; only a hang is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The API server. It is there until it is dropped.
 pub(crate) struct Cluster {
@@ -236,10 +236,8 @@ impl Cluster {
     /// The last calls, for people.
     pub(crate) fn said(&self) -> String {
         self.look(|state| {
-            let calls = state.calls.iter().rev().take(40).rev();
-            calls
-                .map(|call| format!("{} {} {} {:?}\n", call.verb, call.resource, call.name, call.query))
-                .collect()
+            let calls = state.calls.iter().rev().take(25).rev();
+            calls.map(|call| format!("{} {} {}\n", call.verb, call.resource, call.name)).collect()
         })
     }
 
