@@ -6,4 +6,5 @@
 mod cluster;
 mod creates;
 mod runs;
+mod watches;
 mod world;

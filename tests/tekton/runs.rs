@@ -41,7 +41,7 @@ async fn a_run_succeeds_and_its_log_is_here() {
     assert_eq!(world.cluster.count("create", RUNS), 1);
     assert!(world.cluster.count("get", LOGS) > 0);
     assert_eq!(life.executor.trouble(), None);
-    life.end().await;
+    life.end(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,5 +55,5 @@ async fn an_exit_code_is_told() {
     let ended = life.ends(&world, 1).await;
     assert_eq!((ended.phase, ended.exit_code), (Phase::Failed, Some(3)));
     assert_eq!(ended.message.as_deref(), Some("it ended with exit code 3"));
-    life.end().await;
+    life.end(&world).await;
 }

@@ -130,7 +130,18 @@ impl World {
 
     /// Waits, without time passing, until `wanted` has an answer.
     pub(crate) async fn until<T>(&self, what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
-        self.cluster.when(what, |_| wanted()).await
+        let waiting = async {
+            loop {
+                if let Some(answer) = wanted() {
+                    return answer;
+                }
+                self.cluster.quiet_for(QUIET).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(answer) => answer,
+            Err(_) => panic!("never: {what}\n{}", self.cluster.said()),
+        }
     }
 
     /// Waits until there is a run on the cluster that is not among `known`, and returns its name.
@@ -209,8 +220,10 @@ impl Life {
         String::from_utf8(text).unwrap()
     }
 
-    pub(crate) async fn end(self) {
+    /// As a daemon ends; time passes for what it waits for.
+    pub(crate) async fn end(self, world: &World) {
         self.stop.cancel();
+        world.pass_until("the dispatcher has ended", || self.running.is_finished().then_some(())).await;
         self.running.await.unwrap().unwrap();
     }
 

@@ -34,7 +34,8 @@ struct Runs {
 #[derive(Debug, Default)]
 struct Run {
     uid: Option<String>,
-    created: Option<Timestamp>,
+    /// Since when it is seen to wait for something, by our clock: the cluster's may be another.
+    waits: Option<Timestamp>,
     finalizers: Vec<String>,
     deleted: bool,
     /// Why we had it cancelled, where nobody asked for that.
@@ -120,7 +121,6 @@ impl Board {
         }
         run.origin = origin(&name, meta.labels.as_ref());
         run.uid = meta.uid;
-        run.created = meta.creation_timestamp.map(|time| time.0);
         run.finalizers = meta.finalizers.unwrap_or_default();
         run.deleted = meta.deletion_timestamp.is_some();
         run.unschedulable =
@@ -207,7 +207,7 @@ impl Board {
     pub(super) fn waiting_since(&self, now: Timestamp, most: SignedDuration) -> Vec<(TaskName, String)> {
         let runs = self.lock();
         let waits = |run: &Run| {
-            let long = run.created.is_some_and(|created| now.duration_since(created) > most);
+            let long = run.waits.is_some_and(|since| now.duration_since(since) > most);
             match run.verdict() {
                 Verdict::Waiting { message: Some(message) } if long && run.unschedulable.is_none() => {
                     Some(message)
@@ -236,6 +236,10 @@ impl Board {
             return next;
         }
         let verdict = run.verdict();
+        run.waits = match verdict {
+            Verdict::Waiting { message: Some(_) } => run.waits.or(Some(now)),
+            _ => None,
+        };
         let ended = matches!(verdict, Verdict::Ended(_));
         if !matches!(verdict, Verdict::Waiting { .. }) {
             run.copy_log(name, ended, &mut next);

@@ -1,6 +1,6 @@
 //! The executor as the rest of the program sees it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -101,6 +101,8 @@ pub(super) struct Shared {
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
     logs: PathBuf,
+    /// Creates of which nobody knows whether they were carried out.
+    unheard: Mutex<HashSet<TaskName>>,
     /// By what was asked.
     trouble: Mutex<BTreeMap<&'static str, String>>,
 }
@@ -140,6 +142,7 @@ impl TektonExecutor {
             unschedulable_after: options.unschedulable_after,
             listed: watch::Sender::new(false),
             logs: options.data_dir.join("logs"),
+            unheard: Mutex::default(),
             trouble: Mutex::default(),
         });
         let stop = CancellationToken::new();
@@ -165,7 +168,10 @@ impl TektonExecutor {
         }
         let late = || "the API server did not answer in time".to_owned();
         let found = shared.in_time(shared.cluster.seen_runs.get_opt(name.as_str())).await.ok_or_else(late)?;
-        let Some(run) = found.map_err(|error| in_full(&error))? else { return Ok(Observed::Absent) };
+        let found = found.map_err(|error| in_full(&error))?;
+        // Somebody else's object of that name is none of ours: who creates ours is told so.
+        let ours = found.filter(|run| release::is_ours(run, &shared.instance));
+        let Some(run) = ours else { return Ok(Observed::Absent) };
         let task_run = run.status.child_references.iter().find(|child| child.kind == "TaskRun");
         let task_run = task_run.map(|child| child.name.clone());
         shared.board.see_run(run);
@@ -253,10 +259,31 @@ impl Shared {
         }
     }
 
+    pub(super) fn fails(&self, operation: &str) -> bool {
+        self.lock_trouble().contains_key(operation)
+    }
+
     fn trouble(&self) -> Option<String> {
         let trouble = self.lock_trouble();
         let said = trouble.iter().map(|(operation, message)| format!("{operation}: {message}"));
         Some(said.collect::<Vec<_>>().join("; ")).filter(|said| !said.is_empty())
+    }
+
+    /// Notes that nobody knows what became of a create.
+    fn unheard(&self, name: &TaskName) {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+    }
+
+    /// A run is there. Where nobody knew whether it was created, the cluster answers to creates after all.
+    pub(super) fn came_through(&self, name: &TaskName) {
+        if self.heard(name) {
+            self.answered(CREATING);
+        }
+    }
+
+    /// What became of a create is known.
+    fn heard(&self, name: &TaskName) -> bool {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
     }
 
     fn lock_trouble(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
@@ -271,7 +298,7 @@ impl Executor for TektonExecutor {
 
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
         async move {
-            let name = submission.run.metadata.name.clone();
+            let name = submission.run.metadata.name.clone().and_then(|name| name.parse().ok());
             let submitted = submit::submit(&self.shared, submission).await;
             match &submitted {
                 Err(SubmitError::Unreachable { message, .. } | SubmitError::Unknown { message }) => {
@@ -279,9 +306,15 @@ impl Executor for TektonExecutor {
                 }
                 _ => self.shared.answered(CREATING),
             }
+            if let Some(name) = &name {
+                match &submitted {
+                    Err(SubmitError::Unknown { .. }) => self.shared.unheard(name),
+                    _ => _ = self.shared.heard(name),
+                }
+            }
             let submitted = submitted?;
             // What was adopted may have ended long ago.
-            if let Some(name) = name.and_then(|name| name.parse().ok()) {
+            if let Some(name) = name {
                 let _ = self.noted.send(name);
             }
             Ok(submitted)
@@ -304,7 +337,14 @@ impl Executor for TektonExecutor {
     }
 
     fn observe<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<Observed, ExecutorError>> {
-        self.look(name).map(|seen| seen.map_err(|error| failed("observing", name, error))).boxed()
+        async move {
+            let seen = self.look(name).await.map_err(|error| failed("observing", name, error))?;
+            if seen != Observed::Absent {
+                self.shared.came_through(name);
+            }
+            Ok(seen)
+        }
+        .boxed()
     }
 
     fn observations(&self) -> Option<mpsc::Receiver<Observation>> {

@@ -53,6 +53,16 @@ pub(super) fn judge(refusal: &Refusal) -> SubmitError {
     }
 }
 
+/// The words of an answer to something that is no create.
+pub(super) fn in_words(status: &Status) -> String {
+    match judge(&Refusal { code: status.code, retry_after: None, status: status.clone() }) {
+        SubmitError::Refused { message, .. }
+        | SubmitError::Unavailable { message }
+        | SubmitError::Unreachable { message, .. }
+        | SubmitError::Unknown { message } => message,
+    }
+}
+
 fn reason(code: u16, said: &str) -> &str {
     match (code, said) {
         (_, said) if !said.is_empty() && !said.contains(char::is_whitespace) => said,

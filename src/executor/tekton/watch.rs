@@ -23,6 +23,7 @@ use super::board::{Container, Next};
 use super::executor::Shared;
 use super::logs::Copier;
 use super::object::{SeenRun, SeenTaskRun};
+use super::refusal::in_words;
 use super::release;
 use crate::causes::in_full;
 use crate::executor::{Observation, Observed, label};
@@ -37,7 +38,11 @@ const PAGE: u32 = 250;
 /// Flushes that may wait for one log.
 const FLUSHES: usize = 4;
 
-const WATCHING: &str = "watching PipelineRuns and TaskRuns";
+/// Between an error of a watch and the list that says that all is well again: a watch that goes on says nothing.
+const AFTER_ERROR: Duration = Duration::from_secs(5);
+
+const WATCHING_RUNS: &str = "watching PipelineRuns";
+const WATCHING_TASK_RUNS: &str = "watching TaskRuns";
 
 /// What the loop hears of.
 enum Heard {
@@ -61,6 +66,7 @@ pub(super) async fn run(
     let clock = Arc::clone(&this.shared.clock);
     let (mut runs, mut task_runs) = this.streams();
     let mut relist = clock.sleep(RELIST);
+    let mut soon = false;
     let mut tick = clock.sleep(TICK);
     loop {
         let heard = tokio::select! {
@@ -89,13 +95,22 @@ pub(super) async fn run(
             Heard::Relist => {
                 (runs, task_runs) = this.streams();
                 relist = clock.sleep(RELIST);
+                soon = false;
             }
             Heard::Tick => {
                 this.write_policies().await;
                 this.cancel_what_waits().await;
                 tick = clock.sleep(TICK);
             }
+            Heard::Run(Err(error)) => this.failed(WATCHING_RUNS, &error),
+            Heard::TaskRun(Err(error)) => this.failed(WATCHING_TASK_RUNS, &error),
             heard => this.hear(heard).await,
+        }
+        if this.shared.fails(WATCHING_RUNS) || this.shared.fails(WATCHING_TASK_RUNS) {
+            if !soon {
+                relist = clock.sleep(AFTER_ERROR);
+            }
+            soon = true;
         }
     }
 }
@@ -128,18 +143,19 @@ impl Watching {
     async fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Run(Ok(event)) => {
-                self.shared.answered(WATCHING);
+                // That a list begins says nothing yet.
+                if !matches!(event, Event::Init) {
+                    self.shared.answered(WATCHING_RUNS);
+                }
                 self.run_event(event).await;
             }
             Heard::TaskRun(Ok(Event::Apply(seen) | Event::InitApply(seen))) => {
+                self.shared.answered(WATCHING_TASK_RUNS);
                 if let Some(name) = self.shared.board.see_task_run(seen) {
                     self.advance(&name).await;
                 }
             }
-            Heard::TaskRun(Ok(_)) => {}
-            Heard::Run(Err(error)) | Heard::TaskRun(Err(error)) => {
-                self.shared.failed(WATCHING, &in_full(&error));
-            }
+            Heard::TaskRun(Ok(Event::InitDone)) => self.shared.answered(WATCHING_TASK_RUNS),
             Heard::Copied(name, size) => {
                 self.shared.copying.lock().remove(&name);
                 self.shared.board.copied(&name, size);
@@ -153,7 +169,20 @@ impl Watching {
                 self.advance(&name).await;
             }
             Heard::Noted(name) => self.advance(&name).await,
-            Heard::Relist | Heard::Tick => {}
+            Heard::TaskRun(_) | Heard::Run(Err(_)) | Heard::Relist | Heard::Tick => {}
+        }
+    }
+
+    fn failed(&self, watching: &'static str, error: &WatchError) {
+        match error {
+            // What it watched from is forgotten by now. The list follows by itself.
+            WatchError::WatchError(status) if status.code == 410 => {}
+            WatchError::WatchError(status) => self.shared.failed(watching, &in_words(status)),
+            WatchError::InitialListFailed(kube::Error::Api(status))
+            | WatchError::WatchStartFailed(kube::Error::Api(status)) => {
+                self.shared.failed(watching, &in_words(status));
+            }
+            error => self.shared.failed(watching, &in_full(error)),
         }
     }
 
@@ -162,12 +191,14 @@ impl Watching {
             Event::Init => self.runs.clear(),
             Event::InitApply(seen) => {
                 if let Some(name) = self.shared.board.see_run(seen) {
+                    self.shared.came_through(&name);
                     self.runs.insert(name.clone());
                     self.advance(&name).await;
                 }
             }
             Event::Apply(seen) => {
                 if let Some(name) = self.shared.board.see_run(seen) {
+                    self.shared.came_through(&name);
                     self.advance(&name).await;
                 }
             }

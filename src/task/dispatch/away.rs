@@ -90,6 +90,7 @@ impl Dispatcher {
         self.commit_later(commit);
         self.live.set_stage(key, Stage::Ready);
         self.ready.push_back(key.clone());
+        self.give_up_hands(now);
     }
 
     /// The executor could not be reached.
@@ -105,7 +106,6 @@ impl Dispatcher {
         let doubled = FIRST_WAIT * 2_i32.saturating_pow(away.tries.min(16));
         away.tries += 1;
         self.probe_after(doubled.min(LONGEST_WAIT).max(retry_after.unwrap_or_default()), now);
-        self.give_up_hands(now);
     }
 
     fn probe_after(&mut self, wait: SignedDuration, now: Timestamp) {
@@ -180,6 +180,7 @@ impl Dispatcher {
             let task = &live.task;
             let claimed = matches!(task.trigger, Trigger::Schedule | Trigger::CatchUp);
             if claimed
+                && live.maybe_created.is_none()
                 && task.created < until
                 && let (Some(job), Some(schedule), Some(slot)) =
                     (task.job_ref(), &task.schedule, task.scheduled)
@@ -219,7 +220,7 @@ impl Dispatcher {
     }
 
     /// Runs that somebody, or a retry, waits for are not held for longer than `hold`.
-    fn give_up_hands(&mut self, now: Timestamp) {
+    pub(super) fn give_up_hands(&mut self, now: Timestamp) {
         let Some(away) = &self.away else { return };
         let hold = self.config.settings.hold;
         let message = format!("the executor could not be reached for {hold:#}: {}", away.message);
@@ -234,6 +235,12 @@ impl Dispatcher {
         };
         let given_up: Vec<TaskKey> = self.ready.iter().filter(waits).cloned().collect();
         for key in given_up {
+            if let Some(until) = self.live.get(&key).and_then(|live| live.maybe_created) {
+                // It is looked for once more: a create of before may have come through.
+                self.live.set_stage(&key, Stage::Held);
+                self.arm_task(&key, until.max(now));
+                continue;
+            }
             self.finish(&key, refusal("ExecutorUnavailable", message.clone(), now), Retry::Never, now);
         }
     }

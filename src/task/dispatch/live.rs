@@ -56,7 +56,7 @@ pub(super) struct Live {
     pub(super) refusals: u32,
     pub(super) refused_since: Option<Timestamp>,
     /// The executor may have it, unheard: a create may come through until then. Cleared when it was looked
-    /// for, and is not there.
+    /// for after that, and is not there.
     pub(super) maybe_created: Option<Timestamp>,
 }
 

@@ -337,7 +337,10 @@ impl Dispatcher {
                 self.look_later(&key, now);
             }
             Event::Observed(Observation { name, state }) => match self.live.key_of(&name) {
-                Some(key) => self.observed(&key, state, now),
+                Some(key) => {
+                    self.came_through(&key, &state, now)?;
+                    self.observed(&key, state, now);
+                }
                 None => self.observed_unknown(&name, &state)?,
             },
             Event::StoreFailed(error) => return Err(error),

@@ -69,8 +69,11 @@ impl Dispatcher {
                 let outcome = never_started("it was terminated before it started", now);
                 self.finish(key, outcome, Retry::Never, now);
             }
-            (false, Some(_)) => {
-                if let Some(live) = self.live.get_mut(key) {
+            (false, Some(until)) => {
+                // Until then a create of before may come through, and only a second one of its name is refused.
+                if now >= until
+                    && let Some(live) = self.live.get_mut(key)
+                {
                     live.maybe_created = None;
                 }
                 self.make_ready(key);
@@ -109,17 +112,20 @@ impl Dispatcher {
     /// Moves a task on. Nobody waits for the disk: after a restart it is observed again.
     fn advance(&mut self, key: &TaskKey, phase: Phase, started: Option<Timestamp>, message: Option<String>) {
         let Some(live) = self.live.get(key) else { return };
-        if live.stage == Stage::Held {
+        let held = live.stage == Stage::Held;
+        if held {
             self.live.set_stage(key, Stage::Confirmed);
             self.cancel_if_wanted(key);
         }
         let Some(task) = self.live.task_mut(key) else { return };
         let moves = task.phase.may_become(phase);
-        if !moves && task.message == message {
+        if !moves && !held && task.message == message {
             return;
         }
         if moves {
             task.phase = phase;
+        }
+        if moves || held {
             task.reason = None;
         }
         if task.terminating.is_none() {

@@ -165,7 +165,15 @@ impl Dispatcher {
         }
         let Some(live) = self.live.get(key) else { return Ok(()) };
         let (app, task) = (live.task.app.clone(), live.task.name.clone());
+        let unheard = live.maybe_created.is_some();
         match result {
+            // What this answer says is no answer to the create before.
+            Err(SubmitError::Refused { message, .. }) if unheard => self.hold(key, &message, now),
+            Err(SubmitError::Unreachable { message, retry_after }) if unheard => {
+                self.went_away(&message, retry_after, now);
+                self.hold(key, &message, now);
+                self.give_up_hands(now);
+            }
             Ok(Submitted::Created) => self.confirm(key),
             Ok(Submitted::Adopted { id }) => {
                 tracing::info!(%app, %task, "the executor had this task already; it is adopted");
@@ -188,6 +196,7 @@ impl Dispatcher {
                     live.maybe_created = Some(until);
                 }
                 self.hold(key, &message, now);
+                self.give_up_hands(now);
             }
         }
         Ok(())
@@ -195,6 +204,9 @@ impl Dispatcher {
 
     fn confirm(&mut self, key: &TaskKey) {
         self.live.set_stage(key, Stage::Confirmed);
+        if let Some(live) = self.live.get_mut(key) {
+            live.maybe_created = None;
+        }
         let Some(task) = self.live.task_mut(key) else { return };
         let terminating = task.terminating.is_some();
         if task.phase.may_become(Phase::Submitted) {
@@ -255,6 +267,9 @@ impl Dispatcher {
         if let Some(task) = self.live.task_mut(key) {
             task.reason = Some("Held".to_owned());
             task.message = Some(message.to_owned());
+            let mut commit = Commit::new();
+            commit.update_task(task);
+            self.commit_later(commit);
         }
         let doubled = FIRST_WAIT * 2_i32.saturating_pow(tries.saturating_sub(1).min(16));
         self.arm_task(key, now + doubled.min(LONGEST_WAIT));

@@ -38,7 +38,7 @@ pub(crate) const SECRETS: &str = "secrets";
 pub(crate) const LOGS: &str = "pods/log";
 
 /// Other threads and the disk take the time they take; only a hang is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The API server. It is there until it is dropped.
 pub(crate) struct Cluster {
@@ -208,7 +208,8 @@ impl Cluster {
             if self.shared.clock.monotonic() - started > PATIENCE {
                 panic!("never: {what}\n{}", self.said());
             }
-            self.blocking(async { tokio::time::timeout(Duration::from_millis(20), changed.changed()).await });
+            let _ = self
+                .blocking(async { tokio::time::timeout(Duration::from_millis(20), changed.changed()).await });
         }
     }
 
@@ -235,10 +236,8 @@ impl Cluster {
     /// The last calls, for people.
     pub(crate) fn said(&self) -> String {
         self.look(|state| {
-            let calls = state.calls.iter().rev().take(40).rev();
-            calls
-                .map(|call| format!("{} {} {} {:?}\n", call.verb, call.resource, call.name, call.query))
-                .collect()
+            let calls = state.calls.iter().rev().take(25).rev();
+            calls.map(|call| format!("{} {} {}\n", call.verb, call.resource, call.name)).collect()
         })
     }
 

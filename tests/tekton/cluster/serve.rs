@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +90,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
         act => act,
     };
     if !authorized {
-        return Ok(json(401, &status(401, "Unauthorized", "Unauthorized")));
+        return Ok(object(401, &status(401, "Unauthorized", "Unauthorized")));
     }
     let answer = carry_out(&shared, &call, metadata_only, act.as_ref());
     match act {
@@ -143,24 +144,32 @@ fn carry_out(shared: &Arc<Shared>, call: &Call, metadata_only: bool, act: Option
     };
     let code = if call.verb == "create" { 201 } else { 200 };
     match answer {
-        Ok(object) if metadata_only => {
-            let metadata = &object["metadata"];
-            let kind = "PartialObjectMetadata";
-            json(
-                code,
-                &serde_json::json!({ "kind": kind, "apiVersion": "meta.k8s.io/v1", "metadata": metadata }),
-            )
-        }
-        Ok(object) => json(code, &object),
+        Ok(found) if metadata_only => object(code, &metadata(&found)),
+        Ok(found) => object(code, &found),
         Err(refused) => refusal(refused),
     }
 }
 
-pub(super) fn refusal((code, reason, message): Refused) -> Response<Body> {
-    json(code, &status(code, reason, &message))
+/// An object, or a list of them, with nothing but their metadata.
+fn metadata(object: &Value) -> Value {
+    let version = "meta.k8s.io/v1";
+    match object["items"].as_array() {
+        Some(items) => {
+            let items: Vec<Value> = items.iter().map(metadata).collect();
+            let kind = "PartialObjectMetadataList";
+            json!({ "kind": kind, "apiVersion": version, "metadata": object["metadata"], "items": items })
+        }
+        None => {
+            json!({ "kind": "PartialObjectMetadata", "apiVersion": version, "metadata": object["metadata"] })
+        }
+    }
 }
 
-pub(super) fn json(code: u16, body: &serde_json::Value) -> Response<Body> {
+pub(super) fn refusal((code, reason, message): Refused) -> Response<Body> {
+    object(code, &status(code, reason, &message))
+}
+
+pub(super) fn object(code: u16, body: &Value) -> Response<Body> {
     let answer = Response::builder().status(code).header(CONTENT_TYPE, "application/json");
     answer.body(Body::from(body.to_string())).unwrap()
 }

@@ -37,8 +37,14 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Result<Value, Refused> {
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(name);
+    let (kind, version) = match call.resource.as_str() {
+        "networkpolicies" => ("NetworkPolicyList", "networking.k8s.io/v1"),
+        "secrets" => ("SecretList", "v1"),
+        "pipelineruns" => ("PipelineRunList", "tekton.dev/v1"),
+        _ => ("TaskRunList", "tekton.dev/v1"),
+    };
     Ok(json!({
-        "kind": "List", "apiVersion": "v1", "items": found,
+        "kind": kind, "apiVersion": version, "items": found,
         "metadata": { "resourceVersion": state.objects.version.to_string(), "continue": next },
     }))
 }
