@@ -13,7 +13,7 @@ fn of_520_tasks_the_newest_500_stay_on_the_cluster() {
         world.place.ok(&["run-task", "quick"]);
     }
     world.place.until("the last ones have ended, and the first are gone", || {
-        let tasks = world.place.json(&["tasks", "quick", "-n", "1000"]);
+        let tasks = world.place.json(&["tasks", "quick", "--limit", "1000"]);
         let tasks = tasks.as_array().unwrap();
         let ended = tasks.iter().all(|task| !task["finished"].is_null());
         (ended && tasks.len() == 500 && world.objects("PipelineRun").len() == 500).then_some(())
