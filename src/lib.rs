@@ -26,8 +26,3 @@ pub mod schedule;
 pub mod store;
 pub mod task;
 pub mod telemetry;
-
-/// sled makes and frees small pieces from several threads, over which the system's allocator looks for longer the more
-/// there are; and what it keeps for each thread is memory that nobody uses.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
