@@ -116,8 +116,8 @@ impl Claim {
     /// About how many bytes its rows are.
     pub(crate) fn size(&self) -> usize {
         let task = postcard::to_stdvec(&self.task).expect("a task is plain data").len();
-        // Keys and the small rows: name, counter, active, slot, watermark.
-        task + 5 * 48 + 24
+        // Keys and the small rows: counter, active, slot, watermark.
+        task + 4 * 48 + 16
     }
 }
 

@@ -223,8 +223,8 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
             .path(dir)
             .mode(sled::Mode::LowSpace)
             .cache_capacity(64 << 20)
-            // Each time a sync, even where nothing was written: for what nobody waits for, and nothing else.
-            .flush_every_ms(Some(5000))
+            // It cleans up its segments then, and syncs even where nothing was written, which the writer does in time.
+            .flush_every_ms(Some(60_000))
             .open()
     };
     // sled panics on some damaged files; the message is ours to give.

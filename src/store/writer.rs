@@ -1,14 +1,15 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
 //!
 //! A group that nobody waits for is only applied; it becomes durable with the next sync, in which its
-//! order stands.
+//! order stands, or with one of its own when none has come for some seconds.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::blobs::Blobs;
 use super::commit::Commit;
@@ -32,13 +33,16 @@ const SHARED: usize = 1024;
 /// The most writes of one commit: larger ones hold everybody else up.
 const LARGEST: usize = 4096;
 
+/// For so long what nobody waits for may stay in memory.
+const LATEST: Duration = Duration::from_secs(5);
+
 /// What one sync did, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteStats {
     /// Commits that it made durable.
     pub commits: usize,
     /// From the first write of the group that it was for to its end.
-    pub took: std::time::Duration,
+    pub took: Duration,
 }
 
 /// Sees every sync.
@@ -59,7 +63,8 @@ impl Writer {
     pub(super) fn spawn(disk: Disk, clock: SharedClock, observer: Observer) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
-        let state = Loop { disk, clock, observer, failed: Arc::clone(&failed), unsynced: 0 };
+        let state =
+            Loop { disk, clock, observer, failed: Arc::clone(&failed), unsynced: 0, oldest: Duration::ZERO };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
@@ -100,12 +105,14 @@ struct Loop {
     failed: Arc<OnceLock<StoreError>>,
     /// Commits that were applied, and wait for a sync.
     unsynced: usize,
+    /// When the first of those was, by the clock that only goes forward.
+    oldest: Duration,
 }
 
 impl Loop {
     fn run(mut self, writes: &Receiver<Write>) {
         let mut left_over = None;
-        while let Some(first) = left_over.take().or_else(|| writes.recv().ok()) {
+        while let Some(first) = left_over.take().map_or_else(|| self.next(writes), Some) {
             let mut size = first.commit.len();
             let mut group = vec![first];
             while group.len() < GROUP
@@ -131,6 +138,20 @@ impl Loop {
         }
     }
 
+    /// The next that is to be written; nothing when no more can come.
+    fn next(&mut self, writes: &Receiver<Write>) -> Option<Write> {
+        while self.unsynced > 0 && self.failed.get().is_none() {
+            let age = self.clock.monotonic() - self.oldest;
+            match writes.recv_timeout(LATEST.saturating_sub(age)) {
+                Ok(write) => return Some(write),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                // A failure has been logged, and nobody waits.
+                Err(RecvTimeoutError::Timeout) => drop(self.write(&mut [])),
+            }
+        }
+        writes.recv().ok()
+    }
+
     /// A failed write or sync leaves the file in an unknown state: no later success may hide it.
     fn write(&mut self, group: &mut [Write]) -> Result<(), StoreError> {
         if let Some(error) = self.failed.get() {
@@ -138,7 +159,11 @@ impl Loop {
         }
         let began = self.clock.monotonic();
         point("commit");
-        let nobody_waits = !group.is_empty() && group.iter().all(|write| write.done.is_none());
+        let is_due = group.is_empty() || self.unsynced > 0 && began - self.oldest >= LATEST;
+        let nobody_waits = !is_due && group.iter().all(|write| write.done.is_none());
+        if self.unsynced == 0 {
+            self.oldest = began;
+        }
         self.unsynced += group.len();
         // sled panics on some errors; whoever waits must hear of those too.
         let written = catch_unwind(AssertUnwindSafe(|| {

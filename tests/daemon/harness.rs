@@ -7,7 +7,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -137,6 +138,27 @@ impl Place {
                 return answer;
             }
             assert!(!started.is_finished(), "never: {what}\n{}", self.log());
+        }
+    }
+}
+
+/// Tasks outlive their daemon, and must not outlive a test.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let tasks = fs::read_dir(self.path().join("data/tasks"));
+        let tasks: Vec<PathBuf> = tasks.into_iter().flatten().flatten().map(|task| task.path()).collect();
+        for task in &tasks {
+            // One without is gone, or was never begun.
+            let Ok(record) = fs::File::open(task.join("record")) else { continue };
+            let asked = Flock::from(FlockType::WriteLock);
+            if let Ok(Some(lock)) = fcntl_getlk(&record, &asked)
+                && let Some(shim) = lock.pid
+                && fs::write(task.join("terminate"), "").is_ok()
+                && kill_process(shim, Signal::USR1).is_ok()
+            {
+                // Its supervisor has it locked to the end.
+                let _ = fcntl_lock(&record, FlockOperation::LockShared);
+            }
         }
     }
 }

@@ -137,6 +137,27 @@ async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end()
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_is_synced_by_itself_when_it_has_waited_for_long() {
+    let dir = TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::new(at(1_800_000_000)));
+    let (seen, syncs) = std::sync::mpsc::channel();
+    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
+    let store = Store::open_observed(dir.path(), clock.clone(), observer).unwrap();
+    let later = |id| {
+        let mut commit = Commit::new();
+        commit.create_task(&task(id));
+        store.commit_later(commit);
+    };
+    later(1);
+    while store.task(&job().app, TaskId(1)).unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    clock.advance(std::time::Duration::from_secs(6));
+    later(2);
+    assert_eq!(syncs.recv(), Ok(2));
+}
+
+#[tokio::test]
 async fn commits_too_large_to_share_a_batch_are_written_in_turn() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();
