@@ -30,7 +30,7 @@ pub enum TelemetryError {
 }
 
 /// Libraries that tell at `info` what only they need to know. A directive of the setting goes before.
-const QUIET: &str = "tokio_cron_scheduler=warn";
+const QUIET: &str = "tokio_cron_scheduler=warn,kube_client=off,kube_runtime=off";
 
 /// Sends log lines to stderr from now on. Only the first call in a process has an effect.
 ///

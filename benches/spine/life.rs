@@ -3,7 +3,7 @@
 //! Each step is what the dispatcher calls there. The store's steps are timed from the caller's side, and
 //! of them only the caller's allocations are counted.
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,13 +14,12 @@ use tekcron::schedule::jitter;
 use tekcron::store::{Commit, Store};
 use tekcron::task::{Phase, RunIdentity, TaskName};
 use tempfile::TempDir;
-use tikv_jemallocator::Jemalloc;
 
 use crate::Scale;
 use crate::durable::commit_all;
 use crate::records::{self, Claim, SLOTS_PER_COMMIT};
 
-/// The binary's allocator, which counts what this thread asks it for.
+/// The system's allocator, which counts what this thread asks it for.
 struct Counting;
 
 #[global_allocator]
@@ -30,19 +29,19 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-#[expect(unsafe_code, reason = "an allocator is unsafe to be; this one hands everything to the binary's")]
-// SAFETY: both calls go to `Jemalloc` as they came.
+#[expect(unsafe_code, reason = "an allocator is unsafe to be; this one hands everything to the system's")]
+// SAFETY: both calls go to `System` as they came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // A thread that ends may have no counter any more.
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are `Jemalloc`'s conditions.
-        unsafe { Jemalloc.alloc(layout) }
+        // SAFETY: the caller's promises are `System`'s conditions.
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: it came from `Jemalloc`, with this layout.
-        unsafe { Jemalloc.dealloc(pointer, layout) }
+        // SAFETY: it came from `System`, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
