@@ -5,6 +5,8 @@
 
 mod cluster;
 mod creates;
+mod ends;
+mod outage;
 mod runs;
 mod watches;
 mod world;
