@@ -3,8 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
+#[path = "../daemon/harness.rs"]
+mod harness;
+
 mod cluster;
 mod creates;
+mod daemon;
+mod ends;
+mod outage;
 mod runs;
 mod watches;
 mod world;

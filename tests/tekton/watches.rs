@@ -180,18 +180,9 @@ async fn a_run_that_others_delete_when_it_has_ended_keeps_its_outcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_finalizer_a_run_that_others_delete_is_lost_or_its_known_end() {
-    let world = World::new();
+    let world = World::with("finalizer = false", "");
     let (life, name) = submitted(&world).await;
-    let unprotected = |name: &str| {
-        world.cluster.with(|state| {
-            let done = state.objects.change(RUNS, name, |run| {
-                run["metadata"]["finalizers"] = serde_json::json!([]);
-                Ok(())
-            });
-            done.unwrap();
-        });
-    };
-    unprotected(&name);
+    assert!(!has_finalizer(&world.cluster.run(&name).unwrap()));
     world.cluster.runs_since(&name, STARTED);
     life.comes_to(&world, 1, Phase::Running).await;
     world.cluster.is_deleted(&name);
@@ -200,7 +191,6 @@ async fn without_a_finalizer_a_run_that_others_delete_is_lost_or_its_known_end()
 
     life.run().await;
     let second = world.created(&[]).await;
-    unprotected(&second);
     world.cluster.runs_since(&second, STARTED);
     life.comes_to(&world, 2, Phase::Running).await;
     world.cluster.always("get", LOGS, Act::Hang);

@@ -374,6 +374,8 @@ fn origin(name: &TaskName, labels: Option<&BTreeMap<String, String>>) -> Origin 
 
 fn outcome(end: End, log: LogSize, now: Option<Timestamp>) -> Outcome {
     let finished = end.finished.or(now).or(end.started).unwrap_or(Timestamp::UNIX_EPOCH);
+    // Where one time is ours and the other the cluster's, their clocks may differ.
+    let finished = end.started.map_or(finished, |started| finished.max(started));
     Outcome {
         phase: end.phase,
         exit_code: end.exit_code,

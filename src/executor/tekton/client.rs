@@ -26,7 +26,7 @@ pub(super) const LINGER: SignedDuration = SignedDuration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The file that was named cannot be used.
-    #[error("expected a kubeconfig at `{}`, found none that can be used", path.display())]
+    #[error("expected a kubeconfig at `{}`, found none that can be used\nhint: `kubectl --kubeconfig {} config view` says what is wrong with it", path.display(), path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,

@@ -15,7 +15,7 @@ use kube::api::LogParams;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::board::Container;
-use super::client::Cluster;
+use super::client::{Cluster, REQUEST};
 use super::copied::Copied;
 use super::emit::Emitter;
 use crate::blocking::blocking;
@@ -31,6 +31,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 const AFTER_BREAK: Duration = Duration::from_secs(1);
 /// How often the end of a log is asked for where the cluster does not give it.
 const TRIES: u32 = 5;
+const LATE: &str = "the API server did not answer in time";
 
 /// Asks for everything that was written up to now; answered when it is here.
 pub(super) type Flush = oneshot::Sender<()>;
@@ -136,16 +137,23 @@ impl Copier {
             since_time: sink.copied.begin(),
             ..LogParams::default()
         };
-        let stream = self.cluster.pods.log_stream(&copying.container.pod, &params).await;
-        let mut stream = match stream {
-            Ok(stream) => stream,
-            Err(kube::Error::Api(status)) if status.code == 404 => return Read::Gone,
-            Err(error) => return Read::Broken(in_full(&error)),
+        let pod = copying.container.pod.clone();
+        let opened = tokio::select! {
+            opened = self.in_time(self.cluster.pods.log_stream(&pod, &params)) => opened,
+            _ = copying.interrupted(), if follow => return Read::Interrupted,
+        };
+        let mut stream = match opened {
+            None => return Read::Broken(LATE.to_owned()),
+            Some(Ok(stream)) => stream,
+            Some(Err(kube::Error::Api(status))) if status.code == 404 => return Read::Gone,
+            Some(Err(error)) => return Read::Broken(in_full(&error)),
         };
         loop {
             let chunk = tokio::select! {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
                 _ = copying.interrupted(), if follow => return Read::Interrupted,
+                // Who follows waits for as long as nothing is written.
+                () = self.clock.sleep(REQUEST), if !follow => return Read::Broken(LATE.to_owned()),
             };
             match chunk {
                 Ok(chunk) if chunk.is_empty() => break,
@@ -158,6 +166,13 @@ impl Copier {
         }
         copying.write(|sink, _| sink.pause(), self).await;
         Read::Whole
+    }
+
+    async fn in_time<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = request => Some(answer),
+            () = self.clock.sleep(REQUEST) => None,
+        }
     }
 }
 

@@ -276,7 +276,8 @@ fn vanished(task: &Task, now: Timestamp) -> Outcome {
         reason: "Lost".to_owned(),
         message: format!("the executor no longer knows it; it was last seen at {seen}"),
         started: task.started,
-        finished: now,
+        // When it started may be by the executor's clock.
+        finished: task.started.map_or(now, |started| now.max(started)),
         log: LogSize::default(),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) const SECRETS: &str = "secrets";
 pub(crate) const LOGS: &str = "pods/log";
 
 /// Other threads and the disk take the time they take; only a hang is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The API server. It is there until it is dropped.
 pub(crate) struct Cluster {
@@ -69,8 +69,8 @@ pub(crate) struct State {
     watches_ended: u64,
     /// Whether the cluster knows PipelineRuns.
     pub(crate) installed: bool,
-    /// How far the server's clock is ahead.
-    pub(crate) clock_ahead: SignedDuration,
+    /// What the server's clock shows, where it is not the machine's.
+    clock_is: Option<Timestamp>,
     /// Whether a run that is cancelled ends at once.
     pub(crate) cancels: bool,
 }
@@ -86,7 +86,7 @@ impl Cluster {
             cleared: 0,
             watches_ended: 0,
             installed: true,
-            clock_ahead: SignedDuration::ZERO,
+            clock_is: None,
             cancels: true,
         };
         let shared = Arc::new(Shared {
@@ -270,9 +270,14 @@ impl Shared {
 }
 
 impl State {
+    /// The server's clock stands at so long after the epoch.
+    pub(crate) fn clock_is(&mut self, since_epoch: SignedDuration) {
+        self.clock_is = Some(Timestamp::UNIX_EPOCH + since_epoch);
+    }
+
     /// The server's time, in whole seconds as Kubernetes writes it.
     fn now(&self, clock: &SystemClock) -> String {
-        let now: Timestamp = clock.now() + self.clock_ahead;
+        let now = self.clock_is.unwrap_or_else(|| clock.now());
         Timestamp::from_second(now.as_second()).unwrap().to_string()
     }
 }

@@ -1,0 +1,363 @@
+//! The real binary, on a scripted cluster.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use crate::cluster::{Act, Cluster, RUNS, SECRETS};
+use crate::harness::{Daemon, Place, text};
+use crate::world::has_finalizer;
+
+const SETTINGS: &str = "executor = \"tekton\"\nnamespace = \"batch\"\n";
+const APP: &str = "[app]\nname = \"etl\"\nimage = \"busybox:1\"\ncommand = \"true\"\n";
+const STARTED: &str = "2026-12-01T02:00:05Z";
+
+struct World {
+    cluster: Cluster,
+    place: Place,
+}
+
+impl World {
+    fn with(settings: &str, app: &str) -> Self {
+        let place = Place::with(&[("etl", &format!("{APP}{app}"))]);
+        fs::write(place.path().join("config/tekcron.toml"), format!("{SETTINGS}{settings}")).unwrap();
+        Self { cluster: Cluster::start(), place }
+    }
+
+    fn serve(&self) -> Daemon {
+        let kubeconfig = self.cluster.kubeconfig(self.place.path());
+        self.place.serve_with(&[
+            ("KUBECONFIG", kubeconfig.to_str().unwrap()),
+            ("WAREHOUSE", "postgres://u:hunter2@db/x"),
+        ])
+    }
+
+    /// The names of the runs, once there are so many.
+    fn created(&self, count: usize) -> Vec<String> {
+        self.cluster
+            .until("runs are created", |state| (state.objects.all(RUNS).count() >= count).then_some(()));
+        self.cluster.names()
+    }
+
+    fn task(&self, id: u64) -> Value {
+        self.place.json(&["task", "etl", &id.to_string()])
+    }
+
+    fn comes_to(&self, id: u64, phase: &str) -> Value {
+        self.place.until(phase, || Some(self.task(id)).filter(|task| task["phase"] == phase))
+    }
+
+    fn released(&self, name: &str) {
+        self.cluster.until("it is released", |state| {
+            let run = state.objects.get(RUNS, name);
+            (!run.is_some_and(has_finalizer)).then_some(())
+        });
+    }
+
+    /// `run-task --wait`, while `meanwhile` plays the cluster.
+    fn run_and_wait(&self, meanwhile: impl FnOnce(&str)) -> Output {
+        let before = self.cluster.names();
+        let mut command = self.place.command(&["run-task", "etl", "--wait"]);
+        let waiting = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let names = self.created(before.len() + 1);
+        meanwhile(names.iter().find(|name| !before.contains(name)).unwrap());
+        waiting.wait_with_output().unwrap()
+    }
+
+    /// Asks the API, as somebody who has the token.
+    fn get(&self, path: &str) -> (u16, String) {
+        let address = fs::read_to_string(self.place.path().join("data/address")).unwrap();
+        let token = fs::read_to_string(self.place.path().join("data/token")).unwrap();
+        let address = address.trim().trim_start_matches("http://").trim_end_matches('/');
+        let mut connection = TcpStream::connect(address).unwrap();
+        let token = token.trim();
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        let code = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (code, answer)
+    }
+}
+
+#[test]
+fn waiting_ends_with_the_exit_code_and_the_log_is_shown() {
+    let world = World::with("", "");
+    let daemon = world.serve();
+    let output = world.run_and_wait(|name| {
+        world.cluster.runs_since(name, STARTED);
+        world.cluster.writes(name, "2026-12-01T02:00:06Z", "hello\n");
+        world.cluster.becomes(name, "succeeded");
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(world.place.ok(&["logs", "etl", "--task", "1"]), "hello\n");
+    let output = world.run_and_wait(|name| world.cluster.becomes(name, "failed-exit-3"));
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let output = world.run_and_wait(|name| world.cluster.becomes(name, "image-pull"));
+    assert_eq!(output.status.code(), Some(125), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("failed to pull the image"), "{}", text(&output.stderr));
+    let output = world.run_and_wait(|name| world.cluster.becomes(name, "timed-out"));
+    assert_eq!(output.status.code(), Some(124), "{}", text(&output.stderr));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_terminated_task_keeps_its_log() {
+    let world = World::with("", "");
+    let daemon = world.serve();
+    world.place.ok(&["run-task", "etl"]);
+    let name = world.created(1).remove(0);
+    world.cluster.runs_since(&name, STARTED);
+    world.cluster.writes(&name, "2026-12-01T02:00:06Z", "hello\n");
+    world.comes_to(1, "running");
+    world.place.ok(&["terminate-task", "etl", "1"]);
+    world.comes_to(1, "cancelled");
+    assert!(!world.cluster.has_pod(&name));
+    assert_eq!(world.place.ok(&["logs", "etl", "--task", "1"]), "hello\n");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn while_the_cluster_is_away_it_is_ready_and_says_why_tasks_wait() {
+    let world = World::with("hold = \"1h\"\n", "");
+    world.cluster.goes_away();
+    let daemon = world.serve();
+    world.place.ok(&["run-task", "etl"]);
+    let said = world.place.until("the cause is told", || {
+        let (code, said) = world.get("/readyz?verbose");
+        assert_eq!(code, 200, "{said}");
+        said.contains("creating PipelineRuns").then_some(said)
+    });
+    assert!(said.contains("Connection refused"), "{said}");
+    assert_eq!(world.get("/readyz").0, 200);
+    let task = world.task(1);
+    assert!(task["message"].as_str().unwrap().contains("Connection refused"), "{task}");
+    world.cluster.comes_back();
+    let name = world.created(1).remove(0);
+    world.cluster.becomes(&name, "succeeded");
+    world.comes_to(1, "succeeded");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn killed_while_it_fires_there_is_one_object_and_one_end() {
+    for act in [Act::HangAfter, Act::Hang] {
+        let world = World::with("", "");
+        world.cluster.next("create", RUNS, 1, act);
+        let daemon = world.serve();
+        world.place.ok(&["run-task", "etl"]);
+        world.cluster.until("it is asked", |state| {
+            state.calls.iter().any(|call| call.is("create", RUNS)).then_some(())
+        });
+        daemon.kill();
+        world.cluster.clear_rules();
+        let daemon = world.serve();
+        let name = world.created(1).remove(0);
+        world.comes_to(1, "submitted");
+        world.cluster.becomes(&name, "succeeded");
+        world.comes_to(1, "succeeded");
+        world.released(&name);
+        assert_eq!(world.cluster.names(), [name]);
+        assert!(daemon.terminate().success());
+    }
+}
+
+#[test]
+fn killed_while_a_task_runs_its_end_and_its_log_are_found() {
+    let world = World::with("", "");
+    let daemon = world.serve();
+    world.place.ok(&["run-task", "etl"]);
+    let name = world.created(1).remove(0);
+    world.cluster.runs_since(&name, STARTED);
+    world.cluster.writes(&name, "2026-12-01T02:00:06.5Z", "before\n");
+    let log = || Some(world.place.ok(&["logs", "etl", "--task", "1"])).filter(|log| log == "before\n");
+    world.place.until("its log is here", log);
+    daemon.kill();
+    world.cluster.writes(&name, "2026-12-01T02:00:06.6Z", "meanwhile\n");
+    world.cluster.becomes(&name, "failed-exit-3");
+    let daemon = world.serve();
+    let task = world.comes_to(1, "failed");
+    assert_eq!(task["exit_code"], 3, "{task}");
+    world.released(&name);
+    assert_eq!(world.place.ok(&["logs", "etl", "--task", "1"]), "before\nmeanwhile\n");
+    assert_eq!(world.cluster.count("create", RUNS), 1);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn killed_between_end_and_release_it_is_released() {
+    let world = World::with("", "");
+    world.cluster.always("patch", RUNS, Act::Hang);
+    let daemon = world.serve();
+    world.place.ok(&["run-task", "etl"]);
+    let name = world.created(1).remove(0);
+    world.cluster.becomes(&name, "succeeded");
+    world.comes_to(1, "succeeded");
+    world.cluster.until("it is being released", |state| {
+        state.calls.iter().any(|call| call.is("patch", RUNS)).then_some(())
+    });
+    daemon.kill();
+    world.cluster.clear_rules();
+    assert!(has_finalizer(&world.cluster.run(&name).unwrap()));
+    let daemon = world.serve();
+    world.released(&name);
+    assert_eq!(world.place.json(&["tasks", "etl"]).as_array().unwrap().len(), 1);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn retention_removes_the_oldest_from_the_cluster_too() {
+    let world = World::with("", "keep = 1\n");
+    let daemon = world.serve();
+    let mut names = Vec::new();
+    for count in 1..=3 {
+        world.place.ok(&["run-task", "etl"]);
+        let name = world.cluster.until("another is created", |state| {
+            let name = |run: &Value| run["metadata"]["name"].as_str().unwrap().to_owned();
+            state.objects.all(RUNS).map(name).find(|name| !names.contains(name))
+        });
+        world.cluster.becomes(&name, "failed-exit-3");
+        world.comes_to(count, "failed");
+        names.push(name);
+    }
+    let last = names.pop().unwrap();
+    world.cluster.until("the others go", |state| {
+        names.iter().all(|name| state.objects.get(RUNS, name).is_none()).then_some(())
+    });
+    assert!(world.cluster.run(&last).is_some());
+    for delete in world.cluster.calls("delete", RUNS) {
+        assert_eq!(delete.body["propagationPolicy"], "Background");
+        assert!(delete.body["preconditions"]["uid"].is_string());
+    }
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn credentials_are_in_the_secret_and_nowhere_else() {
+    let settings =
+        "[services.warehouse]\nlabel = \"postgres\"\ncredentials = { file = \"warehouse.json\" }\n";
+    let world = World::with(settings, "services = [\"warehouse\"]\n");
+    let write = |value: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = world.place.path().join("warehouse.json");
+        fs::write(&path, format!("{{\"uri\":\"postgres://u:{value}@db/x\"}}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let kubeconfig = world.cluster.kubeconfig(world.place.path());
+    let daemon = {
+        write("hunter2");
+        world.place.serve_with(&[
+            ("KUBECONFIG", kubeconfig.to_str().unwrap()),
+            ("RUST_LOG", "trace"),
+            ("TEKCRON_LOG", "trace"),
+        ])
+    };
+    world.place.ok(&["run-task", "etl"]);
+    world.created(1);
+    let position = |verb: &str, resource: &str| {
+        world.cluster.look(|state| state.calls.iter().position(|call| call.is(verb, resource)))
+    };
+    assert!(
+        position("patch", SECRETS).unwrap() < position("create", RUNS).unwrap(),
+        "the Secret comes first"
+    );
+    world.place.ok(&["run-task", "etl"]);
+    world.created(2);
+    assert_eq!(world.cluster.count("patch", SECRETS), 1, "what has not changed is not written again");
+    write("s3same");
+    world.place.ok(&["run-task", "etl"]);
+    let names = world.created(3);
+    assert_eq!(world.cluster.count("patch", SECRETS), 2);
+    let secret =
+        world.cluster.look(|state| state.objects.get(SECRETS, "tekcron-env-etl").unwrap().to_string());
+    let encoded = |value: &str| data_encoding::BASE64.encode(format!("postgres://u:{value}@db/x").as_bytes());
+    assert!(secret.contains(&encoded("s3same")) && !secret.contains(&encoded("hunter2")), "{secret}");
+    for name in &names {
+        world.cluster.runs_since(name, STARTED);
+        world.cluster.becomes(name, "succeeded");
+    }
+    for id in 1..=3 {
+        world.comes_to(id, "succeeded");
+    }
+    assert!(daemon.terminate().success());
+    let mut seen = vec![world.place.log()];
+    seen.extend(world.place.data_files().iter().map(|file| text(&fs::read(file).unwrap_or_default())));
+    seen.extend(world.cluster.look(|state| {
+        let others = state.calls.iter().filter(|call| call.resource != SECRETS);
+        others.map(|call| format!("{call:?}")).collect::<Vec<_>>()
+    }));
+    for (index, part) in seen.iter().enumerate() {
+        for value in [
+            "hunter2".to_owned(),
+            "s3same".to_owned(),
+            "t0ken".to_owned(),
+            encoded("hunter2"),
+            encoded("s3same"),
+        ] {
+            assert!(!part.contains(&value), "{value} in part {index}: {part}");
+        }
+    }
+}
+
+#[test]
+fn without_a_way_to_a_cluster_the_start_is_refused_with_a_hint() {
+    let world = World::with("", "");
+    let place = &world.place;
+    let good = world.cluster.kubeconfig(place.path());
+    let broken = place.path().join("broken");
+    fs::write(&broken, "contexts: [").unwrap();
+    let nowhere = place.path().join("nosuch");
+    let home = place.path().to_str().unwrap();
+    let table: [(&str, &[(&str, &str)], &[&str]); 4] = [
+        ("none at all", &[("HOME", home)], &["found no kubeconfig", "KUBECONFIG"]),
+        (
+            "not there",
+            &[("TEKCRON_KUBECONFIG", nowhere.to_str().unwrap())],
+            &["expected a kubeconfig at", "nosuch"],
+        ),
+        (
+            "not readable",
+            &[("TEKCRON_KUBECONFIG", broken.to_str().unwrap())],
+            &["expected a kubeconfig at", "broken"],
+        ),
+        (
+            "another context",
+            &[("KUBECONFIG", good.to_str().unwrap()), ("TEKCRON_KUBE_CONTEXT", "there")],
+            &["expected a context `there`", "`here`"],
+        ),
+    ];
+    for (what, env, words) in table {
+        let mut command = place.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
+        command.env_remove("KUBECONFIG").env_remove("KUBERNETES_SERVICE_HOST").envs(env.iter().copied());
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{what}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{what}: expected {word} in: {said}");
+        }
+        assert!(said.contains("hint: "), "{what}: {said}");
+    }
+    let daemon = world.serve();
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn an_expired_token_holds_tasks_and_is_told() {
+    let world = World::with("", "");
+    let kubeconfig = world.cluster.kubeconfig(world.place.path());
+    let text = fs::read_to_string(&kubeconfig).unwrap();
+    fs::write(&kubeconfig, text.replace("t0ken", "expired")).unwrap();
+    let daemon = world.place.serve_with(&[("KUBECONFIG", kubeconfig.to_str().unwrap())]);
+    world.place.ok(&["run-task", "etl"]);
+    let said = world.place.until("it is told", || {
+        let (code, said) = world.get("/readyz?verbose");
+        assert_eq!(code, 200);
+        (said.contains("creating PipelineRuns") && said.contains("watching")).then_some(said)
+    });
+    assert!(said.contains("does not accept the credentials (401)"), "{said}");
+    assert_eq!(world.task(1)["phase"], "pending");
+    assert!(daemon.terminate().success());
+}
