@@ -311,22 +311,22 @@ fn without_a_way_to_a_cluster_the_start_is_refused_with_a_hint() {
     fs::write(&broken, "contexts: [").unwrap();
     let nowhere = place.path().join("nosuch");
     let home = place.path().to_str().unwrap();
-    let table: [(&str, &[(&str, &str)], &[&str]); 4] = [
-        ("none at all", &[("HOME", home)], &["found no kubeconfig", "KUBECONFIG"]),
+    let table = [
+        ("none at all", vec![("HOME", home)], vec!["found no kubeconfig", "KUBECONFIG"]),
         (
             "not there",
-            &[("TEKCRON_KUBECONFIG", nowhere.to_str().unwrap())],
-            &["expected a kubeconfig at", "nosuch"],
+            vec![("TEKCRON_KUBECONFIG", nowhere.to_str().unwrap())],
+            vec!["expected a kubeconfig at", "nosuch"],
         ),
         (
             "not readable",
-            &[("TEKCRON_KUBECONFIG", broken.to_str().unwrap())],
-            &["expected a kubeconfig at", "broken"],
+            vec![("TEKCRON_KUBECONFIG", broken.to_str().unwrap())],
+            vec!["expected a kubeconfig at", "broken"],
         ),
         (
             "another context",
-            &[("KUBECONFIG", good.to_str().unwrap()), ("TEKCRON_KUBE_CONTEXT", "there")],
-            &["expected a context `there`", "`here`"],
+            vec![("KUBECONFIG", good.to_str().unwrap()), ("TEKCRON_KUBE_CONTEXT", "there")],
+            vec!["expected a context `there`", "`here`"],
         ),
     ];
     for (what, env, words) in table {

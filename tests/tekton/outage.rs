@@ -83,7 +83,7 @@ async fn a_start_without_a_cluster_loses_nothing_either() {
     let name = world.created(&[]).await;
     world.cluster.runs_since(&name, "2026-12-01T02:00:05Z");
     life.comes_to(&world, 1, Phase::Running).await;
-    life.is_killed().await;
+    life.killed().await;
     world.cluster.goes_away();
     let life = world.begin().await;
     world.pass(60).await;

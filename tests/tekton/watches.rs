@@ -123,7 +123,7 @@ async fn a_list_comes_in_pages() {
     }
     let created = || world.cluster.look(|state| state.objects.all(RUNS).count()) == 300;
     world.until("all are created", || created().then_some(())).await;
-    life.is_killed().await;
+    life.killed().await;
     for name in world.cluster.names() {
         world.cluster.becomes(&name, "failed-exit-3");
     }

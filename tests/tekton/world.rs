@@ -228,7 +228,7 @@ impl Life {
     }
 
     /// As if it had been killed: nothing that is under way gets anywhere.
-    pub(crate) async fn is_killed(self) {
+    pub(crate) async fn killed(self) {
         self.running.abort();
         let _ = self.running.await;
     }

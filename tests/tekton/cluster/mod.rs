@@ -25,10 +25,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::call::Call;
-pub(crate) use self::faults::{Act, Rule, status};
+pub(crate) use self::faults::Act;
+use self::faults::Rule;
 use self::logs::Log;
 use self::objects::Objects;
-pub(crate) use self::tekton::sample;
 
 /// The only namespace there is.
 pub(crate) const NAMESPACE: &str = "batch";

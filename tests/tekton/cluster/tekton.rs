@@ -3,12 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::logs::Log;
 use super::objects::Refused;
 use super::{Cluster, RUNS, State, TASK_RUNS};
 
 /// The recorded objects of `name`: the run, and its TaskRun where there was one.
-pub(crate) fn sample(name: &str) -> Vec<Value> {
+fn sample(name: &str) -> Vec<Value> {
     let path = format!("{}/tests/fixtures/tekton/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_yaml_ng::Deserializer::from_str(&text).map(|object| Value::deserialize(object).unwrap()).collect()
@@ -101,7 +100,7 @@ fn put(state: &mut State, name: &str, mut objects: Vec<Value>) {
         labels["tekton.dev/pipelineRun"] = json!(name);
         if task_run["status"]["podName"].as_str().is_some_and(|pod| !pod.is_empty()) {
             task_run["status"]["podName"] = json!(pod_of(name));
-            state.logs.entry(pod_of(name)).or_insert_with(Log::default);
+            state.logs.entry(pod_of(name)).or_default();
         }
         let status = task_run["status"].clone();
         task_run["metadata"]["labels"] = labels;
