@@ -3,8 +3,8 @@
 //!
 //! Nothing else is assumed than Kubernetes 1.28 and Tekton 0.60. Every test has an instance of its own, and leaves
 //! nothing behind.
-#![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod deleted;
 #[path = "../daemon/harness.rs"]
