@@ -27,6 +27,7 @@ pub(crate) struct World {
 }
 
 /// The cluster to test on; without one a test says that it is skipped.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn cluster() -> Option<(String, String)> {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (var("TEKCRON_TEST_NAMESPACE"), var("TEKCRON_TEST_IMAGE")) {
