@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{Wire, World};
+use crate::world::{Wire, World, name_of};
 
 const EVERY_OTHER_SECOND: &str =
     "command = \"true\"\n[[jobs]]\nname = \"tick\"\nschedule = \"*/2 * * * * *\"\ncatch_up = \"all\"";
@@ -100,8 +100,4 @@ fn rows(world: &World) -> Vec<Value> {
         .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     answer["items"].as_array().cloned().unwrap_or_default()
-}
-
-fn name_of(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap().to_owned()
 }

@@ -227,3 +227,7 @@ pub(crate) fn env_of(run: &Value) -> BTreeMap<String, Value> {
     let variables = step["env"].as_array().cloned().unwrap_or_default();
     variables.into_iter().map(|variable| (variable["name"].as_str().unwrap().to_owned(), variable)).collect()
 }
+
+pub(crate) fn name_of(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap().to_owned()
+}
