@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
+use tekcron::executor::tekton::{RIGHTS, Right};
 
-use crate::cluster::{Act, Cluster, RUNS, SECRETS};
+use crate::cluster::{Act, Call, Cluster, RUNS, SECRETS};
 use crate::harness::{Daemon, Place, text};
 use crate::world::has_finalizer;
 
@@ -231,6 +232,47 @@ fn retention_removes_the_oldest_from_the_cluster_too() {
     for delete in world.cluster.calls("delete", RUNS) {
         assert_eq!(delete.body["propagationPolicy"], "Background");
         assert!(delete.body["preconditions"]["uid"].is_string());
+    }
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn every_right_that_the_role_grants_is_used() {
+    let group = "[security_groups.warehouse]\nrules = [{ protocol = \"tcp\", destination = \"10.0.0.7\", ports = \"5432\" }]\n";
+    let service = "[services.db]\nlabel = \"postgres\"\ncredentials = { env = \"WAREHOUSE\" }\n";
+    let bound = "keep = 1\nservices = [\"db\"]\n";
+    let world =
+        World::with(&format!("{service}{group}"), &format!("{bound}security_groups = [\"warehouse\"]\n"));
+    let daemon = world.serve();
+    for count in 1..=2 {
+        let output = world.run_and_wait(|name| {
+            let policies = world.cluster.look(|state| state.objects.all("networkpolicies").count());
+            assert_eq!(policies, 1, "there before the run");
+            world.cluster.becomes(name, "succeeded");
+        });
+        assert!(output.status.success(), "{count}: {output:?}");
+    }
+    world.cluster.until("the first goes", |state| (state.objects.all(RUNS).count() == 1).then_some(()));
+    world.place.write_app("etl", &format!("{APP}{bound}"));
+    fs::write(world.place.path().join("config/tekcron.toml"), format!("{SETTINGS}{service}")).unwrap();
+    world.place.ok(&["reload"]);
+    world
+        .cluster
+        .until("its policy goes", |state| (state.objects.all("networkpolicies").count() == 0).then_some(()));
+    let used = |right: &Right, verb: &str| {
+        world.cluster.look(|state| {
+            let same = |call: &&Call| call.group == right.group && call.is(verb, right.resource);
+            state.calls.iter().any(|call| same(&call))
+        })
+    };
+    for right in RIGHTS {
+        let unused: Vec<_> = right.verbs.iter().filter(|verb| !used(&right, verb)).collect();
+        // Looked up by name only where a list, or an answer, leaves a doubt.
+        let doubt = |verb: &&&str| **verb == "get" && right.group == "tekton.dev";
+        // A patch that applies creates what is not there, for which the server asks for both rights.
+        let apply = |verb: &&&str| **verb == "create" && right.resource != RUNS;
+        let unexplained: Vec<_> = unused.iter().filter(|verb| !doubt(verb) && !apply(verb)).collect();
+        assert!(unexplained.is_empty(), "{}: {unexplained:?} is granted and not used", right.resource);
     }
     assert!(daemon.terminate().success());
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tekcron::clock::{Clock, SystemClock};
+use tekcron::executor::tekton::{RIGHTS, Right};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -253,7 +254,18 @@ impl Drop for Cluster {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+        if !std::thread::panicking() {
+            self.look(|state| state.calls.iter().for_each(within_rights));
+        }
     }
+}
+
+/// Nothing is asked for that the Role in `deploy`, which says what [`RIGHTS`] says, does not grant.
+fn within_rights(call: &Call) {
+    let granted = |right: &Right| {
+        right.group == call.group && right.resource == call.resource && right.verbs.contains(&call.verb)
+    };
+    assert!(RIGHTS.iter().any(granted), "{} {}.{} is not granted", call.verb, call.resource, call.group);
 }
 
 impl Shared {
