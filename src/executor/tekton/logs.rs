@@ -29,8 +29,9 @@ pub(super) const FOLLOWED: usize = 256;
 /// Between two looks at a log that is not followed; after a connection that ended early.
 const PAUSE: Duration = Duration::from_secs(5);
 const AFTER_BREAK: Duration = Duration::from_secs(1);
-/// How often the end of a log is asked for where the cluster does not give it.
-const TRIES: u32 = 5;
+/// How often the end of a log is asked for again where the cluster does not give it: a namespace that is being
+/// deleted waits for less than a minute, with what each of them may take.
+const TRIES: u32 = 2;
 const LATE: &str = "the API server did not answer in time";
 
 /// Asks for everything that was written up to now; answered when it is here.
