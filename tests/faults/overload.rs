@@ -3,6 +3,7 @@
 //! The one place for tasks is taken by one that sleeps, so that every other is claimed and waits: what is
 //! seen is the service, and not ten thousand processes.
 
+mod followers;
 mod room;
 
 use std::collections::BTreeSet;
