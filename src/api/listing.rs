@@ -4,6 +4,8 @@
 //! clock have been set back, a task counts as claimed no later than the tasks after it: each listing
 //! is one sequence, a [`Position`] cuts it at one place, and pages cover it exactly once while new
 //! tasks arrive.
+//!
+//! What is found comes without its overrides: no listing shows them, and a page of them has no bound.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::AppName;
 use crate::job::JobName;
 use crate::store::{Store, StoreError, Tasks};
-use crate::task::{Phase, Task, TaskId};
+use crate::task::{Overrides, Phase, Task, TaskId};
 
 /// A page that holds anything is looked for in no more records than these.
 const MOST_SCANNED: usize = 20_000;
@@ -85,7 +87,7 @@ pub(super) fn tasks(
             break;
         }
         if filter.takes(&task) {
-            found.push(task);
+            found.push(bounded(task));
         }
         last = Some(position);
     }
@@ -100,16 +102,25 @@ fn active(
     limit: usize,
     after: Option<&Position>,
 ) -> Result<(Vec<Task>, Option<Position>), StoreError> {
-    let tasks = store.active_tasks()?.into_iter();
-    let tasks = tasks.filter(|task| apps.contains(&task.app) && filter.takes(task));
-    let placed = tasks.map(|task| (Position::of(&task, i64::MAX), task));
-    let mut found: Vec<_> =
-        placed.filter(|(position, _)| after.is_none_or(|after| position < after)).collect();
+    let mut found = Vec::new();
+    for task in store.active_tasks() {
+        let task = task?;
+        let position = Position::of(&task, i64::MAX);
+        let is_behind = after.is_none_or(|after| position < *after);
+        if is_behind && apps.contains(&task.app) && filter.takes(&task) {
+            found.push((position, bounded(task)));
+        }
+    }
     found.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
     let more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().filter(|_| more).map(|(position, _)| position.clone());
     Ok((found.into_iter().map(|(_, task)| task).collect(), last))
+}
+
+/// The task without what its caller may have made as large as a body.
+fn bounded(task: Task) -> Task {
+    Task { overrides: Overrides::default(), ..task }
 }
 
 /// The tasks of several Apps, merged.

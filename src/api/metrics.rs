@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::resources::ErrorEnvelope;
 use super::service::Shared;
 use crate::config::Config;
-use crate::task::{Phase, Task};
+use crate::task::Phase;
 
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,12 +22,16 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 )]
 pub(super) async fn render(State(serving): State<Shared>, _: NoParams) -> Result<impl IntoResponse, Failure> {
     let (config, now) = (serving.config(), serving.service.clock.now());
-    let (active, next) =
-        serving.scan(move |store| Ok((store.active_tasks()?, next_fire(&config, now)))).await?;
+    let scan = serving.scan(move |store| {
+        let active = store.active_tasks().map(|task| task.map(|task| (task.phase, task.created)));
+        Ok((active.collect::<Result<Vec<_>, _>>()?, next_fire(&config, now)))
+    });
+    let (active, next) = scan.await?;
     for (phase, count) in by_phase(&active) {
         gauge!("tekcron_tasks_active", "phase" => phase.as_str()).set(count as f64);
     }
-    let oldest = active.iter().filter(|task| task.phase <= Phase::Pending).map(|task| task.created).min();
+    let oldest =
+        active.iter().filter(|(phase, _)| *phase <= Phase::Pending).map(|(_, created)| *created).min();
     let waiting = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
     gauge!("tekcron_oldest_waiting_seconds").set(waiting);
     if let Some(next) = next {
@@ -43,7 +47,7 @@ fn next_fire(config: &Config, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// How many tasks are in each phase that is not the end, zeros included.
-fn by_phase(active: &[Task]) -> impl Iterator<Item = (Phase, usize)> {
+fn by_phase(active: &[(Phase, Timestamp)]) -> impl Iterator<Item = (Phase, usize)> {
     let phases = Phase::ALL.into_iter().filter(|phase| !phase.is_terminal());
-    phases.map(|phase| (phase, active.iter().filter(|task| task.phase == phase).count()))
+    phases.map(|phase| (phase, active.iter().filter(|(of, _)| *of == phase).count()))
 }

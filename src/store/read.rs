@@ -76,18 +76,13 @@ impl Store {
         Tasks { rows: self.tree().range(first..end) }
     }
 
-    /// Every task that has not ended, oldest first within its App.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn active_tasks(&self) -> Result<Vec<Task>, StoreError> {
-        let mut tasks = Vec::new();
-        for row in self.tree().scan_prefix(key::all_active()) {
+    /// Every task that has not ended, oldest first within its App. One at a time: all of them may be large.
+    pub fn active_tasks(&self) -> impl Iterator<Item = Result<Task, StoreError>> {
+        self.tree().scan_prefix(key::all_active()).map(|row| {
             let (active, _) = row.map_err(read_error)?;
             let at = key::task_of_active(&active);
-            tasks.push(self.task_at(&at)?.ok_or_else(|| unreadable("task", &at, "it is missing"))?);
-        }
-        Ok(tasks)
+            self.task_at(&at)?.ok_or_else(|| unreadable("task", &at, "it is missing"))
+        })
     }
 
     /// The highest task id ever given on each App.

@@ -3,6 +3,9 @@
 //! The one place for tasks is taken by one that sleeps, so that every other is claimed and waits: what is
 //! seen is the service, and not ten thousand processes.
 
+mod followers;
+mod room;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
@@ -69,11 +72,12 @@ struct Answer {
 }
 
 impl Overloaded {
-    fn new() -> Self {
+    /// A daemon that may have so many `descriptors`.
+    fn new(descriptors: usize) -> Self {
         let place = Place::with(&[("work", APP)]);
         let serve = place.command(&["--config", "config", "serve", "--listen", "127.0.0.1:0"]);
         let mut limited = Command::new("prlimit");
-        limited.arg(format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}")).arg(serve.get_program());
+        limited.arg(format!("--nofile={descriptors}:{descriptors}")).arg(serve.get_program());
         limited.args(serve.get_args()).current_dir(place.path()).env("TEKCRON_MAX_CHILDREN", "1");
         let log = fs::File::create(place.path().join("log")).unwrap();
         let daemon = Daemon::started(limited.stderr(log));
@@ -91,6 +95,26 @@ impl Overloaded {
         let (token, length) = (&self.token, body.len());
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n");
         format!("{head}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    }
+
+    /// What `GET path` answers, which must be an answer.
+    fn get(&self, path: &str) -> Value {
+        let answer = self.runtime.block_on(ask(self.address, &self.request(&format!("GET {path}"), "")));
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// The newest slot of a job that has a task.
+    fn newest_slot(&self) -> String {
+        let task = &self.get("/v1/jobs/work.one/tasks?limit=1")["items"][0];
+        task["scheduled"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Returns when a slot has been claimed that was not yet due when this was called, or only just.
+    fn next_slot(&self) {
+        let before = self.newest_slot();
+        self.place.until("another slot", || (self.newest_slot() > before).then_some(()));
     }
 
     /// The most memory that the daemon has had so far, in KiB.
@@ -124,13 +148,17 @@ async fn ask(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let _ = stream.write_all(request).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
-    let answer = text(&bytes);
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+    Answer::of(&bytes)
 }
 
 impl Answer {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let answer = text(bytes);
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Self { status, head: head.to_lowercase(), body: body.to_owned() })
+    }
+
     /// Whether this is a refusal that says what to do.
     fn is_polite(&self) -> bool {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
@@ -171,7 +199,7 @@ fn all_slots_ran(store: &Store) -> usize {
 
 #[test]
 fn under_more_than_it_takes_on_nothing_acknowledged_is_lost_and_every_slot_runs() {
-    let world = Overloaded::new();
+    let world = Overloaded::new(DESCRIPTORS);
     let address = world.address;
     let run = world.request("POST /v1/apps/work/tasks", r#"{"command": "true"}"#);
     let large = world.request("POST /v1/apps/work/tasks", &"x".repeat(10 << 20));

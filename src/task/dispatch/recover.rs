@@ -25,7 +25,7 @@ impl Dispatcher {
     /// Every task that had not ended goes on: claimed ones are submitted again under the same name,
     /// confirmed ones are looked at.
     pub(super) fn recover_tasks(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let tasks = self.store.active_tasks()?;
+        let tasks = self.store.active_tasks().collect::<Result<Vec<_>, _>>()?;
         if !tasks.is_empty() {
             point("recover");
             tracing::info!(tasks = tasks.len(), "taking up the tasks that were in flight");

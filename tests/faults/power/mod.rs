@@ -169,7 +169,7 @@ fn look(data: &Path, told: &Told, truth: &Held, go_on: bool) -> Result<(), Strin
         }
     }
     same(&now, truth)?;
-    let active = store.active_tasks().map_err(|error| error.to_string())?;
+    let active = store.active_tasks().collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     if active.len() != now.tasks.values().filter(|task| !task.phase.is_terminal()).count() {
         return Err("the index of active tasks is wrong".to_owned());
     }
