@@ -198,6 +198,11 @@ pub trait Executor: Send + Sync + 'static {
     /// Limits that this executor cannot keep here, in words for `task`, `app` and start-up.
     fn caveats(&self) -> Vec<String>;
 
+    /// Whether it holds on to tasks until they are [released](Self::release).
+    fn holds(&self) -> bool {
+        false
+    }
+
     /// The task's end is on disk: nothing need be held for it any more. Repeating it changes nothing.
     ///
     /// # Errors

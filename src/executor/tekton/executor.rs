@@ -365,6 +365,10 @@ impl Executor for TektonExecutor {
         Vec::new()
     }
 
+    fn holds(&self) -> bool {
+        true
+    }
+
     fn release<'a>(&'a self, name: &'a TaskName) -> BoxFuture<'a, Result<(), ExecutorError>> {
         release::release(&self.shared, name)
             .map(|done| done.map_err(|error| failed("releasing", name, error)))

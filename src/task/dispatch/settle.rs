@@ -85,6 +85,9 @@ impl Dispatcher {
 
     /// Its end is on disk: the executor need not hold on to it.
     pub(super) fn release(&mut self, name: TaskName) {
+        if !self.executor.holds() {
+            return;
+        }
         let executor = Arc::clone(&self.executor);
         self.calls.push(Box::pin(async move {
             let released = executor.release(&name).await;
@@ -98,7 +101,7 @@ impl Dispatcher {
         name: &TaskName,
         observed: &Observed,
     ) -> Result<(), StoreError> {
-        if !matches!(observed, Observed::Finished(_)) {
+        if !self.executor.holds() || !matches!(observed, Observed::Finished(_)) {
             return Ok(());
         }
         match self.store.task_named(name)? {
