@@ -68,13 +68,7 @@ async fn a_store_of_the_former_format_is_carried_over_when_it_is_opened() {
 
 #[tokio::test]
 async fn a_compaction_carries_a_store_of_the_former_format_over() {
-    let dir = TempDir::new().unwrap();
-    let store = Store::open(dir.path(), clock()).unwrap();
-    let mut commit = Commit::new();
-    commit.create_task(&task(1));
-    store.commit(commit).await.unwrap();
-    drop(store);
-    wait_until_closed(dir.path());
+    let dir = with_one_task().await;
     make_former(dir.path());
     let closed = || ClosedStore::lock(dir.path()).unwrap();
     assert_eq!(closed().verify().unwrap().kinds["name"], 1);
@@ -89,13 +83,7 @@ async fn an_export_of_the_former_format_is_imported_without_what_only_that_had()
     use data_encoding::HEXLOWER;
     use sha2::{Digest, Sha256};
 
-    let dir = TempDir::new().unwrap();
-    let store = Store::open(dir.path(), clock()).unwrap();
-    let mut commit = Commit::new();
-    commit.create_task(&task(1));
-    store.commit(commit).await.unwrap();
-    drop(store);
-    wait_until_closed(dir.path());
+    let dir = with_one_task().await;
     let mut lines = Vec::new();
     ClosedStore::lock(dir.path()).unwrap().export(&mut lines).unwrap();
     let lines = String::from_utf8(lines).unwrap();

@@ -283,6 +283,18 @@ fn a_store_with_a_damaged_file_refuses_to_open() {
     }
 }
 
+/// Where a store with one task was, and is closed.
+async fn with_one_task() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), clock()).unwrap();
+    let mut commit = Commit::new();
+    commit.create_task(&task(1));
+    store.commit(commit).await.unwrap();
+    drop(store);
+    wait_until_closed(dir.path());
+    dir
+}
+
 /// Stored state of every released format must load: this is format 1, written down.
 #[test]
 fn records_of_format_1_still_load() {
@@ -295,12 +307,7 @@ fn records_of_format_1_still_load() {
 
 #[tokio::test]
 async fn a_snapshot_that_was_cut_off_does_not_keep_the_store_from_opening() {
-    let dir = TempDir::new().unwrap();
-    let store = Store::open(dir.path(), clock()).unwrap();
-    let mut commit = Commit::new();
-    commit.create_task(&task(1));
-    store.commit(commit).await.unwrap();
-    drop(store);
+    let dir = with_one_task().await;
     let unfinished = dir.path().join("store/snap.FFFFFFFFFFFFFFFF.generating");
     std::fs::write(&unfinished, "half of it").unwrap();
     let store = reopen(dir.path());
