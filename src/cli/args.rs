@@ -11,8 +11,8 @@ use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
-    store, task, tasks, terminate_task, token,
+    app, apps, completions, import, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task,
+    serve, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -127,6 +127,8 @@ pub(super) enum Verb {
     Release(cluster::ReleaseArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted
     Render(RenderArgs),
+    /// Make App files of a crontab, of Kubernetes' CronJobs, of Kf's TaskSchedules
+    Import(import::ImportArgs),
     /// Run a task on an App
     RunTask(run_task::RunTaskArgs),
     /// Run a job now

@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, cluster, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi,
-    output, reload, run_job, run_task, schema, serve, store, task, tasks, terminate_task, token,
+    app, apps, cluster, completions, exit_code, import, job, job_history, jobs, logs, man, next, offline,
+    openapi, output, reload, run_job, run_task, schema, serve, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Next(args) => next_slots(&args, &session)?,
         Verb::Release(args) => cluster::release(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
+        Verb::Import(args) => import::run(&args)?,
         Verb::RunTask(args) => return online(run_task::run(args, &session)),
         Verb::RunJob(args) => return online(run_job::run(args, &session)),
         Verb::Tasks(args) => online(tasks::run(&args, &session))?,

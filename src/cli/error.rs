@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 
 use super::connection::ConnectionError;
 use super::exit_code;
+use super::import;
 use super::next::NextError;
 use super::render::RenderError;
 use crate::api::ApiError;
@@ -56,6 +57,9 @@ pub(super) enum CliError {
     /// The store was not imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// What another scheduler reads was not taken over.
+    #[error(transparent)]
+    TakeOver(#[from] import::ImportError),
     /// There is nothing to show of an expression.
     #[error(transparent)]
     Next(#[from] NextError),
@@ -142,6 +146,7 @@ impl CliError {
             | Self::Import(ImportError::Store(error)) => of_store(error),
             Self::Export(ExportError::Write(_)) | Self::Import(ImportError::Read { .. }) => exit_code::IO,
             Self::ExportTo { .. } => exit_code::CANNOT_CREATE,
+            Self::TakeOver(error) => error.exit_code(),
             Self::Import(ImportError::Line { .. }) => exit_code::FAILURE,
             Self::Output(_)
             | Self::Program(_)

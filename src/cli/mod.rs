@@ -16,6 +16,7 @@ mod detail;
 mod entry;
 mod error;
 pub mod exit_code;
+mod import;
 mod job;
 mod job_history;
 mod jobs;

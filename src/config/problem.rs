@@ -71,11 +71,8 @@ pub struct Excerpt {
 pub struct Problems(Vec<Problem>);
 
 impl Problem {
-    pub(super) fn of_file(
-        file: impl Into<String>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    /// An error about a file as a whole.
+    pub fn of_file(file: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let place = Place::File(file.into());
         Self { severity: Severity::Error, place, message: message.into(), hint: hint.into() }
     }
@@ -195,6 +192,12 @@ fn counted(count: usize, noun: &str) -> Option<String> {
         0 => None,
         1 => Some(format!("1 {noun}")),
         _ => Some(format!("{count} {noun}s")),
+    }
+}
+
+impl FromIterator<Problem> for Problems {
+    fn from_iter<I: IntoIterator<Item = Problem>>(problems: I) -> Self {
+        Self(problems.into_iter().collect())
     }
 }
 

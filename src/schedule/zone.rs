@@ -41,6 +41,12 @@ impl Zone {
     /// The zone without an offset or changes of the clocks.
     pub const UTC: Self = Self(TimeZone::UTC);
 
+    /// The zone of this machine's clock; UTC where it has none.
+    pub fn of_machine() -> Self {
+        let zone = TimeZone::try_system().ok();
+        zone.and_then(|zone| zone.iana_name()?.parse().ok()).unwrap_or_default()
+    }
+
     /// The name in the database.
     pub fn name(&self) -> &str {
         self.0.iana_name().expect("a zone is looked up by its name")

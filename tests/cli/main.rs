@@ -7,6 +7,7 @@ mod arguments;
 #[path = "../crd/mod.rs"]
 mod crd;
 mod fake;
+mod import;
 mod listings;
 mod logs;
 mod offline;

@@ -1,4 +1,5 @@
 use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::pod::PodTemplate;
 use super::value::{
@@ -6,7 +7,7 @@ use super::value::{
 };
 
 /// An App with its jobs.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AppFile {
     /// Named configuration for runs
@@ -16,7 +17,7 @@ pub struct AppFile {
 }
 
 /// Named configuration for runs.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct App {
     /// The name, unlike that of any other App
@@ -66,7 +67,7 @@ pub struct App {
 }
 
 /// A named command on an App.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Job {
     /// The name, unlike that of any other job of the App
@@ -113,7 +114,7 @@ pub struct Job {
 }
 
 /// One schedule of a job.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Schedule {
     /// When it is due
@@ -139,7 +140,7 @@ pub struct Schedule {
 }
 
 /// Whether and how a failed run is tried again.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Retries {
     /// How many more attempts follow the first

@@ -2,7 +2,8 @@
 //!
 //! [`AppFile`] is a file in `apps`, [`SettingsFile`] is `tekcron.toml`; a field's words are what an editor
 //! shows. What the schema accepts, tekcron may still refuse: it cannot look at other files, at directories or
-//! at the calendar. These types are never read from anything: the walk in `validate` is what counts.
+//! at the calendar. These types are never read from anything: the walk in `validate` is what counts. They are written, though: an import
+//! makes App files of them.
 
 mod app;
 mod pod;

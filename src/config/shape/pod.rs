@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Settings of the pods of an App's tasks. On this machine they mean nothing.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PodTemplate {
     /// Labels that a node must have
@@ -28,7 +29,7 @@ pub struct PodTemplate {
 }
 
 /// A taint of nodes that does not keep the tasks away.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Toleration {
     /// The taint's key; any unless set
@@ -43,7 +44,7 @@ pub struct Toleration {
 }
 
 /// What a taint does to those that do not tolerate it, by Kubernetes' words.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub enum TaintEffect {
     /// None is placed there
     NoSchedule,
@@ -54,7 +55,7 @@ pub enum TaintEffect {
 }
 
 /// A volume: one of `secret`, `config_map`, `empty_dir`, `persistent_volume_claim`, and where it is mounted.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Volume {
     /// A Secret, whose keys become files
@@ -74,5 +75,5 @@ pub struct Volume {
 }
 
 /// The name of an object in the cluster.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ObjectName(#[schemars(regex(pattern = "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"))] pub String);

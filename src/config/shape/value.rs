@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A name that Kubernetes takes as a label.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Name(#[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))] pub String);
 
 /// A shell line, or a program with its arguments.
-#[derive(Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Command {
     /// A line for `/bin/sh -c`
     Shell(#[schemars(length(min = 1))] String),
@@ -17,15 +18,15 @@ pub enum Command {
 }
 
 /// Variables by name.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Env(
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_.-][A-Za-z0-9_.-]*$" }))]
     pub  BTreeMap<String, String>,
 );
 
 /// Cores, as in `500m`, `0.5` or `2`.
-#[derive(Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Cpu {
     /// As in `500m`
     Text(#[schemars(regex(pattern = "^ *[0-9.]+m? *$"))] String),
@@ -34,12 +35,12 @@ pub enum Cpu {
 }
 
 /// An amount with its unit, as in `256Mi` or `1G`.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ByteSize(#[schemars(regex(pattern = "^ *[0-9.]+([KkMmGgTt][Ii]?[Bb]?|[Bb]) *$"))] pub String);
 
 /// A duration with its units, as in `90s`, `1h 30m` or `7d`.
-#[derive(Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Duration {
     /// As in `1h 30m`
     Text(#[schemars(regex(pattern = "[A-Za-z]|^ *0 *$"))] String),
@@ -48,12 +49,12 @@ pub enum Duration {
 }
 
 /// A cron expression of five fields, of six with the seconds first, or a shorthand as `@daily`.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Cron(#[schemars(length(min = 1))] pub String);
 
 /// How a schedule meets daylight saving.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Dst {
     /// A skipped fixed time runs right after the jump, a repeated one once
     Vixie,
@@ -64,8 +65,8 @@ pub enum Dst {
 }
 
 /// What is done about slots that were due while nobody watched.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum CatchUp {
     /// The latest of them runs
     Latest,
@@ -77,32 +78,32 @@ pub enum CatchUp {
 
 /// What happens to a slot that is due while a run of the same job is active. Kf's and Kubernetes' words are
 /// known too.
-#[derive(Debug, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub enum Overlap {
     /// It starts beside the other
-    #[schemars(rename = "allow")]
+    #[serde(rename = "allow")]
     Allow,
     /// It is skipped for good
-    #[schemars(rename = "skip")]
+    #[serde(rename = "skip")]
     Skip,
     /// The other is cancelled; when that has ended, it starts
-    #[schemars(rename = "replace")]
+    #[serde(rename = "replace")]
     Replace,
     /// Kf's word for `allow`
     Always,
     /// Kubernetes' word for `allow`
-    #[schemars(rename = "Allow")]
+    #[serde(rename = "Allow")]
     AllowAsKubernetes,
     /// Kubernetes' word for `skip`
     Forbid,
     /// Kubernetes' word for `replace`
-    #[schemars(rename = "Replace")]
+    #[serde(rename = "Replace")]
     ReplaceAsKubernetes,
 }
 
 /// What becomes of the log of a terminated task.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum LogsOnTerminate {
     /// It is kept as long as the task
     Keep,
@@ -111,8 +112,8 @@ pub enum LogsOnTerminate {
 }
 
 /// How tekcron's own log is written.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Lines for people
     Text,
@@ -121,8 +122,8 @@ pub enum LogFormat {
 }
 
 /// Who runs the tasks.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Executor {
     /// This machine, as processes
     Local,
@@ -131,8 +132,8 @@ pub enum Executor {
 }
 
 /// Where captured lines of tasks go beside the log store.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum LogStream {
     /// Nowhere
     None,
