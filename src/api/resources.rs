@@ -226,6 +226,10 @@ pub struct JobResource {
     pub schedules: Vec<ScheduleResource>,
     /// Overlap policy.
     pub overlap: String,
+    /// Whether it was created by command; else it stands in a file, and is read-only.
+    pub stored: bool,
+    /// The file of its App.
+    pub file: String,
     /// The earliest next slot of all schedules.
     pub next: Option<Timestamp>,
     /// Its task that was claimed last.
@@ -271,6 +275,8 @@ impl JobResource {
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
             schedules,
             overlap: job.terms.overlap.to_string(),
+            stored: job.stored,
+            file: app.file.clone(),
             last_task: last_task.map(TaskResource::from),
         }
     }
@@ -291,6 +297,21 @@ impl ScheduleResource {
             starts: next.map(|slot| slot + jitter(schedule, job, slot)),
         }
     }
+}
+
+/// A job that was created by command, as the text that it would be in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredJobResource {
+    /// `APP.JOB`.
+    pub name: String,
+    /// The App.
+    pub app: String,
+    /// The file of its App; none where the App is not configured.
+    pub file: Option<String>,
+    /// Whether it is in effect: a file may name a job of the same name, or its App be gone.
+    pub runs: bool,
+    /// Its `[[jobs]]` table.
+    pub toml: String,
 }
 
 /// A schedule of a job.

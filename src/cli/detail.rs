@@ -57,6 +57,7 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
         ("App", Some(job.app.clone())),
         ("Command", job.command.as_ref().map(ToString::to_string)),
         ("Overlap", Some(job.overlap.clone())),
+        ("Source", Some(jobs::source(job))),
         ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
         ("LastTask", last_task(job.last_task.as_ref(), now)),
     ]);

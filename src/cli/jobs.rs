@@ -45,10 +45,16 @@ pub(super) const COLUMNS: &[Column<JobResource>] = &[
     Column::new("Succeeded", |job, _| last_succeeded(job.last_task.as_ref())),
     Column::wide("Timezone", |job, _| timezones(job)),
     Column::wide("Overlap", |job, _| job.overlap.clone()),
+    Column::wide("Source", |job, _| source(job)),
     Column::wide("Command", |job, _| {
         job.command.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
     }),
 ];
+
+/// Where the job stands.
+pub(super) fn source(job: &JobResource) -> String {
+    if job.stored { "created by command".to_owned() } else { job.file.clone() }
+}
 
 /// How long ago the last task was claimed.
 pub(super) fn last(task: Option<&TaskResource>, now: Timestamp) -> String {

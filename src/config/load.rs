@@ -175,6 +175,8 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         apps,
         services: read.services,
         security_groups: read.security_groups,
+        files: generation.clone(),
+        stored: Arc::default(),
         generation,
     });
     Checked { config, problems }

@@ -23,6 +23,7 @@ mod rescan;
 mod settings;
 pub mod shape;
 mod source;
+mod stored;
 mod table;
 mod validate;
 mod value;
@@ -36,6 +37,7 @@ pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
+pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{Job, JobRef};
 
@@ -53,6 +55,10 @@ pub struct Config {
     /// Security groups that Apps name.
     pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Content hash of all files: changes exactly when they do.
+    pub files: String,
+    /// The jobs that were created by command, those that rest among them.
+    pub stored: Arc<StoredJobs>,
+    /// Content hash of files and stored jobs.
     pub generation: String,
 }
 

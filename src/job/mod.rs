@@ -20,6 +20,8 @@ pub struct Job {
     pub name: JobName,
     /// When it runs; empty for a job run by hand.
     pub schedules: Vec<Arc<Schedule>>,
+    /// Whether it was created by command, and stands in no file.
+    pub stored: bool,
     /// What its runs are. Jobs that say the same share it.
     pub terms: Arc<Terms>,
 }

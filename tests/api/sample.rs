@@ -25,6 +25,8 @@ pub(crate) fn config(dir: &Path) -> Config {
         apps: apps.into_iter().map(|app| (app.name.clone(), Arc::new(app))).collect(),
         services: BTreeMap::new(),
         security_groups: BTreeMap::new(),
+        files: String::new(),
+        stored: std::sync::Arc::default(),
         generation: "g1".to_owned(),
     }
 }
@@ -54,6 +56,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
 
 fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
     App {
+        file: "etl.toml".to_owned(),
         name: name.parse().unwrap(),
         image: None,
         path: Some(PathBuf::from("/srv/etl")),
@@ -75,6 +78,7 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
 
 fn job(name: &str) -> Job {
     Job {
+        stored: false,
         name: name.parse().unwrap(),
         schedules: if name == "weekly" { vec![std::sync::Arc::new(sundays())] } else { Vec::new() },
         terms: std::sync::Arc::default(),

@@ -74,6 +74,8 @@ pub(crate) fn queued(id: u64) -> TaskResource {
 
 pub(crate) fn job() -> JobResource {
     JobResource {
+        stored: false,
+        file: "config/apps/etl.toml".into(),
         name: "etl.nightly".into(),
         app: "etl".into(),
         command: Some(CommandBody::Exec(["sh", "etl.sh", "--full"].map(Into::into).to_vec())),

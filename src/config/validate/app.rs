@@ -43,6 +43,7 @@ pub(in crate::config) fn app<'s>(
     let state = flag(&mut table, "state");
     let app = App {
         name: name.unwrap_or_else(|| "unnamed".parse().expect("this is a DNS label")),
+        file: source.name().to_owned(),
         image: table.get("image").and_then(|value| value.checked(image(value.text()?))),
         path: table.get("path").and_then(|value| path(&value, around)),
         command: command(&mut table),

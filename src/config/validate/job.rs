@@ -16,7 +16,11 @@ const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip`
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
 /// The jobs of a file. `app_runs` says whether a job may leave out its command.
-pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) -> BTreeMap<JobName, Job> {
+pub(in crate::config) fn jobs(
+    root: &mut Table<'_>,
+    app_runs: bool,
+    around: &Surroundings,
+) -> BTreeMap<JobName, Job> {
     let Some(value) = root.get("jobs") else { return BTreeMap::new() };
     if value.is_table() {
         value.refuse(Fault::new("expected an array of tables, found a table", "write `[[jobs]]`"));
@@ -45,7 +49,7 @@ pub(super) fn jobs(root: &mut Table<'_>, app_runs: bool, around: &Surroundings) 
             .filter(|last| **last == terms)
             .cloned()
             .unwrap_or(terms);
-        jobs.push((name.clone(), Job { name, schedules, terms }));
+        jobs.push((name.clone(), Job { name, schedules, terms, stored: false }));
     }
     // Made of all at once, a map has no room to spare.
     jobs.into_iter().collect()

@@ -12,6 +12,7 @@ mod service;
 mod settings;
 
 pub(super) use self::app::app;
+pub(super) use self::job::jobs;
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;
 pub(super) use self::service::hide_secrets;
