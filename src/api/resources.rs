@@ -284,6 +284,7 @@ impl ScheduleResource {
         Self {
             key: schedule.key.to_string(),
             cron: recurrence.expression().to_string(),
+            resolved: recurrence.expression().resolved().map(ToOwned::to_owned),
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
             catch_up: schedule.catch_up.to_string(),
@@ -300,6 +301,9 @@ pub struct ScheduleResource {
     pub key: String,
     /// The expression as it was written.
     pub cron: String,
+    /// The expression with what stands for each `H` in it.
+    #[serde(default)]
+    pub resolved: Option<String>,
     /// Time zone.
     pub timezone: String,
     /// How it meets daylight-saving transitions.

@@ -5,6 +5,8 @@
 
 mod calendar;
 mod clock_change;
+mod days;
+mod every;
 mod expression;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

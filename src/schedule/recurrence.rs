@@ -2,16 +2,18 @@
 //!
 //! The wall clock of a zone runs evenly but for changes, which jump over some of its times and show
 //! others twice. What becomes of those is up to the [`DstMode`] and to whether the expression names
-//! times of day (neither its minute nor its hour starts with `*`). Slots are whole seconds, strictly
-//! ascending, in the years 1970 to 2100 of the zone's wall clock.
+//! times of day (neither its minute nor its hour starts with `*`). `@every` and `@at` do not ask it at all.
+//! Slots are whole seconds, strictly ascending, in the years 1970 to 2100 of the zone's wall clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::calendar::{self, Calendar, KnownDays};
-use super::expression::Field;
+use super::calendar::{self, Calendar};
+use super::days::KnownDays;
+use super::every::Every;
+use super::expression::{DayRule, Field, Fields, When};
 use super::segment::Segment;
 use super::{DstMode, Expression, ScheduleKey, Zone};
 
@@ -27,8 +29,15 @@ struct Inner {
     expression: Expression,
     timezone: Zone,
     dst: DstMode,
-    calendar: Calendar,
+    times: Times,
     key: ScheduleKey,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Times {
+    OnTheClock { calendar: Calendar, fixed_time: bool },
+    Every(Every),
+    At(i64),
 }
 
 /// Makes recurrences, and makes the same one only once: of many schedules most are alike.
@@ -49,6 +58,9 @@ impl Recurrences {
         timezone: Zone,
         dst: DstMode,
     ) -> Result<Recurrence, RecurrenceError> {
+        if expression.depends_on_job() {
+            return Recurrence::with(expression, timezone, dst, &mut self.days);
+        }
         let same = (expression.as_str().into(), timezone.name().into(), dst);
         if let Some(known) = self.known.get(&same) {
             return Ok(known.clone());
@@ -63,13 +75,11 @@ impl Recurrences {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a day that one of the months has, found `{expression}`, which never comes\n\
-     hint: {months} at most {longest} days{}", instead.as_ref().map(|text| format!(": `{text}`")).unwrap_or_default()
+     hint: {hint}"
 )]
 pub struct RecurrenceError {
-    expression: Expression,
-    months: &'static str,
-    longest: u8,
-    instead: Option<String>,
+    expression: Box<str>,
+    hint: String,
 }
 
 impl Recurrence {
@@ -87,12 +97,19 @@ impl Recurrence {
         dst: DstMode,
         days: &mut KnownDays,
     ) -> Result<Self, RecurrenceError> {
-        let calendar = Calendar::new(expression.fields(), days);
-        if calendar.next_after(-1).is_none() {
-            return Err(RecurrenceError::of(expression));
-        }
+        let times = match expression.when() {
+            When::Fields(fields) => {
+                let calendar = Calendar::new(fields, days);
+                if calendar.next_after(-1).is_none() {
+                    return Err(RecurrenceError::of(&expression, fields));
+                }
+                Times::OnTheClock { calendar, fixed_time: fields.fixed_time }
+            }
+            When::Every { interval, phase } => Times::Every(Every { interval: *interval, phase: *phase }),
+            When::At(second) => Times::At(*second),
+        };
         let key = ScheduleKey::hashed(expression.as_str(), timezone.name(), dst.as_str());
-        Ok(Self(Arc::new(Inner { expression, timezone, dst, calendar, key })))
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, times, key })))
     }
 
     /// The expression.
@@ -116,26 +133,40 @@ impl Recurrence {
         &self.0.key
     }
 
-    pub(super) fn calendar(&self) -> &Calendar {
-        &self.0.calendar
+    /// Where it names times of day: its times on the wall clock.
+    pub(super) fn fixed_times(&self) -> Option<&Calendar> {
+        match &self.0.times {
+            Times::OnTheClock { calendar, fixed_time: true } => Some(calendar),
+            _ => None,
+        }
     }
 
     /// The first slot after `after`, exclusive.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let mut after = floor(after).max(-DAY);
+        let after = floor(after).max(-DAY);
         if after > calendar::LAST + DAY {
             return None;
         }
+        match &self.0.times {
+            Times::OnTheClock { calendar, fixed_time } => self.next_shown(calendar, *fixed_time, after),
+            Times::Every(every) => {
+                Some(every.next_after(after)).filter(|slot| *slot <= calendar::LAST).map(timestamp)
+            }
+            Times::At(at) => (after < *at).then(|| timestamp(*at)),
+        }
+    }
+
+    fn next_shown(&self, calendar: &Calendar, fixed_time: bool, mut after: i64) -> Option<Timestamp> {
         let mut searched = None;
         loop {
             // The first instant that may be the answer decides about the segment.
             let segment = Segment::around(&self.0.timezone, after + 1);
             let shown = if after < segment.start { i64::MIN } else { after + segment.offset };
-            let counted = shown.max(self.first_counted(&segment).saturating_sub(1));
+            let counted = shown.max(self.first_counted(&segment, fixed_time).saturating_sub(1));
             let found = match searched {
                 // Nothing matches between where a search began and what it found.
                 Some((from, found)) if (from..found).contains(&counted) => found,
-                _ => self.calendar().next_after(counted)?,
+                _ => calendar.next_after(counted)?,
             };
             let slot = (found - segment.offset).max(segment.start);
             if slot < segment.end {
@@ -148,11 +179,19 @@ impl Recurrence {
 
     /// The last slot at or before `until`.
     pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
-        let mut until = floor(until).min(calendar::LAST + DAY);
+        let until = floor(until).min(calendar::LAST + DAY);
+        match &self.0.times {
+            Times::OnTheClock { calendar, fixed_time } => self.last_shown(calendar, *fixed_time, until),
+            Times::Every(every) => every.last_until(until.min(calendar::LAST)).map(timestamp),
+            Times::At(at) => (*at <= until).then(|| timestamp(*at)),
+        }
+    }
+
+    fn last_shown(&self, calendar: &Calendar, fixed_time: bool, mut until: i64) -> Option<Timestamp> {
         while until >= -DAY {
             let segment = Segment::around(&self.0.timezone, until);
-            let found = self.calendar().last_until(until + segment.offset)?;
-            if found >= self.first_counted(&segment) {
+            let found = calendar.last_until(until + segment.offset)?;
+            if found >= self.first_counted(&segment, fixed_time) {
                 return Some(timestamp((found - segment.offset).max(segment.start)));
             }
             until = segment.start - 1;
@@ -163,10 +202,10 @@ impl Recurrence {
     /// The first wall second that counts in a segment. Where it lies before what the clock shows first,
     /// the times between were jumped over and count at the segment's first instant; where it lies
     /// after, the times between have had their slot before the clocks were set back.
-    fn first_counted(&self, segment: &Segment) -> i64 {
+    fn first_counted(&self, segment: &Segment, fixed_time: bool) -> i64 {
         match self.0.dst {
             DstMode::Literal => segment.first_shown(),
-            DstMode::Vixie if !self.0.expression.fields().fixed_time => segment.first_shown(),
+            DstMode::Vixie if !fixed_time => segment.first_shown(),
             DstMode::Vixie => segment.high_water,
             DstMode::Skip => segment.high_water.max(segment.first_shown()),
         }
@@ -174,17 +213,20 @@ impl Recurrence {
 }
 
 impl RecurrenceError {
-    fn of(expression: Expression) -> Self {
-        let months = expression.fields().months;
+    fn of(expression: &Expression, fields: &Fields) -> Self {
+        let months = fields.months;
         let longest = months.iter().map(longest).max().expect("no field is empty");
-        let several = months.iter().count() > 1;
-        let instead = with_day(&expression, if longest == 29 { 28 } else { longest });
-        Self {
-            expression,
-            months: if several { "these months have" } else { "this month has" },
-            longest,
-            instead,
-        }
+        let have = if months.iter().count() > 1 { "these months have" } else { "this month has" };
+        let too_long = fields.days.is_plain() && fields.days.values.iter().all(|day| day > longest);
+        let instead = with_day(expression, if longest == 29 { 28 } else { longest });
+        let hint = match instead.filter(|_| too_long) {
+            Some(text) => format!("{have} at most {longest} days: `{text}`"),
+            None if fields.day_rule == DayRule::Both => {
+                format!("{have} at most {longest} days, and a day must match both day fields")
+            }
+            None => format!("{have} at most {longest} days"),
+        };
+        Self { expression: expression.as_str().into(), hint }
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn job() -> JobResource {
         schedules: vec![ScheduleResource {
             key: "k5f2".into(),
             cron: "0 2 * * *".into(),
+            resolved: None,
             timezone: "Europe/London".into(),
             dst: "vixie".into(),
             catch_up: "latest".into(),

@@ -26,9 +26,9 @@ const MAX: &str = "the most slots that are caught up at once; left out, 100";
 const ID: &str = "as in `id = \"nightly\"`; left out, one is made of expression, zone and `dst`";
 const NEVER: &str = "`tekcron next` shows when an expression is due";
 
-/// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
+/// The schedules of the job called `APP.JOB`: `schedule`, or `schedules`. What the job says of all of them holds where one
 /// does not say otherwise. In a check, changes of the clocks ahead are warned of.
-pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<Schedule>> {
+pub(super) fn schedules(job: &mut Table<'_>, called: &str, around: &Surroundings) -> Vec<Arc<Schedule>> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
     if let (Some(_), Some(several)) = (&one, &several) {
@@ -39,10 +39,10 @@ pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<S
     }
     let mut read = Vec::new();
     if let Some(value) = one {
-        read.extend(schedule(&value, None, common.clone(), around).map(|schedule| (schedule, value)));
+        read.extend(schedule(&value, None, common.clone(), called, around).map(|schedule| (schedule, value)));
     }
     for value in several.and_then(|value| value.array()).unwrap_or_default() {
-        read.extend(listed(&value, &common, around).map(|schedule| (schedule, value)));
+        read.extend(listed(&value, &common, called, around).map(|schedule| (schedule, value)));
     }
     if let Some(now) = around.now {
         read.iter().for_each(|(schedule, value)| warn_of_clocks(schedule, value, now));
@@ -102,7 +102,7 @@ impl Policies {
 }
 
 /// An item of `schedules`.
-fn listed(value: &Value<'_>, common: &Policies, around: &Surroundings) -> Option<Schedule> {
+fn listed(value: &Value<'_>, common: &Policies, called: &str, around: &Surroundings) -> Option<Schedule> {
     if let Some(cron) = value.is_text().then(|| value.text()).flatten() {
         let hint = format!("write `{{ cron = \"{cron}\" }}`");
         value.refuse(Fault::new("expected a table with `cron`, found a string", hint));
@@ -113,16 +113,17 @@ fn listed(value: &Value<'_>, common: &Policies, around: &Surroundings) -> Option
     let id = table.get("id").and_then(|value| value.parsed::<ScheduleKey>(ID));
     let policies = Policies::read(&mut table).or(common);
     table.finish();
-    schedule(&cron?, id, policies, around)
+    schedule(&cron?, id, policies, called, around)
 }
 
 fn schedule(
     cron: &Value<'_>,
     id: Option<ScheduleKey>,
     policies: Policies,
+    called: &str,
     around: &Surroundings,
 ) -> Option<Schedule> {
-    let expression = expression(cron)?;
+    let expression = expression(cron, called)?;
     if let Some(OtherReading { message, hint, span }) = expression.other_reading() {
         cron.warn(Fault { message, hint, span: within(cron, &expression, span) });
     }
@@ -149,8 +150,8 @@ fn within(cron: &Value<'_>, expression: &Expression, piece: Range<usize>) -> Opt
     Some(before + piece.start..before + piece.end)
 }
 
-fn expression(cron: &Value<'_>) -> Option<Expression> {
-    let read: Result<Expression, ExpressionError> = cron.text()?.parse();
+fn expression(cron: &Value<'_>, called: &str) -> Option<Expression> {
+    let read: Result<Expression, ExpressionError> = Expression::for_job(cron.text()?, called);
     cron.checked(read.map_err(|error| Fault {
         message: error.message().to_owned(),
         hint: error.hint().to_owned(),
