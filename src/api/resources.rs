@@ -280,7 +280,8 @@ impl ScheduleResource {
     /// A schedule of `job` as it is shown at `now`.
     pub fn new(job: &JobRef, schedule: &Schedule, now: Timestamp) -> Self {
         let recurrence = &schedule.recurrence;
-        let next = recurrence.next_after(now);
+        let next = schedule.next_after(now);
+        let bounds = recurrence.bounds();
         Self {
             key: schedule.key.to_string(),
             cron: recurrence.expression().to_string(),
@@ -288,6 +289,14 @@ impl ScheduleResource {
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
             catch_up: schedule.catch_up.to_string(),
+            from: bounds.from,
+            until: bounds.until,
+            exclude: schedule.exclude.names().map(ToOwned::to_owned).collect(),
+            command: schedule
+                .parameters
+                .as_ref()
+                .and_then(|parameters| parameters.command.as_ref())
+                .map(CommandBody::from),
             next,
             starts: next.map(|slot| slot + jitter(schedule, job, slot)),
         }
@@ -310,7 +319,19 @@ pub struct ScheduleResource {
     pub dst: String,
     /// Catch-up policy.
     pub catch_up: String,
-    /// Its next slot.
+    /// From when on it has slots.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Until when it has slots.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The calendars in which it does not run.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Its own command.
+    #[serde(default)]
+    pub command: Option<CommandBody>,
+    /// Its next slot that no calendar excludes.
     pub next: Option<Timestamp>,
     /// When the task of that slot starts: the slot, and its jitter.
     pub starts: Option<Timestamp>,

@@ -13,6 +13,7 @@ mod fault;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod ics;
 mod load;
 mod overrides;
 mod parse;

@@ -11,7 +11,7 @@ use super::expression::{Fields, Values};
 /// 2100-12-31T23:59:59, the last wall second.
 pub(super) const LAST: i64 = 4_133_980_799;
 
-const MINUTE: i64 = 60;
+pub(super) const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
@@ -26,6 +26,33 @@ impl Calendar {
     pub(super) fn new(fields: &Fields, known: &mut KnownDays) -> Self {
         let Fields { seconds, minutes, hours, .. } = *fields;
         Self { times: Times { seconds, minutes, hours }, days: known.of(fields) }
+    }
+
+    pub(super) fn contains(&self, wall: i64) -> bool {
+        let (hour, minute, second) = clock(wall.rem_euclid(DAY));
+        let Times { seconds, minutes, hours } = self.times;
+        self.days.contains(wall)
+            && hours.contains(hour)
+            && minutes.contains(minute)
+            && seconds.contains(second)
+    }
+
+    /// The day, hour, minute or second around a match in which all match, from its first second to before its
+    /// end; none where `wall` does not match.
+    pub(super) fn matching_around(&self, wall: i64) -> Option<(i64, i64)> {
+        if !self.contains(wall) {
+            return None;
+        }
+        let is_full = |values: Values, count: usize| values.iter().count() == count;
+        let Times { seconds, minutes, hours } = self.times;
+        let unit = match (is_full(seconds, 60), is_full(minutes, 60), is_full(hours, 24)) {
+            (true, true, true) => DAY,
+            (true, true, false) => HOUR,
+            (true, false, _) => MINUTE,
+            (false, ..) => 1,
+        };
+        let first = wall - wall.rem_euclid(unit);
+        Some((first, first + unit))
     }
 
     /// The first match after `wall`.

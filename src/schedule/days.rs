@@ -47,6 +47,9 @@ impl Days {
 
     /// The first one that is not before the midnight `day`.
     pub(super) fn first_from(&self, day: i64) -> Option<i64> {
+        if self.contains(day) {
+            return Some(day);
+        }
         match &self.plain {
             Some(plain) => plain.first_from(day),
             None => self.months.first_from(day),
@@ -55,6 +58,9 @@ impl Days {
 
     /// The last one that is not after the midnight `day`.
     pub(super) fn last_until(&self, day: i64) -> Option<i64> {
+        if self.contains(day) {
+            return Some(day);
+        }
         match &self.plain {
             Some(plain) => plain.last_until(day),
             None => self.months.last_until(day),

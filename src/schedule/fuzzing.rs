@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CatchUp, DstMode, Expression, Recurrence, Schedule, ScheduleKey, SlotRange, Zone, jitter, missed,
+    CatchUp, DstMode, Exclusion, Expression, Recurrence, Schedule, ScheduleKey, SlotRange, Zone, jitter,
+    missed,
 };
 use crate::cli::next::{self, NextArgs, NextFormat};
 use crate::clock::ManualClock;
@@ -89,6 +90,8 @@ fn policies(recurrence: &Recurrence, from: Timestamp) {
         catch_up_window: Some(SignedDuration::MAX),
         max_catch_up: 3,
         jitter: SignedDuration::MAX,
+        exclude: Exclusion::default(),
+        parameters: None,
     };
     let job = "app.job".parse().expect("this is a job");
     let next = recurrence.next_after(from);

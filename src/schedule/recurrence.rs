@@ -8,14 +8,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{self, Calendar};
 use super::days::KnownDays;
 use super::every::Every;
 use super::expression::{DayRule, Field, Fields, When};
-use super::segment::Segment;
+use super::segment::{Segment, Segments};
 use super::{DstMode, Expression, ScheduleKey, Zone};
+
+const NANOSECOND: SignedDuration = SignedDuration::from_nanos(1);
 
 /// No zone is further from UTC than this.
 const DAY: i64 = 86_400;
@@ -24,16 +26,35 @@ const DAY: i64 = 86_400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence(Arc<Inner>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Inner {
     expression: Expression,
     timezone: Zone,
     dst: DstMode,
+    segments: Segments,
     times: Times,
+    bounds: Bounds,
     key: ScheduleKey,
+    fingerprint: ScheduleKey,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// From when on, and until when, there are slots; both included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// No slot before this.
+    pub from: Option<Timestamp>,
+    /// No slot after this.
+    pub until: Option<Timestamp>,
+}
+
+/// No slot lies within bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a slot between `from` and `until`, found none\nhint: {hint}")]
+pub struct BoundsError {
+    hint: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Times {
     OnTheClock { calendar: Calendar, fixed_time: bool },
     Every(Every),
@@ -109,7 +130,36 @@ impl Recurrence {
             When::At(second) => Times::At(*second),
         };
         let key = ScheduleKey::hashed(expression.as_str(), timezone.name(), dst.as_str());
-        Ok(Self(Arc::new(Inner { expression, timezone, dst, times, key })))
+        let (bounds, fingerprint) = (Bounds::default(), key.clone());
+        let segments = Segments::of(&timezone);
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, segments, times, bounds, key, fingerprint })))
+    }
+
+    /// The same within bounds.
+    ///
+    /// # Errors
+    /// Where no slot lies within them.
+    pub fn within(self, bounds: Bounds) -> Result<Self, BoundsError> {
+        if bounds == Bounds::default() {
+            return Ok(self);
+        }
+        let shown = |bound: Option<Timestamp>| bound.map(|at| at.to_string()).unwrap_or_default();
+        let part = format!("{} {}..{}", self.0.dst, shown(bounds.from), shown(bounds.until));
+        let Inner { expression, timezone, .. } = &*self.0;
+        let fingerprint = ScheduleKey::hashed(expression.as_str(), timezone.name(), &part);
+        let within = Self(Arc::new(Inner { bounds, fingerprint, ..(*self.0).clone() }));
+        if within.next_after(Timestamp::MIN).is_none() {
+            let from = bounds.from.unwrap_or(Timestamp::MIN);
+            let next = self.next_after(from.checked_sub(NANOSECOND).unwrap_or(from));
+            let before = bounds.until.and_then(|until| self.last_until(until));
+            let hint = match (next, before) {
+                (Some(next), _) if bounds.until.is_some() => format!("the first one after `from` is {next}"),
+                (_, Some(before)) => format!("the last one before `until` is {before}"),
+                _ => "slots lie in the years 1970 to 2100".to_owned(),
+            };
+            return Err(BoundsError { hint });
+        }
+        Ok(within)
     }
 
     /// The expression.
@@ -122,15 +172,29 @@ impl Recurrence {
         &self.0.timezone
     }
 
+    /// The segment of its zone's clock that holds a second since the epoch.
+    pub(super) fn segment(&self, instant: i64) -> Segment {
+        self.0.segments.around(instant)
+    }
+
     /// How it meets changes of the clocks.
     pub fn dst(&self) -> DstMode {
         self.0.dst
     }
 
-    /// A hash of expression, zone and dst mode: the key of a schedule without an `id`, and what tells an
-    /// edited schedule from an unchanged one.
+    /// From when on, and until when, it has slots.
+    pub fn bounds(&self) -> Bounds {
+        self.0.bounds
+    }
+
+    /// A hash of expression, zone and dst mode: the key of a schedule without an `id`.
     pub fn key(&self) -> &ScheduleKey {
         &self.0.key
+    }
+
+    /// What tells an edited schedule from an unchanged one: the key, and the bounds.
+    pub fn fingerprint(&self) -> &ScheduleKey {
+        &self.0.fingerprint
     }
 
     /// Where it names times of day: its times on the wall clock.
@@ -143,6 +207,14 @@ impl Recurrence {
 
     /// The first slot after `after`, exclusive.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let Bounds { from, until } = self.0.bounds;
+        let after =
+            from.and_then(|from| from.checked_sub(NANOSECOND).ok()).map_or(after, |from| after.max(from));
+        let slot = self.next_unbounded(after)?;
+        until.is_none_or(|until| slot <= until).then_some(slot)
+    }
+
+    fn next_unbounded(&self, after: Timestamp) -> Option<Timestamp> {
         let after = floor(after).max(-DAY);
         if after > calendar::LAST + DAY {
             return None;
@@ -160,7 +232,7 @@ impl Recurrence {
         let mut searched = None;
         loop {
             // The first instant that may be the answer decides about the segment.
-            let segment = Segment::around(&self.0.timezone, after + 1);
+            let segment = self.0.segments.around(after + 1);
             let shown = if after < segment.start { i64::MIN } else { after + segment.offset };
             let counted = shown.max(self.first_counted(&segment, fixed_time).saturating_sub(1));
             let found = match searched {
@@ -179,6 +251,12 @@ impl Recurrence {
 
     /// The last slot at or before `until`.
     pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
+        let bounds = self.0.bounds;
+        let slot = self.last_unbounded(bounds.until.map_or(until, |last| until.min(last)))?;
+        bounds.from.is_none_or(|from| slot >= from).then_some(slot)
+    }
+
+    fn last_unbounded(&self, until: Timestamp) -> Option<Timestamp> {
         let until = floor(until).min(calendar::LAST + DAY);
         match &self.0.times {
             Times::OnTheClock { calendar, fixed_time } => self.last_shown(calendar, *fixed_time, until),
@@ -189,7 +267,7 @@ impl Recurrence {
 
     fn last_shown(&self, calendar: &Calendar, fixed_time: bool, mut until: i64) -> Option<Timestamp> {
         while until >= -DAY {
-            let segment = Segment::around(&self.0.timezone, until);
+            let segment = self.0.segments.around(until);
             let found = calendar.last_until(until + segment.offset)?;
             if found >= self.first_counted(&segment, fixed_time) {
                 return Some(timestamp((found - segment.offset).max(segment.start)));
