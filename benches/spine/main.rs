@@ -23,6 +23,7 @@ mod records;
 mod recovery;
 mod report;
 mod sample;
+mod schedule;
 mod syncs;
 mod takes_all;
 mod wheel;
@@ -48,8 +49,9 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("wheel", wheel::run),
+    ("schedule", schedule::run),
     ("durable", durable::run),
     ("processes", processes::run),
     ("idle", idle::run),

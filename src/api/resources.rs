@@ -286,13 +286,23 @@ impl ScheduleResource {
     /// A schedule of `job` as it is shown at `now`.
     pub fn new(job: &JobRef, schedule: &Schedule, now: Timestamp) -> Self {
         let recurrence = &schedule.recurrence;
-        let next = recurrence.next_after(now);
+        let next = schedule.next_after(now);
+        let bounds = recurrence.bounds();
         Self {
             key: schedule.key.to_string(),
             cron: recurrence.expression().to_string(),
+            resolved: recurrence.expression().resolved().map(ToOwned::to_owned),
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
             catch_up: schedule.catch_up.to_string(),
+            from: bounds.from,
+            until: bounds.until,
+            exclude: schedule.exclude.names().map(ToOwned::to_owned).collect(),
+            command: schedule
+                .parameters
+                .as_ref()
+                .and_then(|parameters| parameters.command.as_ref())
+                .map(CommandBody::from),
             next,
             starts: next.map(|slot| slot + jitter(schedule, job, slot)),
         }
@@ -321,13 +331,28 @@ pub struct ScheduleResource {
     pub key: String,
     /// The expression as it was written.
     pub cron: String,
+    /// The expression with what stands for each `H` in it.
+    #[serde(default)]
+    pub resolved: Option<String>,
     /// Time zone.
     pub timezone: String,
     /// How it meets daylight-saving transitions.
     pub dst: String,
     /// Catch-up policy.
     pub catch_up: String,
-    /// Its next slot.
+    /// From when on it has slots.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Until when it has slots.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The calendars in which it does not run.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Its own command.
+    #[serde(default)]
+    pub command: Option<CommandBody>,
+    /// Its next slot that no calendar excludes.
     pub next: Option<Timestamp>,
     /// When the task of that slot starts: the slot, and its jitter.
     pub starts: Option<Timestamp>,

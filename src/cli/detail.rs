@@ -101,7 +101,7 @@ fn last_task(task: Option<&TaskResource>, now: Timestamp) -> Option<String> {
 }
 
 const SCHEDULES: &[Column<ScheduleResource>] = &[
-    Column::new("Schedule", |schedule, _| schedule.cron.clone()),
+    Column::new("Schedule", |schedule, _| jobs::expression(schedule)),
     Column::new("Timezone", |schedule, _| schedule.timezone.clone()),
     Column::new("DST", |schedule, _| schedule.dst.clone()),
     Column::new("CatchUp", |schedule, _| schedule.catch_up.clone()),

@@ -77,10 +77,11 @@ fn run(cli: Cli) -> Result<u8, CliError> {
 }
 
 fn next_slots(args: &NextArgs, session: &Session) -> Result<(), CliError> {
+    next::notes(args)?.iter().for_each(|note| output::say(note));
     let found = next::run(args, &*session.clock, &mut io::stdout().lock())?;
     if found < args.count as usize {
         output::say(&format!(
-            "{found} of {} shown: expressions end with the year {}",
+            "{found} of {} shown: there are no more up to the year {}, where expressions end",
             args.count,
             next::LAST_YEAR
         ));

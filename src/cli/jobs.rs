@@ -9,7 +9,7 @@ use super::session::Session;
 use super::table::{Column, NONE};
 use super::{age, offline, reference, tasks};
 use crate::api::client::Listing;
-use crate::api::resources::{JobResource, TaskResource};
+use crate::api::resources::{JobResource, ScheduleResource, TaskResource};
 
 /// Arguments of `jobs`.
 #[derive(Debug, Args)]
@@ -67,7 +67,15 @@ pub(super) fn last_succeeded(task: Option<&TaskResource>) -> String {
 }
 
 fn schedules(job: &JobResource) -> String {
-    joined(job.schedules.iter().map(|schedule| schedule.cron.clone()))
+    joined(job.schedules.iter().map(expression))
+}
+
+/// The expression, and what its `H` stands for.
+pub(super) fn expression(schedule: &ScheduleResource) -> String {
+    match &schedule.resolved {
+        Some(resolved) => format!("{} ({resolved})", schedule.cron),
+        None => schedule.cron.clone(),
+    }
 }
 
 fn timezones(job: &JobResource) -> String {

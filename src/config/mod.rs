@@ -13,6 +13,7 @@ mod fault;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod ics;
 pub mod import;
 mod load;
 mod overrides;
@@ -40,6 +41,7 @@ pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, Tek
 pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{Job, JobRef};
+use crate::schedule::ExclusionCalendar;
 
 /// All that was configured, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +56,8 @@ pub struct Config {
     pub services: BTreeMap<ServiceName, Service>,
     /// Security groups that Apps name.
     pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Calendars that schedules may name.
+    pub calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// Content hash of all files: changes exactly when they do.
     pub files: String,
     /// The jobs that were created by command, those that rest among them.

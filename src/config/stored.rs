@@ -128,7 +128,7 @@ impl StoredJob {
         let source = Source::new(shown(reference), self.toml.as_str());
         let tree = source.parse();
         let mut root = Table::root(&source, tree.get_ref());
-        let read = jobs(&mut root, app.command.is_some(), around);
+        let read = jobs(&mut root, app.name.as_str(), app.command.is_some(), around);
         root.finish();
         drop(tree);
         let sound = source.is_sound();
@@ -289,6 +289,8 @@ impl Config {
                 .map(|service| service.name.to_string())
                 .collect(),
             security_groups: Some(self.security_groups.keys().cloned().collect()),
+            calendars: self.calendars.clone(),
+            calendar_names: Some(self.calendars.keys().cloned().collect()),
             now: None,
             recurrences: RefCell::default(),
         }

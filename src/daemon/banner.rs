@@ -60,7 +60,7 @@ fn next_fires(config: &Config, now: Timestamp, count: usize) -> Vec<(Timestamp, 
         for schedule in &job.schedules {
             let mut from = now;
             for _ in 0..count {
-                let Some(slot) = schedule.recurrence.next_after(from) else { break };
+                let Some(slot) = schedule.next_after(from) else { break };
                 let job = JobRef::of(app, job);
                 fires.push((slot + jitter(schedule, &job, slot), job));
                 from = slot;

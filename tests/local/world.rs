@@ -245,6 +245,7 @@ fn config(app: App) -> Config {
         apps: [(app.name.clone(), Arc::new(app))].into(),
         services: BTreeMap::new(),
         security_groups: BTreeMap::new(),
+        calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
         generation: "c0ffee".into(),

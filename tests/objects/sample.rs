@@ -28,6 +28,7 @@ pub(crate) fn config() -> Config {
         apps: apps.into(),
         services: services.map(|service| (service.name.clone(), service)).into(),
         security_groups: [("public-networks".to_owned(), public_networks())].into(),
+        calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
         generation: "c0ffee".into(),

@@ -15,9 +15,10 @@ use crate::schedule::Schedule;
 const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
-/// The jobs of a file. `app_runs` says whether a job may leave out its command.
+/// The jobs of the file of `app`. `app_runs` says whether a job may leave out its command.
 pub(in crate::config) fn jobs(
     root: &mut Table<'_>,
+    app: &str,
     app_runs: bool,
     around: &Surroundings,
 ) -> BTreeMap<JobName, Job> {
@@ -32,7 +33,8 @@ pub(in crate::config) fn jobs(
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
-        let (schedules, terms) = job(table, app_runs, around);
+        let called = name.as_ref().map(|name| format!("{app}.{name}")).unwrap_or_default();
+        let (schedules, terms) = job(table, &called, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
         if let Some(first) = places.get(&name) {
             name_at.refuse(Fault::new(
@@ -56,14 +58,19 @@ pub(in crate::config) fn jobs(
 }
 
 /// The job but for its name.
-fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> (Vec<Arc<Schedule>>, Terms) {
+fn job(
+    mut table: Table<'_>,
+    called: &str,
+    app_runs: bool,
+    around: &Surroundings,
+) -> (Vec<Arc<Schedule>>, Terms) {
     if !app_runs && !table.has("command") {
         table.refuse(Fault::new(
             "expected a `command` here or in `[app]`, found neither",
             "a shell line as in `command = \"sh etl.sh\"`, or an array of words",
         ));
     }
-    let schedules = schedules(&mut table, around);
+    let schedules = schedules(&mut table, called, around);
     let terms = Terms {
         command: command(&mut table),
         env: env(&mut table),
