@@ -21,6 +21,7 @@ pub struct Banner {
     config: PathBuf,
     data: PathBuf,
     url: String,
+    cluster: Option<String>,
     probes: Option<SocketAddr>,
     zones: String,
     caveats: Vec<String>,
@@ -44,6 +45,7 @@ impl Banner {
             config: config.dir.clone(),
             data: config.settings.data_dir.clone(),
             url: format!("{scheme}://{address}"),
+            cluster: executor.site(),
             probes,
             zones: tzdb_version(),
             caveats: executor.caveats(),
@@ -89,6 +91,9 @@ impl fmt::Display for Banner {
         )?;
         writeln!(f, "  data     {}", self.data.display())?;
         writeln!(f, "  api      {}", self.url)?;
+        if let Some(cluster) = &self.cluster {
+            writeln!(f, "  cluster  {cluster}")?;
+        }
         if let Some(address) = self.probes {
             writeln!(f, "  probes   http://{address}")?;
         }
