@@ -36,7 +36,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<ExcludedTimes, Fault> {
     if !lines().next().is_some_and(|line| line.eq_ignore_ascii_case("BEGIN:VCALENDAR")) {
         return Err(no_calendar("other text"));
     }
-    if !lines().last().is_some_and(|line| line.eq_ignore_ascii_case("END:VCALENDAR")) {
+    if !lines().next_back().is_some_and(|line| line.eq_ignore_ascii_case("END:VCALENDAR")) {
         return Err(no_calendar("one that stops before its end"));
     }
     let roots = read_calendar_simple(&text).map_err(|_| no_calendar("one that is broken"))?;
