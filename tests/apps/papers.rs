@@ -50,7 +50,11 @@ fn load(block: &str) -> Result<Config, String> {
         });
         Config::from_toml(&declared.collect::<String>(), &[block])
     } else if table.contains_key("jobs") {
-        Config::from_toml("", &[&format!("{APP}{block}")])
+        let calendars =
+            table["jobs"].as_array().unwrap().iter().filter_map(|job| job.get("exclude")?.as_array());
+        let declared =
+            calendars.flatten().map(|name| format!("[calendars.{}]\ndates = []\n", name.as_str().unwrap()));
+        Config::from_toml(&declared.collect::<String>(), &[&format!("{APP}{block}")])
     } else {
         Config::from_toml(block, &[APP])
     };
