@@ -113,11 +113,11 @@ impl Item {
                 wanted <= date.days_in_month()
                     && month().filter(is_working).min_by_key(distance) == Some(date)
             }
-            Self::LastWorking => month().filter(is_working).last() == Some(date),
+            Self::LastWorking => month().rfind(is_working) == Some(date),
             Self::Nth(wanted, count) => {
                 month().filter(|day| weekday(*day) == wanted).nth(usize::from(count) - 1) == Some(date)
             }
-            Self::LastWeekday(wanted) => month().filter(|day| weekday(*day) == wanted).last() == Some(date),
+            Self::LastWeekday(wanted) => month().rfind(|day| weekday(*day) == wanted) == Some(date),
             _ => false,
         }
     }
