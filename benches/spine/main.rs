@@ -15,6 +15,7 @@ mod growth;
 mod history;
 mod http;
 mod idle;
+mod ledger;
 mod life;
 mod machine;
 mod overload;
@@ -48,7 +49,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
@@ -56,6 +57,7 @@ const BENCHES: [Bench; 10] = [
     ("demand", demand::run),
     ("overload", overload::run),
     ("history", history::run),
+    ("ledger", ledger::run),
     ("recovery", recovery::run),
     ("growth", growth::run),
     ("life", life::run),

@@ -21,6 +21,7 @@ pub(crate) mod fuzzing;
 mod guard;
 mod health;
 mod jobs;
+mod ledger;
 mod listing;
 mod logs;
 mod lookup;

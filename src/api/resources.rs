@@ -99,7 +99,7 @@ impl From<&Task> for TaskResource {
 }
 
 /// In microseconds, as the store has it: the first answer about a task is no other than the later ones.
-fn as_recorded(time: Timestamp) -> Timestamp {
+pub(super) fn as_recorded(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
@@ -323,6 +323,8 @@ pub struct SlotResource {
     pub first: Timestamp,
     /// The last slot.
     pub last: Timestamp,
+    /// How many slots these are, where they can be counted: the schedule is configured, and they are few enough.
+    pub slots: Option<u64>,
     /// `ran`, `caught-up`, `skipped` or `missed`.
     pub outcome: String,
     /// Why it was skipped, in words.
@@ -330,6 +332,12 @@ pub struct SlotResource {
     /// The task, where one was claimed.
     #[schema(value_type = Option<u64>)]
     pub task: Option<TaskId>,
+    /// When the task was claimed; null in rows of before this was written down.
+    pub claimed: Option<Timestamp>,
+    /// When the task started; where its record is gone by retention, when it was claimed.
+    pub actual: Option<Timestamp>,
+    /// How long that is after the slot and its jitter, in milliseconds.
+    pub lateness_ms: Option<i64>,
 }
 
 /// The body of every answer that is an error.

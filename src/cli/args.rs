@@ -12,7 +12,7 @@ use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
-    store, task, tasks, terminate_task, token,
+    slots, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -149,6 +149,8 @@ pub(super) enum Verb {
     Job(job::JobArgs),
     /// List the tasks of a job, newest first
     JobHistory(job_history::JobHistoryArgs),
+    /// List the slots of a job and what became of each, newest first
+    Slots(slots::SlotsArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
     /// Verify, export, import or compact the store, while no service runs

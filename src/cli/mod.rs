@@ -34,6 +34,7 @@ mod run_task;
 pub mod schema;
 mod serve;
 mod session;
+mod slots;
 mod store;
 mod table;
 mod task;
@@ -41,5 +42,6 @@ mod tasks;
 mod terminate_task;
 mod token;
 mod wait;
+mod when;
 
 pub use self::entry::main;

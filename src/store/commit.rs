@@ -69,7 +69,7 @@ impl Commit {
 
     /// A row of the slot ledger; one that begins at the same instant is replaced.
     pub fn put_slot(&mut self, job: &JobRef, row: &SlotRow) -> &mut Self {
-        self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row.last, row.outcome))
+        self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row))
     }
 
     /// The nominal time of a job's latest successful run.

@@ -241,10 +241,7 @@ impl Store {
 }
 
 fn slot_row((at, value): (sled::IVec, sled::IVec)) -> Result<SlotRow, StoreError> {
-    let (schedule, first) =
-        key::parts_of_slot(&at).ok_or_else(|| unreadable("slot", &at, "a key of another shape"))?;
-    let (last, outcome) = record::decode_slot(&at, &value)?;
-    Ok(SlotRow { schedule, first, last, outcome })
+    record::decode_slot(&at, &value)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]

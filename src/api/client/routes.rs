@@ -186,7 +186,7 @@ impl Client {
         Ok(response.bytes_stream().map(move |piece| piece.map_err(|error| client.broken(&error))))
     }
 
-    /// The slots of `job`, oldest first, at most `limit` rows.
+    /// The slots of `job`, at most `limit` rows.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -201,6 +201,12 @@ impl Client {
             if let Some(bound) = bound {
                 url.query_pairs_mut().append_pair(key, &bound.to_string());
             }
+        }
+        if let Some(outcome) = query.outcome {
+            url.query_pairs_mut().append_pair("outcome", outcome.as_str());
+        }
+        if query.newest_first {
+            url.query_pairs_mut().append_pair("order", "newest");
         }
         self.list(url, limit).await
     }

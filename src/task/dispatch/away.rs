@@ -211,7 +211,7 @@ impl Dispatcher {
         };
         if let Some(entry) = self.table.get(place) {
             let schedule = entry.schedule.key.clone();
-            let row = SlotRow { schedule, first: slot, last: slot, outcome: SKIPPED };
+            let row = SlotRow { schedule, first: slot, last: slot, outcome: SKIPPED, claim: None };
             let mut commit = Commit::new();
             commit.put_slot(&entry.job, &row);
             self.commit_later(commit);

@@ -12,7 +12,7 @@ use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
 use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
-use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
+use crate::store::{Commit, SkipReason, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
@@ -88,7 +88,7 @@ impl Dispatcher {
                 job = %entry.job, schedule = %entry.schedule.key, first = %range.first, last = %range.last,
                 "slots were missed while nobody watched, and the catch-up policy leaves them out"
             );
-            self.write_row(place, range, self.given_up, claims)?;
+            self.write_row(place, range, self.given_up, None, claims)?;
             self.move_watermark(place, range.last, claims);
         }
         for slot in missed.run {
@@ -135,16 +135,16 @@ impl Dispatcher {
             return Ok(());
         }
         let alone = SlotRange { first: slot, last: slot };
-        let late = now.duration_since(slot + jitter(&entry.schedule, &entry.job, slot));
-        if entry.schedule.start_deadline.is_some_and(|deadline| late > deadline) {
+        let due = slot + jitter(&entry.schedule, &entry.job, slot);
+        if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
-            return self.write_row(place, alone, outcome, claims);
+            return self.write_row(place, alone, outcome, None, claims);
         }
         let active = self.live.of_job(&entry.job);
         let replaced = match decide_overlap(entry.overlap, &active) {
             OverlapDecision::Skip { because } => {
                 let outcome = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: because } };
-                return self.write_row(place, alone, outcome, claims);
+                return self.write_row(place, alone, outcome, None, claims);
             }
             OverlapDecision::Start => Vec::new(),
             OverlapDecision::Replace { cancel } => cancel,
@@ -162,7 +162,7 @@ impl Dispatcher {
         claims.commit.create_task(&task);
         let job = task.job_ref();
         claims.tasks.push(self.live.insert(task, Stage::Claiming));
-        self.write_row(place, alone, outcome, claims)?;
+        self.write_row(place, alone, outcome, Some(SlotClaim { due, at: now }), claims)?;
         if let Some(job) = job {
             self.replace(&job, &replaced, now);
         }
@@ -211,6 +211,7 @@ impl Dispatcher {
         place: usize,
         range: SlotRange,
         outcome: SlotOutcome,
+        claim: Option<SlotClaim>,
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
         let Some(entry) = self.table.get_mut(place) else { return Ok(()) };
@@ -227,7 +228,7 @@ impl Dispatcher {
                 first = row.first;
             }
         }
-        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome };
+        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome, claim };
         claims.commit.put_slot(&entry.job, &row);
         entry.newest_row = match row.outcome.task() {
             Some(_) => NewestRow::Ends,
