@@ -72,6 +72,11 @@ impl Commit {
         self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row))
     }
 
+    /// A row of the slot ledger is forgotten.
+    pub fn remove_slot(&mut self, job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> &mut Self {
+        self.delete(key::slot(job, schedule, first))
+    }
+
     /// The nominal time of a job's latest successful run.
     pub fn put_previous_success(&mut self, job: &JobRef, nominal: Timestamp) -> &mut Self {
         self.put(key::previous_success(job), record::encode(&record::micros(nominal)))

@@ -280,6 +280,21 @@ pub(super) fn time_of(ordered: u64) -> Option<Timestamp> {
     Timestamp::from_millisecond((ordered ^ (1 << 63)) as i64).ok()
 }
 
+pub(super) fn all_slots() -> Vec<u8> {
+    vec![SLOT]
+}
+
+pub(super) fn slots_end_of_all() -> Vec<u8> {
+    vec![SLOT + 1]
+}
+
+/// The job and the schedule of the slot row at `key`.
+pub(super) fn ledger_of_slot(key: &[u8]) -> Option<(JobRef, ScheduleKey)> {
+    let (texts, _) = key.split_at_checked(key.len().checked_sub(8)?)?;
+    // A watermark's key is the same without the time.
+    schedule_of_watermark(texts)
+}
+
 /// Behind every slot of a schedule.
 pub(super) fn slots_end(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
     let mut key = numbered(slots_of(job, schedule), u64::MAX);

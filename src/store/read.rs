@@ -173,6 +173,33 @@ impl Store {
         Ok(schedules)
     }
 
+    /// The next schedule behind `after` that has slots in the ledger, of all jobs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn next_ledger(
+        &self,
+        after: Option<&(JobRef, ScheduleKey)>,
+    ) -> Result<Option<(JobRef, ScheduleKey)>, StoreError> {
+        let from = after.map_or_else(key::all_slots, |(job, schedule)| key::slots_end(job, schedule));
+        let row = self.tree().range(from..key::slots_end_of_all()).next();
+        row.map(|row| {
+            let (at, _) = row.map_err(read_error)?;
+            key::ledger_of_slot(&at).ok_or_else(|| unreadable("slot", &at, "a key of another shape"))
+        })
+        .transpose()
+    }
+
+    /// How far a schedule has been decided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn watermark(&self, job: &JobRef, schedule: &ScheduleKey) -> Result<Option<Watermark>, StoreError> {
+        let at = key::watermark(job, schedule);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        value.map(|value| record::decode_watermark(&at, &value)).transpose()
+    }
+
     /// The newest row of a schedule's slots.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod away;
 mod clock_step;
 mod commits;
 mod error;
+mod forget;
 mod live;
 mod recover;
 mod run;
@@ -42,6 +43,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
 use crate::job::JobRef;
+use crate::retention::ForgottenSlots;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
 use crate::store::{Commit, SlotOutcome, Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
@@ -97,6 +99,7 @@ enum Request {
     Run(RunRequest, oneshot::Sender<Result<Task, RunError>>),
     Terminate(TaskKey, oneshot::Sender<Result<Terminated, TerminateError>>),
     Reload(Arc<Config>, oneshot::Sender<Result<(), StoreError>>),
+    Forget(Vec<ForgottenSlots>, oneshot::Sender<Result<(), StoreError>>),
     Relist,
 }
 
@@ -294,6 +297,7 @@ impl Dispatcher {
             Event::Request(Request::Run(request, reply)) => self.run_by_hand(request, reply, now)?,
             Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now),
             Event::Request(Request::Reload(config, reply)) => self.reload(config, reply, now)?,
+            Event::Request(Request::Forget(rows, reply)) => self.forget_slots(rows, reply)?,
             Event::Request(Request::Relist) => self.relist(),
             Event::Claimed(keys, idempotency_key) => {
                 if let Some(idempotency_key) = idempotency_key {
@@ -393,6 +397,16 @@ impl DispatchHandle {
     pub async fn reload(&self, config: Arc<Config>) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Reload(config, reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Removes or shortens rows of the slot ledger. When this returns, that is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_slots(&self, rows: Vec<ForgottenSlots>) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Forget(rows, reply)).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
