@@ -15,6 +15,7 @@ mod growth;
 mod history;
 mod http;
 mod idle;
+mod ledger;
 mod life;
 mod machine;
 mod overload;
@@ -49,7 +50,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     ("wheel", wheel::run),
     ("schedule", schedule::run),
     ("durable", durable::run),
@@ -58,6 +59,7 @@ const BENCHES: [Bench; 11] = [
     ("demand", demand::run),
     ("overload", overload::run),
     ("history", history::run),
+    ("ledger", ledger::run),
     ("recovery", recovery::run),
     ("growth", growth::run),
     ("life", life::run),

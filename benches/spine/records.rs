@@ -10,7 +10,7 @@ use tekcron::app::{AppName, LogsOnTerminate};
 use tekcron::config::{self, Config, SettingsOverrides};
 use tekcron::job::JobRef;
 use tekcron::schedule::ScheduleKey;
-use tekcron::store::{Commit, SlotOutcome, SlotRow, Watermark};
+use tekcron::store::{Commit, SlotClaim, SlotOutcome, SlotRow, Watermark};
 use tekcron::task::{LogSize, Outcome, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Jobs of each App.
@@ -87,7 +87,13 @@ impl Claim {
             log: LogSize::default(),
         };
         let outcome = SlotOutcome::Ran { task: task.id };
-        let slot = SlotRow { schedule: schedule.clone(), first: at, last: at, outcome };
+        let slot = SlotRow {
+            schedule: schedule.clone(),
+            first: at,
+            last: at,
+            outcome,
+            claim: Some(SlotClaim { due: at, at }),
+        };
         Self { job, task, slot, watermark: Watermark { at, fingerprint: "a1b2c3d4e5f6".to_owned() } }
     }
 

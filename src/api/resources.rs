@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::{App, Command, Timeout};
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, Pause, Steering};
 use crate::schedule::{Schedule, jitter};
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
 
@@ -99,7 +99,7 @@ impl From<&Task> for TaskResource {
 }
 
 /// In microseconds, as the store has it: the first answer about a task is no other than the later ones.
-fn as_recorded(time: Timestamp) -> Timestamp {
+pub(super) fn as_recorded(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
@@ -230,8 +230,12 @@ pub struct JobResource {
     pub stored: bool,
     /// The file of its App.
     pub file: String,
-    /// The earliest next slot of all schedules.
+    /// The earliest next slot of all schedules that is not skipped.
     pub next: Option<Timestamp>,
+    /// The pause in which its slots are skipped.
+    pub paused: Option<PauseResource>,
+    /// How many of its next slots are skipped.
+    pub skip_next: u32,
     /// Its task that was claimed last.
     pub last_task: Option<TaskResource>,
 }
@@ -277,9 +281,105 @@ impl JobResource {
             overlap: job.terms.overlap.to_string(),
             stored: job.stored,
             file: app.file.clone(),
+            paused: None,
+            skip_next: 0,
             last_task: last_task.map(TaskResource::from),
         }
     }
+
+    /// The same with what somebody decided about its slots.
+    pub fn steered(mut self, app: &App, job: &Job, steering: &Steering, now: Timestamp) -> Self {
+        let pause = steering.pause_at(now);
+        self.paused = pause.map(PauseResource::from);
+        self.skip_next = steering.skip_next.as_ref().map_or(0, |skip| skip.left);
+        let from = match pause {
+            None => Some(now),
+            Some(pause) => pause.until,
+        };
+        let name = JobRef::of(app, job);
+        let mut next: Vec<_> =
+            job.schedules.iter().map(|schedule| schedule.recurrence.next_after(from?)).collect();
+        for _ in 0..self.skip_next {
+            let earliest = next.iter_mut().zip(&job.schedules).filter(|(slot, _)| slot.is_some());
+            let Some((slot, schedule)) = earliest.min_by_key(|(slot, _)| **slot) else { break };
+            *slot = slot.and_then(|slot| schedule.recurrence.next_after(slot));
+        }
+        for ((shown, schedule), slot) in self.schedules.iter_mut().zip(&job.schedules).zip(&next) {
+            shown.next = *slot;
+            shown.starts = slot.map(|slot| slot + jitter(schedule, &name, slot));
+        }
+        self.next = next.into_iter().flatten().min();
+        self
+    }
+}
+
+/// A pause of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PauseResource {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Who asked for it, as they call themselves.
+    pub by: Option<String>,
+    /// What for.
+    pub note: Option<String>,
+}
+
+impl From<&Pause> for PauseResource {
+    fn from(pause: &Pause) -> Self {
+        Self {
+            since: as_recorded(pause.since),
+            until: pause.until,
+            by: pause.by.clone(),
+            note: pause.note.clone(),
+        }
+    }
+}
+
+/// A wish to pause: `POST /v1/jobs/{job}/pause`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PauseBody {
+    /// When the pause ends by itself.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+    /// Who asks. It is written down, and opens nothing.
+    #[schema(min_length = 1, max_length = 200)]
+    pub by: Option<String>,
+    /// What for.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub note: Option<String>,
+}
+
+/// A wish to end a pause: `POST /v1/jobs/{job}/resume`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResumeBody {
+    /// What is done about the slots of the pause; they stay skipped unless it is said.
+    #[schema(pattern = "^(latest|all|none)$")]
+    pub catch_up: Option<String>,
+}
+
+/// A wish to skip slots: `POST /v1/jobs/{job}/skip-next`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkipNextBody {
+    /// How many; 1 unless it is said.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub count: Option<u32>,
+    /// Who asks. It is written down, and opens nothing.
+    #[schema(min_length = 1, max_length = 200)]
+    pub by: Option<String>,
+}
+
+/// A job whose pause has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResumeResource {
+    /// The job.
+    pub job: JobResource,
+    /// How many slots of the pause are caught up.
+    pub caught_up: u64,
 }
 
 impl ScheduleResource {
@@ -369,6 +469,8 @@ pub struct SlotResource {
     pub first: Timestamp,
     /// The last slot.
     pub last: Timestamp,
+    /// How many slots these are, where they can be counted: the schedule is configured, and they are few enough.
+    pub slots: Option<u64>,
     /// `ran`, `caught-up`, `skipped` or `missed`.
     pub outcome: String,
     /// Why it was skipped, in words.
@@ -376,6 +478,12 @@ pub struct SlotResource {
     /// The task, where one was claimed.
     #[schema(value_type = Option<u64>)]
     pub task: Option<TaskId>,
+    /// When the task was claimed; null in rows of before this was written down.
+    pub claimed: Option<Timestamp>,
+    /// When the task started; where its record is gone by retention, when it was claimed.
+    pub actual: Option<Timestamp>,
+    /// How long that is after the slot and its jitter, in milliseconds.
+    pub lateness_ms: Option<i64>,
 }
 
 /// The body of every answer that is an error.

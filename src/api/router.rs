@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, stored,
-    tasks, terminate,
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, steer,
+    stored, tasks, terminate,
 };
 
 /// Who may ask.
@@ -77,6 +77,9 @@ const ROUTES: &[Route] = &[
     act("/v1/jobs/{job}/tasks", || post(run::of_job)),
     read("/v1/jobs/{job}/slots", || get(slots::list)),
     read("/v1/stored-jobs", || get(stored::list)),
+    act("/v1/jobs/{job}/pause", || post(steer::pause)),
+    act("/v1/jobs/{job}/resume", || post(steer::resume)),
+    act("/v1/jobs/{job}/skip-next", || post(steer::skip_next)),
     read("/v1/tasks", || get(tasks::all)),
     read("/v1/tasks/{name}", || get(tasks::show_named)),
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),

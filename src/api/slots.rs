@@ -1,4 +1,4 @@
-use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,12 +9,14 @@ use utoipa::IntoParams;
 
 use super::extract::{Params, Segments};
 use super::failure::Failure;
+use super::ledger::{self, Order, Wanted};
 use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{ErrorEnvelope, Page, SlotResource};
+use super::resources::{ErrorEnvelope, Page, SlotResource, as_recorded};
 use super::service::Shared;
 use crate::job::JobRef;
-use crate::store::{SlotOutcome, SlotRow, Store, StoreError};
+use crate::schedule::{Schedule, SlotRange, UnknownWord, count_slots};
+use crate::store::{Fate, SlotOutcome, SlotRow, Store, StoreError};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -32,6 +34,25 @@ pub(super) struct ListQuery {
     /// Rows that hold a time up to here.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Instant>,
+    /// Only rows of this outcome.
+    #[param(value_type = Option<String>, pattern = "^(ran|caught-up|skipped|missed)$")]
+    outcome: Option<Outcome>,
+    /// What comes first; the oldest unless it is said.
+    #[serde(default)]
+    #[param(value_type = Option<String>, pattern = "^(oldest|newest)$")]
+    order: Order,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Outcome(Fate);
+
+impl TryFrom<String> for Outcome {
+    type Error = UnknownWord;
+
+    fn try_from(text: String) -> Result<Self, UnknownWord> {
+        text.parse().map(Self)
+    }
 }
 
 #[derive(Deserialize)]
@@ -54,7 +75,7 @@ fn beyond_all(text: &str) -> Option<Timestamp> {
     Some(if pieces.date().year() > 0 { Timestamp::MAX } else { Timestamp::MIN })
 }
 
-/// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`, oldest first.
+/// `GET /v1/jobs/{job}/slots`: the rows that hold a time from `from` to `to`.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{job}/slots",
@@ -66,61 +87,83 @@ pub(super) async fn list(
     Segments(job): Segments<String>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<SlotResource>>, Failure> {
-    let job = lookup::job(&serving.config(), &job).map(|(app, job)| JobRef::of(app, job))?;
+    let config = serving.config();
+    let (app, job) = lookup::job(&config, &job)?;
+    let reference = JobRef::of(app, job);
     let from = query.from.map_or(Timestamp::MIN, |Instant(from)| from);
     let to = query.to.map_or(Timestamp::MAX, |Instant(to)| to);
     if from > to {
         return Err(Failure::bad_request(format!("expected `from` before `to`, found `{from}` and `{to}`")));
     }
-    let binding = Binding::new(&["slots", &job.to_string(), &from.to_string(), &to.to_string()]);
+    let fate = query.outcome.map(|Outcome(fate)| fate);
+    let wanted = Wanted { range: (from, to), fate, order: query.order };
+    let binding = Binding::new(&[
+        "slots",
+        &reference.to_string(),
+        &from.to_string(),
+        &to.to_string(),
+        fate.map_or("", Fate::as_str),
+        if query.order == Order::Newest { "newest" } else { "" },
+    ]);
     let after = binding.position(query.cursor.as_deref())?;
-    let (limit, name) = (query.limit, job.to_string());
-    let rows = serving.scan(move |store| rows(store, &job, from..=to, limit.0 + 1, after.as_ref())).await?;
-    let rows = rows.iter().map(|row| resource(&name, row)).collect();
-    Ok(Json(binding.page(rows, limit, |row: &SlotResource| (row.first, row.schedule.clone()))))
+    let (limit, schedules, now) = (query.limit, job.schedules.clone(), serving.service.clock.now());
+    let scan = serving.scan(move |store| {
+        let paused = ledger::paused(store, &reference, &schedules, now)?;
+        let (rows, next) = ledger::rows(store, &reference, &wanted, paused, limit.0, after.as_ref())?;
+        let mut counted = MOST_COUNTED;
+        let shown = rows.iter().map(|row| resource(store, &reference, &schedules, row, &mut counted));
+        Ok((shown.collect::<Result<Vec<_>, _>>()?, next))
+    });
+    let (items, next) = scan.await?;
+    Ok(Json(Page { items, next: next.map(|next| binding.cursor(&next)) }))
 }
 
-/// The first `count` rows behind `after`.
-fn rows(
+/// A range of more slots is not counted, nor all ranges of a page that hold more together.
+const MOST_COUNTED: u64 = 100_000;
+
+fn resource(
     store: &Store,
     job: &JobRef,
-    range: RangeInclusive<Timestamp>,
-    count: usize,
-    after: Option<&(Timestamp, String)>,
-) -> Result<Vec<SlotRow>, StoreError> {
-    let (from, to) = range.into_inner();
-    let behind = |row: &SlotRow| after.is_none_or(|(first, key)| place(row) > (*first, key));
-    let mut rows = Vec::new();
-    for schedule in store.slot_schedules(job)? {
-        let before = store.slots_of(job, &schedule, Timestamp::MIN..=from).next_back().transpose()?;
-        // A row of several slots may begin before `from`.
-        let begin = before.filter(|row| row.last >= from).map_or(from, |row| row.first);
-        let begin = after.map_or(begin, |(first, _)| begin.max(*first));
-        let of_schedule = store.slots_of(job, &schedule, begin..=to);
-        let of_schedule = of_schedule.filter(|row| row.as_ref().map_or(true, behind));
-        // No page holds more of one schedule than it holds in all.
-        rows.extend(of_schedule.take(count).collect::<Result<Vec<_>, _>>()?);
-    }
-    rows.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
-    rows.truncate(count);
-    Ok(rows)
-}
-
-fn place(row: &SlotRow) -> (Timestamp, &str) {
-    (row.first, row.schedule.as_str())
-}
-
-fn resource(job: &str, row: &SlotRow) -> SlotResource {
-    SlotResource {
-        job: job.to_owned(),
+    schedules: &[Arc<Schedule>],
+    row: &SlotRow,
+    counted: &mut u64,
+) -> Result<SlotResource, StoreError> {
+    let schedule = schedules.iter().find(|schedule| schedule.key == row.schedule);
+    let task = row.outcome.task().map(|id| store.task(&job.app, id)).transpose()?;
+    let actual = match &task {
+        Some(Some(task)) => task.started,
+        // Its record is gone.
+        Some(None) => row.claim.map(|claim| claim.at),
+        None => None,
+    };
+    let due = row.claim.map_or(row.first, |claim| claim.due);
+    Ok(SlotResource {
+        job: job.to_string(),
         schedule: row.schedule.to_string(),
         first: row.first,
         last: row.last,
+        slots: count(row, schedule.map(Arc::as_ref), counted),
         outcome: row.outcome.as_str().to_owned(),
         reason: match row.outcome {
             SlotOutcome::Skipped { reason } => Some(reason.to_string()),
             _ => None,
         },
         task: row.outcome.task(),
+        claimed: row.claim.map(|claim| as_recorded(claim.at)),
+        actual: actual.map(as_recorded),
+        lateness_ms: actual.map(|actual| {
+            let late = actual.duration_since(due).as_millis();
+            i64::try_from(late).unwrap_or(i64::MAX)
+        }),
+    })
+}
+
+fn count(row: &SlotRow, schedule: Option<&Schedule>, left: &mut u64) -> Option<u64> {
+    let range = SlotRange { first: row.first, last: row.last };
+    if range.first == range.last {
+        return Some(1);
     }
+    let counted = count_slots(&schedule?.recurrence, range, *left);
+    *left = left.saturating_sub(counted.unwrap_or(*left));
+    counted
 }

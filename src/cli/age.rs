@@ -44,6 +44,15 @@ pub(super) fn duration(task: &TaskResource, now: Timestamp) -> Option<String> {
     task.started.map(|started| exact(task.finished.unwrap_or(now).duration_since(started)))
 }
 
+/// A span of so many milliseconds: below a second exactly, below ten seconds to the tenth.
+pub(super) fn millis(millis: i64) -> String {
+    match millis {
+        ..0 => "0ms".to_owned(),
+        0..1000 => format!("{millis}ms"),
+        1000.. => exact(SignedDuration::from_millis(millis)),
+    }
+}
+
 fn exact(duration: SignedDuration) -> String {
     match (duration.as_millis() + 50).div_euclid(100) {
         tenths @ 0..100 => format!("{}.{}s", tenths / 10, tenths % 10),

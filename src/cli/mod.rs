@@ -40,6 +40,8 @@ mod schedule_job;
 pub mod schema;
 mod serve;
 mod session;
+mod slots;
+mod steer;
 mod store;
 mod table;
 mod task;
@@ -47,5 +49,6 @@ mod tasks;
 mod terminate_task;
 mod token;
 mod wait;
+mod when;
 
 pub use self::entry::main;

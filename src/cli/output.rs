@@ -46,7 +46,8 @@ pub(super) struct ListArgs {
     pub(super) limit: usize,
 }
 
-fn limit(text: &str) -> Result<usize, String> {
+/// The most items to show, as it is typed.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(limit @ 1..=1_000_000) => Ok(limit),
         _ => Err(format!("expected a number between 1 and 1000000, found `{text}`")),

@@ -48,6 +48,8 @@ pub struct SettingsOverrides {
     pub max_log: Option<ByteSize>,
     /// See [`super::Settings::log_budget`].
     pub log_budget: Option<ByteSize>,
+    /// See [`super::Settings::keep_slots`].
+    pub keep_slots: Option<SignedDuration>,
     /// See [`super::Settings::log_format`].
     pub log_format: Option<LogFormat>,
     /// See [`super::Settings::log`].
@@ -136,6 +138,7 @@ impl SettingsOverrides {
             hold: from.quantity("hold", wait),
             max_log: from.quantity("max_log", bytes),
             log_budget: from.quantity("log_budget", bytes),
+            keep_slots: from.quantity("keep_slots", |text| parse::duration(text, &parse::SLOT_AGE)),
             log_format: from.text("log_format", format),
             log: from.text("log", parse::log_filter),
             health_listen: from.text("health_listen", parse::listen),
@@ -178,6 +181,7 @@ impl SettingsOverrides {
             hold: self.hold.or(under.hold),
             max_log: self.max_log.or(under.max_log),
             log_budget: self.log_budget.or(under.log_budget),
+            keep_slots: self.keep_slots.or(under.keep_slots),
             log_format: self.log_format.or(under.log_format),
             log: self.log.or(under.log),
             health_listen: self.health_listen.or(under.health_listen),
@@ -306,6 +310,7 @@ mod tests {
             ("TEKCRON_HOLD", "3s"),
             ("TEKCRON_MAX_LOG", "1Mi"),
             ("TEKCRON_LOG_BUDGET", "1Gi"),
+            ("TEKCRON_KEEP_SLOTS", "2d"),
             ("TEKCRON_LOG_FORMAT", "json"),
             ("TEKCRON_LOG", "debug"),
             ("TEKCRON_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -332,6 +337,7 @@ mod tests {
             hold: Some(SignedDuration::from_secs(3)),
             max_log: Some(ByteSize::from_mebibytes(1)),
             log_budget: Some(ByteSize::from_mebibytes(1024)),
+            keep_slots: Some(SignedDuration::from_hours(48)),
             log_format: Some(LogFormat::Json),
             log: Some("debug".into()),
             health_listen: Some(([127, 0, 0, 1], 2).into()),

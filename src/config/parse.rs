@@ -42,6 +42,11 @@ pub(super) const UNSCHEDULABLE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(366 * 24),
     hint: "left out, such a task waits until its time-out ends it",
 };
+/// Of the age that slots are remembered up to.
+pub(super) const SLOT_AGE: Bounds = Bounds {
+    within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),
+    hint: "what became of each slot is known for so long; left out, for 90 days",
+};
 /// Of an age.
 pub(super) const AGE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),

@@ -33,6 +33,8 @@ pub struct Settings {
     pub max_log: ByteSize,
     /// The most bytes of log kept of all finished tasks.
     pub log_budget: ByteSize,
+    /// How long rows of the slot ledger are kept.
+    pub keep_slots: SignedDuration,
     /// Environment of every task.
     pub env: BTreeMap<String, String>,
     /// How our own log is written.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::ledger;
 use super::reload::Reloader;
 use crate::app::{AppName, ByteSize};
 use crate::clock::SharedClock;
@@ -122,6 +123,11 @@ impl Chores {
             }
         }
         self.sweep_tasks(apps).await;
+        if swept.everything
+            && let Err(error) = ledger::sweep(&self.store, &self.config, &self.dispatch, &self.clock).await
+        {
+            tracing::warn!(%error, "old slots were not removed, which is tried again");
+        }
         kept
     }
 

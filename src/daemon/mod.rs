@@ -6,6 +6,7 @@
 mod banner;
 mod chores;
 mod error;
+mod ledger;
 mod look;
 mod reload;
 

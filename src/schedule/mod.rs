@@ -5,6 +5,7 @@
 
 mod calendar;
 mod clock_change;
+mod count;
 mod days;
 mod every;
 mod exclusion;
@@ -12,6 +13,7 @@ mod expression;
 mod fires;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod held;
 mod jitter;
 mod key;
 mod missed;
@@ -27,8 +29,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 pub use self::clock_change::{ClockChange, Effect};
+pub use self::count::count_slots;
 pub use self::exclusion::{ExcludedTimes, Exclusion, ExclusionCalendar, NotExcludable};
 pub use self::expression::{Expression, ExpressionError, OtherReading};
+pub use self::held::{decided_until, slots_between, without};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};
 pub use self::missed::{Missed, SlotRange, missed};

@@ -7,7 +7,7 @@ use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use crate::app::AppName;
 use crate::config::StoredJob;
-use crate::job::JobRef;
+use crate::job::{JobRef, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
 
@@ -70,10 +70,10 @@ impl Commit {
 
     /// A row of the slot ledger; one that begins at the same instant is replaced.
     pub fn put_slot(&mut self, job: &JobRef, row: &SlotRow) -> &mut Self {
-        self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row.last, row.outcome))
+        self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row))
     }
 
-    /// The row that began at `first` is part of another.
+    /// A row of the slot ledger is forgotten, or part of another from now on.
     pub fn remove_slot(&mut self, job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> &mut Self {
         self.delete(key::slot(job, schedule, first))
     }
@@ -91,6 +91,14 @@ impl Commit {
     /// A job that was created by command is none any more.
     pub fn remove_job(&mut self, job: &JobRef) -> &mut Self {
         self.delete(key::job(job))
+    }
+
+    /// What somebody decided about a job's slots; no row where that is nothing.
+    pub fn put_steering(&mut self, job: &JobRef, steering: &Steering) -> &mut Self {
+        match steering.is_nothing() {
+            true => self.delete(key::steering(job)),
+            false => self.put(key::steering(job), record::encode_steering(steering)),
+        }
     }
 
     /// A schedule has been decided up to here.

@@ -19,8 +19,9 @@ pub(crate) fn record(input: &[u8]) {
     let Some((kind, value)) = input.split_first() else { return };
     match kind {
         b't' => task(value),
-        b's' => again(value, decode_slot, |(last, outcome)| record::encode_slot(*last, *outcome)),
+        b's' => again(value, decode_slot, record::encode_slot),
         b'w' => again(value, |value| record::decode_watermark(b"w", value), record::encode_watermark),
+        b'h' => again(value, |value| record::decode_steering(b"h", value), record::encode_steering),
         b'i' => row::<IdempotencyV1>(value),
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
@@ -31,8 +32,10 @@ pub(crate) fn record(input: &[u8]) {
     }
 }
 
-fn decode_slot(value: &[u8]) -> Result<(jiff::Timestamp, super::SlotOutcome), StoreError> {
-    record::decode_slot(b"s", value)
+fn decode_slot(value: &[u8]) -> Result<super::SlotRow, StoreError> {
+    let job: JobRef = "etl.nightly".parse().expect("this is a name");
+    let schedule = ScheduleKey::hashed("0 2 * * *", "UTC", "vixie");
+    record::decode_slot(&key::slot(&job, &schedule, jiff::Timestamp::UNIX_EPOCH), value)
 }
 
 fn decode_success(value: &[u8]) -> Result<jiff::Timestamp, StoreError> {

@@ -15,6 +15,7 @@ const NAME: u8 = b'n';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
 const SLOT: u8 = b's';
+const STEERING: u8 = b'h';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
@@ -30,12 +31,14 @@ pub(super) enum Kind {
     Name,
     PreviousSuccess,
     Slot,
+    /// What somebody decided about a job's slots.
+    Steering,
     Task,
     Watermark,
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 9] = [
+    const ALL: [(u8, Self, &'static str); 10] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
@@ -43,6 +46,7 @@ impl Kind {
         (NAME, Self::Name, "name"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
+        (STEERING, Self::Steering, "steering"),
         (TASK, Self::Task, "task"),
         (WATERMARK, Self::Watermark, "watermark"),
     ];
@@ -74,7 +78,7 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
-            Self::Job | Self::PreviousSuccess => &["app", "job"],
+            Self::Job | Self::PreviousSuccess | Self::Steering => &["app", "job"],
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
     }
@@ -262,6 +266,22 @@ pub(super) fn job_of(key: &[u8]) -> Option<JobRef> {
     Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 
+pub(super) fn steering(job: &JobRef) -> Vec<u8> {
+    text_key(STEERING, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn all_steerings() -> Vec<u8> {
+    vec![STEERING]
+}
+
+/// The job whose steering `key` is.
+pub(super) fn job_of_steering(key: &[u8]) -> Option<JobRef> {
+    let mut texts = key.get(1..)?.split(|byte| *byte == END);
+    let mut next = || std::str::from_utf8(texts.next()?).ok();
+    let (app, job) = (next()?, next()?);
+    Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
+}
+
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {
     text_key(WATERMARK, &[job.app.as_str(), job.job.as_str(), schedule.as_str()])
 }
@@ -298,6 +318,21 @@ pub(super) fn ordered(time: Timestamp) -> u64 {
 /// The time that keys have so.
 pub(super) fn time_of(ordered: u64) -> Option<Timestamp> {
     Timestamp::from_millisecond((ordered ^ (1 << 63)) as i64).ok()
+}
+
+pub(super) fn all_slots() -> Vec<u8> {
+    vec![SLOT]
+}
+
+pub(super) fn slots_end_of_all() -> Vec<u8> {
+    vec![SLOT + 1]
+}
+
+/// The job and the schedule of the slot row at `key`.
+pub(super) fn ledger_of_slot(key: &[u8]) -> Option<(JobRef, ScheduleKey)> {
+    let (texts, _) = key.split_at_checked(key.len().checked_sub(8)?)?;
+    // A watermark's key is the same without the time.
+    schedule_of_watermark(texts)
 }
 
 /// Behind every slot of a schedule.

@@ -36,7 +36,7 @@ pub use self::error::StoreError;
 pub use self::open::Store;
 pub use self::read::Tasks;
 pub use self::record::Watermark;
-pub use self::slot::{SkipReason, SlotOutcome, SlotRow};
+pub use self::slot::{Fate, SkipReason, SlotClaim, SlotOutcome, SlotRow};
 pub use self::writer::WriteStats;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::slot::SlotRow;
 use super::{key, record::unreadable};
 use crate::app::AppName;
 use crate::config::{StoredJob, StoredJobs};
-use crate::job::JobRef;
+use crate::job::{JobRef, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
 
@@ -126,6 +126,26 @@ impl Store {
         record::timestamp("previous success", &at, nominal).map(Some)
     }
 
+    /// What somebody decided about a job's slots.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn steering(&self, job: &JobRef) -> Result<Steering, StoreError> {
+        let at = key::steering(job);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        Ok(value.map(|value| record::decode_steering(&at, &value)).transpose()?.unwrap_or_default())
+    }
+
+    /// What somebody decided about the slots of jobs, also of those that are not configured.
+    pub fn steerings(&self) -> impl Iterator<Item = Result<(JobRef, Steering), StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_steerings()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let job = key::job_of_steering(&at)
+                .ok_or_else(|| unreadable("steering", &at, "a key of another shape"))?;
+            Ok((job, record::decode_steering(&at, &value)?))
+        })
+    }
+
     /// How far each schedule has been decided.
     pub fn watermarks(
         &self,
@@ -186,6 +206,33 @@ impl Store {
             schedules.push(schedule);
         }
         Ok(schedules)
+    }
+
+    /// The next schedule behind `after` that has slots in the ledger, of all jobs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn next_ledger(
+        &self,
+        after: Option<&(JobRef, ScheduleKey)>,
+    ) -> Result<Option<(JobRef, ScheduleKey)>, StoreError> {
+        let from = after.map_or_else(key::all_slots, |(job, schedule)| key::slots_end(job, schedule));
+        let row = self.tree().range(from..key::slots_end_of_all()).next();
+        row.map(|row| {
+            let (at, _) = row.map_err(read_error)?;
+            key::ledger_of_slot(&at).ok_or_else(|| unreadable("slot", &at, "a key of another shape"))
+        })
+        .transpose()
+    }
+
+    /// How far a schedule has been decided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn watermark(&self, job: &JobRef, schedule: &ScheduleKey) -> Result<Option<Watermark>, StoreError> {
+        let at = key::watermark(job, schedule);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        value.map(|value| record::decode_watermark(&at, &value)).transpose()
     }
 
     /// The newest row of a schedule's slots.
@@ -256,10 +303,7 @@ impl Store {
 }
 
 fn slot_row((at, value): (sled::IVec, sled::IVec)) -> Result<SlotRow, StoreError> {
-    let (schedule, first) =
-        key::parts_of_slot(&at).ok_or_else(|| unreadable("slot", &at, "a key of another shape"))?;
-    let (last, outcome) = record::decode_slot(&at, &value)?;
-    Ok(SlotRow { schedule, first, last, outcome })
+    record::decode_slot(&at, &value)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::key;
-use super::slot::SlotOutcome;
+use super::slot::{SlotClaim, SlotOutcome, SlotRow};
 use crate::app::{AppName, LogsOnTerminate};
-use crate::job::JobName;
+use crate::job::{JobName, Pause, SkipNext, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
 
 const V1: u8 = 1;
+const V2: u8 = 2;
 
 /// How far a schedule has been decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +60,45 @@ struct WatermarkV1 {
     fingerprint: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// It did not know the claim.
+#[derive(Deserialize)]
 struct SlotV1 {
     last: i64,
     outcome: SlotOutcome,
+}
+
+/// Microseconds count from the row's first instant, which stands in the key: so they are short.
+#[derive(Serialize, Deserialize)]
+struct SlotV2 {
+    last: i64,
+    outcome: SlotOutcome,
+    claim: Option<SlotClaimV2>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SlotClaimV2 {
+    due: i64,
+    at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SteeringV1 {
+    pause: Option<PauseV1>,
+    skip_next: Option<SkipNextV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PauseV1 {
+    since: i64,
+    until: Option<i64>,
+    by: Option<String>,
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SkipNextV1 {
+    left: u32,
+    by: Option<String>,
 }
 
 /// The task that an idempotency key stands for.
@@ -148,13 +184,35 @@ pub(super) fn name_of_task<'a>(raw_key: &[u8], value: &'a [u8]) -> Result<&'a st
     }
 }
 
-pub(super) fn encode_slot(last: Timestamp, outcome: SlotOutcome) -> Vec<u8> {
-    encode(&SlotV1 { last: micros(last), outcome })
+pub(super) fn encode_slot(row: &SlotRow) -> Vec<u8> {
+    // Keys have whole milliseconds.
+    let first = row.first.as_millisecond() * 1000;
+    let after = |time| micros(time) - first;
+    let claim = row.claim.map(|claim| SlotClaimV2 { due: after(claim.due), at: after(claim.at) });
+    encode_as(V2, &SlotV2 { last: after(row.last), outcome: row.outcome, claim })
 }
 
-pub(super) fn decode_slot(raw_key: &[u8], value: &[u8]) -> Result<(Timestamp, SlotOutcome), StoreError> {
-    let row: SlotV1 = decode("slot", raw_key, value)?;
-    Ok((timestamp("slot", raw_key, row.last)?, row.outcome))
+/// Reads the row at `raw_key`, which says whose it is, and where it begins.
+pub(super) fn decode_slot(raw_key: &[u8], value: &[u8]) -> Result<SlotRow, StoreError> {
+    let (schedule, first) =
+        key::parts_of_slot(raw_key).ok_or_else(|| unreadable("slot", raw_key, "a key of another shape"))?;
+    if value.first() == Some(&V1) {
+        let SlotV1 { last, outcome } = decode("slot", raw_key, value)?;
+        return Ok(SlotRow {
+            schedule,
+            first,
+            last: timestamp("slot", raw_key, last)?,
+            outcome,
+            claim: None,
+        });
+    }
+    let row: SlotV2 = decode_as(V2, "slot", raw_key, value)?;
+    let after = |after: i64| {
+        let time = micros(first).checked_add(after);
+        timestamp("slot", raw_key, time.unwrap_or(i64::MAX))
+    };
+    let claim = row.claim.map(|claim| Ok(SlotClaim { due: after(claim.due)?, at: after(claim.at)? }));
+    Ok(SlotRow { schedule, first, last: after(row.last)?, outcome: row.outcome, claim: claim.transpose()? })
 }
 
 pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
@@ -166,6 +224,29 @@ pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
 }
 
+pub(super) fn encode_steering(steering: &Steering) -> Vec<u8> {
+    let pause = steering.pause.as_ref().map(|pause| PauseV1 {
+        since: micros(pause.since),
+        until: pause.until.map(micros),
+        by: pause.by.clone(),
+        note: pause.note.clone(),
+    });
+    let skip = steering.skip_next.as_ref();
+    let skip_next = skip.map(|skip| SkipNextV1 { left: skip.left, by: skip.by.clone() });
+    encode(&SteeringV1 { pause, skip_next })
+}
+
+pub(super) fn decode_steering(raw_key: &[u8], value: &[u8]) -> Result<Steering, StoreError> {
+    let row: SteeringV1 = decode("steering", raw_key, value)?;
+    let time = |micros| timestamp("steering", raw_key, micros);
+    let pause = row.pause.map(|pause| {
+        let (since, until) = (time(pause.since)?, pause.until.map(time).transpose()?);
+        Ok(Pause { since, until, by: pause.by, note: pause.note })
+    });
+    let skip_next = row.skip_next.map(|skip| SkipNext { left: skip.left, by: skip.by });
+    Ok(Steering { pause: pause.transpose()?, skip_next })
+}
+
 /// The one value without a version: a number.
 pub(super) fn decode_counter(raw_key: &[u8], value: &[u8]) -> Result<TaskId, StoreError> {
     let id = value.try_into().map_err(|_| unreadable("counter", raw_key, "not a number"))?;
@@ -173,7 +254,11 @@ pub(super) fn decode_counter(raw_key: &[u8], value: &[u8]) -> Result<TaskId, Sto
 }
 
 pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
-    postcard::to_extend(row, vec![V1]).expect("records are plain data, which postcard always writes")
+    encode_as(V1, row)
+}
+
+fn encode_as<T: Serialize>(version: u8, row: &T) -> Vec<u8> {
+    postcard::to_extend(row, vec![version]).expect("records are plain data, which postcard always writes")
 }
 
 pub(super) fn decode<T: DeserializeOwned>(
@@ -181,8 +266,19 @@ pub(super) fn decode<T: DeserializeOwned>(
     raw_key: &[u8],
     value: &[u8],
 ) -> Result<T, StoreError> {
+    decode_as(V1, kind, raw_key, value)
+}
+
+fn decode_as<T: DeserializeOwned>(
+    expected: u8,
+    kind: &'static str,
+    raw_key: &[u8],
+    value: &[u8],
+) -> Result<T, StoreError> {
     match value.split_first() {
-        Some((&V1, row)) => postcard::from_bytes(row).map_err(|error| unreadable(kind, raw_key, error)),
+        Some((version, row)) if *version == expected => {
+            postcard::from_bytes(row).map_err(|error| unreadable(kind, raw_key, error))
+        }
         Some((version, _)) => Err(unreadable(kind, raw_key, format_args!("unknown version {version}"))),
         None => Err(unreadable(kind, raw_key, "it is empty")),
     }

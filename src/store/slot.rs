@@ -1,9 +1,10 @@
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::ScheduleKey;
+use crate::schedule::{ScheduleKey, UnknownWord};
 use crate::task::TaskId;
 
 /// One row of the slot ledger: what became of one slot, or of a run of neighbours alike.
@@ -17,6 +18,30 @@ pub struct SlotRow {
     pub last: Timestamp,
     /// What became of it.
     pub outcome: SlotOutcome,
+    /// The claim of its task; unknown where it was written down by the first format of rows.
+    pub claim: Option<SlotClaim>,
+}
+
+/// When a slot's task was claimed. It outlives the task's own record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotClaim {
+    /// When it was to start: its nominal time, and its jitter.
+    pub due: Timestamp,
+    /// When it was claimed.
+    pub at: Timestamp,
+}
+
+/// What became of a slot, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// See [`SlotOutcome::Ran`].
+    Ran,
+    /// See [`SlotOutcome::CaughtUp`].
+    CaughtUp,
+    /// See [`SlotOutcome::Skipped`].
+    Skipped,
+    /// See [`SlotOutcome::Missed`].
+    Missed,
 }
 
 /// What became of a slot.
@@ -61,17 +86,24 @@ pub enum SkipReason {
     Excluded,
     /// The executor could not be reached for too long.
     Unreachable,
+    /// Somebody asked for the next ones to be skipped.
+    SkipNext,
 }
 
 impl SlotOutcome {
+    /// The same in a word.
+    pub fn fate(self) -> Fate {
+        match self {
+            Self::Ran { .. } => Fate::Ran,
+            Self::CaughtUp { .. } => Fate::CaughtUp,
+            Self::Skipped { .. } => Fate::Skipped,
+            Self::Missed => Fate::Missed,
+        }
+    }
+
     /// The word that people and programs read.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ran { .. } => "ran",
-            Self::CaughtUp { .. } => "caught-up",
-            Self::Skipped { .. } => "skipped",
-            Self::Missed => "missed",
-        }
+        self.fate().as_str()
     }
 
     /// The task that was claimed.
@@ -80,6 +112,31 @@ impl SlotOutcome {
             Self::Ran { task } | Self::CaughtUp { task } => Some(task),
             Self::Skipped { .. } | Self::Missed => None,
         }
+    }
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ran, Self::CaughtUp, Self::Skipped, Self::Missed];
+
+    /// The word that people and programs read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::CaughtUp => "caught-up",
+            Self::Skipped => "skipped",
+            Self::Missed => "missed",
+        }
+    }
+}
+
+impl FromStr for Fate {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = || Self::ALL.map(Self::as_str).to_vec();
+        let found = Self::ALL.into_iter().find(|fate| fate.as_str() == text);
+        found.ok_or_else(|| UnknownWord { known: known(), found: text.to_owned() })
     }
 }
 
@@ -92,6 +149,7 @@ impl fmt::Display for SkipReason {
             Self::Paused => f.write_str("paused"),
             Self::Excluded => f.write_str("excluded by calendar"),
             Self::Unreachable => f.write_str("cluster unreachable"),
+            Self::SkipNext => f.write_str("skip-next"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tekcron::api::{Access, openapi, routes};
 use tekcron::schedule::ScheduleKey;
-use tekcron::store::{Commit, SlotOutcome, SlotRow};
+use tekcron::store::{Commit, SlotClaim, SlotOutcome, SlotRow};
 use tekcron::task::TaskId;
 
 use crate::sample;
@@ -80,6 +80,7 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         first: world.now(),
         last: world.now(),
         outcome: SlotOutcome::Ran { task: TaskId(1) },
+        claim: Some(SlotClaim { due: world.now(), at: world.now() }),
     };
     let mut commit = Commit::new();
     commit.put_slot(&"etl.nightly".parse().unwrap(), &row);
@@ -114,6 +115,11 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("delete", "/v1/jobs/{job}/schedules/{schedule}", "/v1/jobs/etl.made/schedules/often"),
         ("delete", "/v1/jobs/{job}", "/v1/jobs/etl.made"),
         ("delete", "/v1/jobs/{job}", "/v1/jobs/etl.nightly"),
+        ("post", "/v1/jobs/{job}/pause", "/v1/jobs/backup.weekly/pause"),
+        ("post", "/v1/jobs/{job}/skip-next", "/v1/jobs/backup.weekly/skip-next"),
+        ("get", "/v1/jobs/{job}", "/v1/jobs/backup.weekly"),
+        ("post", "/v1/jobs/{job}/resume", "/v1/jobs/backup.weekly/resume"),
+        ("post", "/v1/jobs/{job}/resume", "/v1/jobs/backup.weekly/resume"),
         ("get", "/v1/tasks", "/v1/tasks"),
         ("get", "/v1/tasks/{name}", "/v1/tasks/none"),
         ("post", "/v1/tasks/{name}/terminate", "/v1/tasks/none/terminate"),

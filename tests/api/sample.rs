@@ -46,6 +46,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         hold: SignedDuration::from_mins(5),
         max_log: "10Mi".parse().unwrap(),
         log_budget: "2Gi".parse().unwrap(),
+        keep_slots: SignedDuration::from_hours(90 * 24),
         env: BTreeMap::new(),
         log_format: LogFormat::Text,
         log: "info".to_owned(),

@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tekcron::schedule::ScheduleKey;
-use tekcron::store::{Commit, SkipReason, SlotOutcome, SlotRow};
+use tekcron::store::{Commit, SkipReason, SlotClaim, SlotOutcome, SlotRow};
 use tekcron::task::TaskId;
 
 use crate::world::World;
 
 const SLOTS: &str = "/v1/jobs/etl.nightly/slots";
+
+/// 4 January 1970, 03:00 in London.
+const SUNDAY: i64 = 3 * 86_400 + 2 * 3600;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -27,7 +30,8 @@ async fn world() -> World {
         (&b, 180, 180, SlotOutcome::CaughtUp { task: TaskId(2) }),
         (&a, 360, 360, ran(3)),
     ] {
-        let row = SlotRow { schedule: schedule.clone(), first: at(first), last: at(last), outcome };
+        let row =
+            SlotRow { schedule: schedule.clone(), first: at(first), last: at(last), outcome, claim: None };
         commit.put_slot(&"etl.nightly".parse().unwrap(), &row);
     }
     world.store.commit(commit).await.unwrap();
@@ -66,6 +70,85 @@ async fn pages_hold_each_row_once_also_where_two_begin_alike() {
     }
     assert_eq!(found.len(), 5);
     assert_eq!(found, whole);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_newest_come_first_where_that_is_asked_for_page_by_page() {
+    let world = world().await;
+    let mut expected = world.get(SLOTS).await.json()["items"].as_array().unwrap().clone();
+    expected.reverse();
+    for limit in [1, 2, 5] {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = world.get(&format!("{SLOTS}?order=newest&limit={limit}{cursor}")).await.json();
+            found.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, expected, "{limit}");
+    }
+    let range = "from=1970-01-01T00:02:30Z&to=1970-01-01T00:03:00Z&order=newest";
+    let page = world.get(&format!("{SLOTS}?{range}")).await.json();
+    let outcomes: Vec<_> = page["items"].as_array().unwrap().iter().map(|row| &row["outcome"]).collect();
+    assert_eq!(outcomes, ["caught-up", "missed"]);
+    world.get(&format!("{SLOTS}?order=new")).await.expect(400, "bad-request", "`oldest`, `newest`", "");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_of_one_outcome_are_found_among_all_and_an_unknown_one_is_refused() {
+    let world = world().await;
+    for (outcome, count) in [("ran", 2), ("caught-up", 1), ("skipped", 1), ("missed", 1)] {
+        for order in ["oldest", "newest"] {
+            let page = world.get(&format!("{SLOTS}?outcome={outcome}&order={order}")).await.json();
+            let rows = page["items"].as_array().unwrap();
+            assert!(rows.iter().all(|row| row["outcome"] == outcome), "{page}");
+            assert_eq!((rows.len(), &page["next"]), (count, &Value::Null), "{outcome}");
+        }
+    }
+    let wrong = world.get(&format!("{SLOTS}?outcome=mised")).await;
+    wrong.expect(400, "bad-request", "expected one of `ran`", "");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn lateness_is_that_of_the_start_and_after_retention_that_of_the_claim() {
+    let world = World::new();
+    let key = world.service.config.load().job(&"backup.weekly".parse().unwrap()).unwrap().1.schedules[0]
+        .key
+        .clone();
+    let task = |id, started| {
+        let mut task = crate::sample::task("backup", id, world.now());
+        task.job = Some("weekly".parse().unwrap());
+        task.started = started;
+        task
+    };
+    world.record(&[task(1, Some(at(93))), task(2, None)]).await;
+    let mut commit = Commit::new();
+    let claim = Some(SlotClaim { due: at(90), at: at(91) });
+    for (first, last, outcome, claim) in [
+        (60, 60, SlotOutcome::Ran { task: TaskId(1) }, claim),
+        (61, 61, SlotOutcome::Ran { task: TaskId(2) }, claim),
+        (62, 62, SlotOutcome::CaughtUp { task: TaskId(3) }, claim),
+        (63, 63, SlotOutcome::Ran { task: TaskId(4) }, None),
+        // Sundays.
+        (SUNDAY, SUNDAY + 3 * 7 * 86_400, SlotOutcome::Missed, None),
+    ] {
+        let row = SlotRow { schedule: key.clone(), first: at(first), last: at(last), outcome, claim };
+        commit.put_slot(&"backup.weekly".parse().unwrap(), &row);
+    }
+    world.store.commit(commit).await.unwrap();
+    let page = world.get("/v1/jobs/backup.weekly/slots").await.json();
+    let told = |index: usize| {
+        let row = &page["items"][index];
+        (row["actual"].as_str().map(str::to_owned), row["lateness_ms"].as_i64(), row["slots"].as_u64())
+    };
+    assert_eq!(told(0), (Some("1970-01-01T00:01:33Z".to_owned()), Some(3_000), Some(1)));
+    assert_eq!(told(1), (None, None, Some(1)), "it has not started");
+    assert_eq!(told(2), (Some("1970-01-01T00:01:31Z".to_owned()), Some(1_000), Some(1)));
+    assert_eq!(told(3), (None, None, Some(1)), "a row of the first format");
+    assert_eq!(told(4), (None, None, Some(4)));
     world.end().await;
 }
 

@@ -1,11 +1,11 @@
 //! Listings and single things in each format.
 
 use serde_json::Value;
-use tekcron::api::resources::{AppResource, JobResource, TaskResource};
+use tekcron::api::resources::{AppResource, JobResource, SlotResource, TaskResource};
 use tekcron::task::Phase;
 
 use crate::fake::{Fake, Reply};
-use crate::sample::{app, ended, job, job_by_hand, queued, task};
+use crate::sample::{app, ended, job, job_by_hand, queued, slots, task};
 
 fn tasks() -> Vec<TaskResource> {
     let failed = ended(8, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
@@ -162,6 +162,37 @@ async fn the_history_of_a_job_tells_slots_and_attempts() {
     let args = ["job-history", "etl.nightly", "-o", "wide"];
     let reply = Reply::page(&tasks()[1..], None);
     insta::assert_snapshot!(listed(&args, "GET /v1/jobs/etl.nightly/tasks?limit=50", reply).await);
+}
+
+#[tokio::test]
+async fn slots_tell_what_became_of_each_and_ranges_how_many_they_are() {
+    let line = "GET /v1/jobs/etl.nightly/slots?order=newest&limit=50";
+    let text = listed(&["slots", "etl.nightly"], line, Reply::page(&slots(), None)).await;
+    insta::assert_snapshot!(text);
+    let names =
+        listed(&["slots", "job/etl.nightly", "-o", "name"], line, Reply::page(&slots()[..1], None)).await;
+    assert_eq!(names, "slot/etl.nightly/k3/2026-01-03T02:00:00Z\n[0]");
+    let line = "GET /v1/jobs/nightly/slots?from=2026-01-01T00%3A00%3A00Z&to=2026-01-02T00%3A00%3A00Z&outcome=missed&order=newest&limit=3";
+    let args = [
+        "slots",
+        "nightly",
+        "-n",
+        "3",
+        "--from",
+        "2026-01-01",
+        "--to",
+        "2026-01-02T01:00+01:00",
+        "--outcome",
+        "missed",
+        "-o",
+        "json",
+    ];
+    let fake = Fake::start([(line, Reply::page(&slots(), None))]).await;
+    let run = fake.run(&args).await;
+    fake.requests();
+    assert_eq!(serde_json::from_str::<Vec<SlotResource>>(&run.out).unwrap(), slots());
+    let run = fake.run(&["slots", "nightly", "--outcome", "skiped"]).await;
+    assert!(run.err.contains("did you mean `skipped`?") && run.code == 64, "{run}");
 }
 
 #[tokio::test]

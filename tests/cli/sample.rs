@@ -2,7 +2,9 @@
 //! not change what is printed of them.
 
 use jiff::{SignedDuration, Timestamp};
-use tekcron::api::resources::{AppResource, CommandBody, JobResource, ScheduleResource, TaskResource};
+use tekcron::api::resources::{
+    AppResource, CommandBody, JobResource, ScheduleResource, SlotResource, TaskResource,
+};
 use tekcron::clock::{Clock, SystemClock};
 use tekcron::task::{LogSize, Phase, TaskId, Trigger};
 
@@ -93,6 +95,8 @@ pub(crate) fn job() -> JobResource {
             next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
             starts: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         }],
+        paused: None,
+        skip_next: 0,
         overlap: "skip".into(),
         next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         last_task: Some(task(7)),
@@ -122,4 +126,36 @@ pub(crate) fn app() -> AppResource {
         last_task: Some(task(7)),
         caveats: vec!["memory is watched, not enforced".into()],
     }
+}
+
+/// Rows of a ledger, newest first.
+pub(crate) fn slots() -> Vec<SlotResource> {
+    let row = |first: &str, last: &str, slots, outcome: &str| SlotResource {
+        job: "etl.nightly".into(),
+        schedule: "k3".into(),
+        first: first.parse().unwrap(),
+        last: last.parse().unwrap(),
+        slots,
+        outcome: outcome.into(),
+        reason: None,
+        task: None,
+        claimed: None,
+        actual: None,
+        lateness_ms: None,
+    };
+    let ran = "2026-01-03T02:00:00Z";
+    vec![
+        SlotResource {
+            task: Some(TaskId(7)),
+            claimed: Some("2026-01-03T02:00:00.0021Z".parse().unwrap()),
+            actual: Some("2026-01-03T02:00:00.0142Z".parse().unwrap()),
+            lateness_ms: Some(14),
+            ..row(ran, ran, Some(1), "ran")
+        },
+        SlotResource {
+            reason: Some("overlap with task 6".into()),
+            ..row("2025-12-30T02:00:00Z", "2026-01-02T02:00:00Z", Some(4), "skipped")
+        },
+        row("2024-12-30T02:00:00Z", "2025-12-29T02:00:00Z", None, "missed"),
+    ]
 }

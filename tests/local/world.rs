@@ -235,6 +235,7 @@ fn config(app: App) -> Config {
             hold: SignedDuration::from_mins(5),
             max_log: ByteSize::from_mebibytes(10),
             log_budget: ByteSize::from_mebibytes(2048),
+            keep_slots: SignedDuration::from_hours(90 * 24),
             env: BTreeMap::new(),
             log_format: LogFormat::Text,
             log: "info".into(),

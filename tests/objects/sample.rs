@@ -58,6 +58,7 @@ fn settings() -> Settings {
         hold: SignedDuration::from_mins(5),
         max_log: ByteSize::from_mebibytes(10),
         log_budget: ByteSize::from_mebibytes(2048),
+        keep_slots: SignedDuration::from_hours(90 * 24),
         env: env([("TZ", "UTC"), ("LAYER", "service")]),
         log_format: LogFormat::Text,
         log: "info".into(),

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::store::Fate;
 use crate::task::TaskId;
 
 /// The beginning of a listing.
@@ -44,6 +45,10 @@ pub struct SlotQuery {
     pub from: Option<Timestamp>,
     /// None after this.
     pub to: Option<Timestamp>,
+    /// Only those that ended so.
+    pub outcome: Option<Fate>,
+    /// The newest first; else the oldest.
+    pub newest_first: bool,
 }
 
 /// What became of a wish to reload.

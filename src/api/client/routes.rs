@@ -13,7 +13,8 @@ use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, JobResource, Page, RunBody, SlotResource, StoredJobResource, TaskResource, TerminateResource,
+    AppResource, JobResource, Page, PauseBody, ResumeBody, ResumeResource, RunBody, SkipNextBody,
+    SlotResource, StoredJobResource, TaskResource, TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -231,7 +232,31 @@ impl Client {
         Ok(response.bytes_stream().map(move |piece| piece.map_err(|error| client.broken(&error))))
     }
 
-    /// The slots of `job`, oldest first, at most `limit` rows.
+    /// Pauses `job`, or changes its pause.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pause(&self, job: &str, body: &PauseBody) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "pause"])).json(body)).await
+    }
+
+    /// Ends the pause of `job`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resume(&self, job: &str, body: &ResumeBody) -> Result<ResumeResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "resume"])).json(body)).await
+    }
+
+    /// Skips the next slots of `job`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn skip_next(&self, job: &str, body: &SkipNextBody) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "skip-next"])).json(body)).await
+    }
+
+    /// The slots of `job`, at most `limit` rows.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -246,6 +271,12 @@ impl Client {
             if let Some(bound) = bound {
                 url.query_pairs_mut().append_pair(key, &bound.to_string());
             }
+        }
+        if let Some(outcome) = query.outcome {
+            url.query_pairs_mut().append_pair("outcome", outcome.as_str());
+        }
+        if query.newest_first {
+            url.query_pairs_mut().append_pair("order", "newest");
         }
         self.list(url, limit).await
     }

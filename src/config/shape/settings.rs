@@ -43,6 +43,9 @@ pub struct SettingsFile {
     /// The most bytes of log kept of all finished tasks
     #[schemars(extend("default" = "2Gi"))]
     pub log_budget: Option<ByteSize>,
+    /// How long rows of the slot ledger are kept
+    #[schemars(extend("default" = "90d"))]
+    pub keep_slots: Option<Duration>,
     /// How tekcron's own log is written
     #[schemars(extend("default" = "text"))]
     pub log_format: Option<LogFormat>,

@@ -1,4 +1,5 @@
 mod policy;
+mod slots;
 mod sweep;
 
 use jiff::Timestamp;

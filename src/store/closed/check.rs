@@ -110,9 +110,10 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
     let shape = |kind| record::unreadable(kind, at, "a key of another shape");
     match Kind::of(at) {
         Some(Kind::Task) => record::decode_task(at, value).map(drop),
-        Some(Kind::Slot) => {
-            key::parts_of_slot(at).ok_or_else(|| shape("slot"))?;
-            record::decode_slot(at, value).map(drop)
+        Some(Kind::Slot) => record::decode_slot(at, value).map(drop),
+        Some(Kind::Steering) => {
+            key::job_of_steering(at).ok_or_else(|| shape("steering"))?;
+            record::decode_steering(at, value).map(drop)
         }
         Some(Kind::Watermark) => {
             key::schedule_of_watermark(at).ok_or_else(|| shape("watermark"))?;

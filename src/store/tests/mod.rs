@@ -188,6 +188,7 @@ async fn a_removed_task_leaves_its_slot_and_never_gives_its_id_back() {
         first: at(420),
         last: at(420),
         outcome: SlotOutcome::Ran { task: task.id },
+        claim: Some(SlotClaim { due: at(421), at: at(423) }),
     };
     let mut commit = Commit::new();
     commit.create_task(&task).put_slot(&job(), &row);
@@ -242,7 +243,13 @@ async fn a_task_is_found_by_its_name_whatever_its_app_and_job_are_called() {
 async fn a_range_row_holds_every_slot_between_its_ends() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();
-    let row = SlotRow { schedule: schedule(), first: at(60), last: at(600), outcome: SlotOutcome::Missed };
+    let row = SlotRow {
+        schedule: schedule(),
+        first: at(60),
+        last: at(600),
+        outcome: SlotOutcome::Missed,
+        claim: None,
+    };
     let mut commit = Commit::new();
     commit.put_slot(&job(), &row);
     store.commit(commit).await.unwrap();
@@ -303,6 +310,31 @@ fn records_of_format_1_still_load() {
     let bytes = data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
     assert_eq!(record::decode_task(&key::task(&expected.app, expected.id), &bytes).unwrap(), expected);
     assert_eq!(data_encoding::HEXLOWER.encode(&record::encode_task(&expected)), golden.trim());
+}
+
+/// Rows of before claims were written down, and of since.
+#[test]
+fn slots_of_both_formats_load_and_are_written_in_the_newer() {
+    let bytes = |golden: &str| data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
+    let at_key = key::slot(&job(), &schedule(), at(60));
+    let skipped = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: TaskId(7) } };
+    let former =
+        SlotRow { schedule: schedule(), first: at(60), last: at(600), outcome: skipped, claim: None };
+    let v1 = bytes(include_str!("../../../tests/fixtures/records/slot-v1.hex"));
+    assert_eq!(record::decode_slot(&at_key, &v1).unwrap(), former);
+    assert_eq!(record::decode_slot(&at_key, &record::encode_slot(&former)).unwrap(), former);
+
+    let claimed = at(90) + jiff::SignedDuration::from_millis(250);
+    let row = SlotRow {
+        schedule: schedule(),
+        first: at(60),
+        last: at(60),
+        outcome: SlotOutcome::Ran { task: TaskId(7) },
+        claim: Some(SlotClaim { due: at(90), at: claimed }),
+    };
+    let v2 = bytes(include_str!("../../../tests/fixtures/records/slot-v2.hex"));
+    assert_eq!(record::decode_slot(&at_key, &v2).unwrap(), row);
+    assert_eq!(record::encode_slot(&row), v2);
 }
 
 #[tokio::test]

@@ -220,7 +220,13 @@ impl Dispatcher {
                     }
                     _ => {
                         let schedule = schedule.clone();
-                        rows.push(SlotRow { schedule, first: *slot, last: *slot, outcome: SKIPPED });
+                        rows.push(SlotRow {
+                            schedule,
+                            first: *slot,
+                            last: *slot,
+                            outcome: SKIPPED,
+                            claim: None,
+                        });
                     }
                 }
             }

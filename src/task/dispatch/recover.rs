@@ -97,6 +97,7 @@ impl Dispatcher {
         }
         self.commit_then(commit, |_| ());
         point("recovered");
+        self.recover_steering(now)?;
         self.look_at_schedules(&places, now)
     }
 
@@ -111,6 +112,7 @@ impl Dispatcher {
         // An edit moves watermarks: what was due before it is claimed before.
         self.unpark(now)?;
         self.claim_all(now)?;
+        self.settle_edited(&config, now)?;
         let mut commit = Commit::new();
         let mut gone = Vec::new();
         for place in self.table.places() {
@@ -149,19 +151,22 @@ impl Dispatcher {
         for (app, job) in config.jobs() {
             for schedule in &job.schedules {
                 let mut entry = Entry::new(app, job, schedule, now);
-                let before =
-                    self.table.place(&entry.job, &schedule.key).and_then(|place| self.table.get(place));
-                let same = before.filter(|before| before.fingerprint() == entry.fingerprint());
-                match same {
-                    Some(before) => entry.watermark = before.watermark,
-                    None => {
+                let place = self.table.place(&entry.job, &schedule.key);
+                let before = place.and_then(|place| self.table.get_mut(place));
+                let is_same = before.as_ref().is_some_and(|it| it.fingerprint() == entry.fingerprint());
+                match &before {
+                    Some(before) if is_same => entry.watermark = before.watermark,
+                    _ => {
                         commit.put_watermark(&entry.job, &schedule.key, &entry.stored_watermark());
                     }
                 }
                 clamp(&mut entry, now);
                 let ahead = match before {
                     // Rows of its own may still be on their way to the disk.
-                    Some(before) => before.ledger_until,
+                    Some(before) => {
+                        entry.newest_row = std::mem::take(&mut before.newest_row);
+                        before.ledger_until
+                    }
                     None => ledger_ahead(&self.store, &entry)?,
                 };
                 entry.ledger_until = entry.ledger_until.max(ahead);

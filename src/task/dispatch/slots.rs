@@ -7,12 +7,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::live::{Stage, TaskKey};
-use super::table::{Entry, NewestRow, place_of, timer_of};
+use super::table::{NewestRow, place_of, timer_of};
 use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
-use crate::schedule::{OverlapDecision, Schedule, SlotRange, decide_overlap, jitter, missed};
-use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
+use crate::schedule::{
+    OverlapDecision, Schedule, SlotRange, decide_overlap, decided_until, jitter, missed, without,
+};
+use crate::store::{Commit, SkipReason, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
@@ -23,8 +25,8 @@ const EXCLUDED_AT_ONCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Slots claimed on their way to the disk together.
 #[derive(Default)]
-struct Claims {
-    commit: Commit,
+pub(super) struct Claims {
+    pub(super) commit: Commit,
     slots: usize,
     tasks: Vec<TaskKey>,
 }
@@ -36,6 +38,7 @@ impl Dispatcher {
         for timer in &wake.due {
             match self.timers.remove(timer) {
                 Some(key) => self.task_due(&key),
+                None if self.pause_due(*timer, now)? => {}
                 None => self.probe_due(*timer, now)?,
             }
         }
@@ -69,6 +72,9 @@ impl Dispatcher {
         while may(self)
             && let Some(place) = self.due.pop_front()
         {
+            if self.is_paused(place) {
+                continue;
+            }
             self.catch_up(place, now, &mut claims)?;
             if let Some(next) = self.claim_due(place, now, &mut claims)? {
                 timers.push((timer_of(place), next));
@@ -81,10 +87,31 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Claims what is due of these schedules, before all others. Slots that were parked are decided about as
+    /// if the executor were back.
+    pub(super) fn claim_of(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
+        let others = (self.downtime_until, self.given_up);
+        if self.is_parked(now) {
+            (self.downtime_until, self.given_up) = (now, super::away::SKIPPED);
+        }
+        let mut claims = Claims::default();
+        for place in places {
+            self.catch_up(*place, now, &mut claims)?;
+            self.claim_due(*place, now, &mut claims)?;
+        }
+        self.send_claims(&mut claims);
+        (self.downtime_until, self.given_up) = others;
+        Ok(())
+    }
+
     /// Decides about the slots that were due while nobody watched.
     fn catch_up(&mut self, place: usize, now: Timestamp, claims: &mut Claims) -> Result<(), StoreError> {
         let Some(entry) = self.table.get(place) else { return Ok(()) };
-        let Some(until) = downtime_end(entry, self.downtime_until.min(now)) else { return Ok(()) };
+        let until = self.downtime_until.min(now);
+        let until = decided_until(&entry.schedule, &entry.job, entry.watermark, until);
+        let Some(until) = until else { return Ok(()) };
+        self.take_skips(place, until, now, claims)?;
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
         let missed = missed(&entry.schedule, entry.watermark, until);
         if let Some(range) = missed.given_up {
             tracing::warn!(
@@ -116,13 +143,13 @@ impl Dispatcher {
             let next = entry.schedule.recurrence.next_after(entry.watermark).filter(|slot| *slot <= last);
             let Some(slot) = next else { return Ok(()) };
             let range = entry.schedule.included_from(slot, last);
-            self.write_row(place, range, self.given_up, claims)?;
+            self.write_range(place, range, self.given_up, claims)?;
             self.move_watermark(place, range.last, claims);
         }
     }
 
     /// Writes down the next slots up to `until`, as far as a calendar excludes them.
-    fn account_excluded(
+    pub(super) fn account_excluded(
         &mut self,
         place: usize,
         until: Timestamp,
@@ -136,7 +163,7 @@ impl Dispatcher {
             return Ok(());
         };
         let outcome = SlotOutcome::Skipped { reason: SkipReason::Excluded };
-        self.write_row(place, range, outcome, claims)?;
+        self.write_range(place, range, outcome, claims)?;
         self.move_watermark(place, range.last, claims);
         Ok(())
     }
@@ -166,7 +193,7 @@ impl Dispatcher {
     }
 
     /// Gives one slot its row: a task is claimed, or the reason against it is written down.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         place: usize,
         slot: Timestamp,
@@ -181,16 +208,20 @@ impl Dispatcher {
             return Ok(());
         }
         let alone = SlotRange { first: slot, last: slot };
-        let late = now.duration_since(slot + jitter(&entry.schedule, &entry.job, slot));
-        if entry.schedule.start_deadline.is_some_and(|deadline| late > deadline) {
+        if let Some(skipped) = self.takes_skip(place, claims) {
+            return self.write_row(place, alone, skipped, None, claims);
+        }
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let due = slot + jitter(&entry.schedule, &entry.job, slot);
+        if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
-            return self.write_row(place, alone, outcome, claims);
+            return self.write_row(place, alone, outcome, None, claims);
         }
         let active = self.live.of_job(&entry.job);
         let replaced = match decide_overlap(entry.overlap, &active) {
             OverlapDecision::Skip { because } => {
                 let outcome = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: because } };
-                return self.write_row(place, alone, outcome, claims);
+                return self.write_row(place, alone, outcome, None, claims);
             }
             OverlapDecision::Start => Vec::new(),
             OverlapDecision::Replace { cancel } => cancel,
@@ -208,7 +239,7 @@ impl Dispatcher {
         claims.commit.create_task(&task);
         let job = task.job_ref();
         claims.tasks.push(self.live.insert(task, Stage::Claiming));
-        self.write_row(place, alone, outcome, claims)?;
+        self.write_row(place, alone, outcome, Some(SlotClaim { due, at: now }), claims)?;
         if let Some(job) = job {
             self.replace(&job, &replaced, now);
         }
@@ -251,12 +282,40 @@ impl Dispatcher {
         }
     }
 
+    /// Writes a range down, but for what of it the ledger knows already.
+    pub(super) fn write_range(
+        &mut self,
+        place: usize,
+        range: SlotRange,
+        outcome: SlotOutcome,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let mut known = Vec::new();
+        if entry.ledger_until.is_some_and(|until| range.first <= until) {
+            let rows = self.store.slots_of(&entry.job, &entry.schedule.key, Timestamp::MIN..=range.last);
+            for row in rows.rev() {
+                let row = row?;
+                if row.last < range.first {
+                    break;
+                }
+                known.push(SlotRange { first: row.first, last: row.last });
+            }
+            known.reverse();
+        }
+        for range in without(&entry.schedule, range, known) {
+            self.write_row(place, range, outcome, None, claims)?;
+        }
+        Ok(())
+    }
+
     /// Writes a row of the ledger; slots that share a fate with their neighbour extend its row.
     fn write_row(
         &mut self,
         place: usize,
         range: SlotRange,
         outcome: SlotOutcome,
+        claim: Option<SlotClaim>,
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
         let Some(entry) = self.table.get_mut(place) else { return Ok(()) };
@@ -273,7 +332,7 @@ impl Dispatcher {
                 first = row.first;
             }
         }
-        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome };
+        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome, claim };
         claims.commit.put_slot(&entry.job, &row);
         entry.newest_row = match row.outcome.task() {
             Some(_) => NewestRow::Ends,
@@ -285,7 +344,7 @@ impl Dispatcher {
     }
 
     /// The watermark moves in the commit that holds the slots up to it.
-    fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
+    pub(super) fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
         claims.commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
@@ -294,7 +353,7 @@ impl Dispatcher {
         }
     }
 
-    fn send_claims(&mut self, claims: &mut Claims) {
+    pub(super) fn send_claims(&mut self, claims: &mut Claims) {
         let Claims { commit, tasks, .. } = std::mem::take(claims);
         if commit.is_empty() {
             return;
@@ -314,16 +373,4 @@ fn look_at_excluded(schedule: &Schedule, slot: Timestamp, now: Timestamp) -> Tim
     let soon = now.checked_add(EXCLUDED_AT_ONCE).unwrap_or(now);
     let runs = schedule.next_after(slot).unwrap_or(soon);
     slot.max(soon.min(runs))
-}
-
-/// The end of the downtime that this schedule still has to account for. A slot whose jittered start
-/// lies ahead is not late.
-fn downtime_end(entry: &Entry, downtime_until: Timestamp) -> Option<Timestamp> {
-    if entry.watermark >= downtime_until {
-        return None;
-    }
-    let last = entry.schedule.recurrence.last_until(downtime_until).filter(|last| *last > entry.watermark)?;
-    let due = last + jitter(&entry.schedule, &entry.job, last);
-    let until = if due > downtime_until { last - SignedDuration::from_millis(1) } else { downtime_until };
-    (until > entry.watermark).then_some(until)
 }

@@ -14,7 +14,7 @@ use crate::executor::{SubmitError, Submitted};
 use crate::fault::point;
 use crate::job::JobRef;
 use crate::schedule::jitter;
-use crate::store::{Commit, SlotOutcome, SlotRow, StoreError};
+use crate::store::{Commit, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Outcome, Phase, Task, Trigger};
 
 /// The wait before an executor that had no room is asked again; doubled each time.
@@ -240,11 +240,25 @@ impl Dispatcher {
         let counter = self.counters.entry(task.app.clone()).or_insert(id);
         *counter = (*counter).max(id);
         commit.put_counter(&task.app, *counter);
-        if let (Some(job), Some(row)) = (task.job_ref(), slot_row(&task)) {
+        if let (Some(job), Some(row)) = (task.job_ref(), self.slot_row(&task)) {
             commit.put_slot(&job, &row);
         }
         self.commit_later(commit);
         Ok(self.live.insert(task, Stage::Submitting))
+    }
+
+    /// The row of the slot that a task was claimed for.
+    fn slot_row(&self, task: &Task) -> Option<SlotRow> {
+        let outcome = match task.trigger {
+            Trigger::Schedule => SlotOutcome::Ran { task: task.id },
+            Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
+            _ => return None,
+        };
+        let (job, schedule, slot) = (task.job_ref()?, task.schedule.clone()?, task.scheduled?);
+        let entry = self.table.place(&job, &schedule).and_then(|place| self.table.get(place));
+        let due = slot + entry.map(|entry| jitter(&entry.schedule, &job, slot)).unwrap_or_default();
+        let claim = Some(SlotClaim { due, at: task.created });
+        Some(SlotRow { schedule, first: slot, last: slot, outcome, claim })
     }
 
     /// The claim is held, and the executor asked again later, for as long as `hold` allows. A claim
@@ -287,17 +301,6 @@ impl Dispatcher {
             Event::CancelDone(key, result)
         }));
     }
-}
-
-/// The row of the slot that a task was claimed for.
-fn slot_row(task: &Task) -> Option<SlotRow> {
-    let outcome = match task.trigger {
-        Trigger::Schedule => SlotOutcome::Ran { task: task.id },
-        Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
-        _ => return None,
-    };
-    let slot = task.scheduled?;
-    Some(SlotRow { schedule: task.schedule.clone()?, first: slot, last: slot, outcome })
 }
 
 /// The end of a task that was no longer wanted before the executor had it.

@@ -370,3 +370,52 @@ async fn jitter_is_not_lateness() {
     );
     life.end().await;
 }
+
+fn forgotten(row: &SlotRow, stays_from: Option<&str>) -> crate::retention::ForgottenSlots {
+    crate::retention::ForgottenSlots {
+        job: JOB.parse().unwrap(),
+        schedule: row.schedule.clone(),
+        first: row.first,
+        last: row.last,
+        stays_from: stays_from.map(at),
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_retention_shortened_grows_on_from_where_it_begins_now() {
+    let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * *\"\noverlap = \"skip\""));
+    let life = world.begin();
+    let grown_to =
+        |last: &'static str| move |life: &Life| life.rows().last().is_some_and(|row| row.last >= at(last));
+    world.pass_until(&life, "a range", || grown_to("2026-01-01T00:04:00Z")(&life)).await;
+    let range = life.rows()[1].clone();
+    let former = SlotRow { last: at("2026-01-01T00:03:00Z"), ..range.clone() };
+    life.handle.forget_slots(vec![forgotten(&former, Some("2026-01-01T00:03:00Z"))]).await.unwrap();
+    assert_eq!(life.rows()[1], range, "it has grown since it was looked at");
+    life.handle.forget_slots(vec![forgotten(&range, Some("2026-01-01T00:03:00Z"))]).await.unwrap();
+    world.pass_until(&life, "it grows", || grown_to("2026-01-01T00:06:00Z")(&life)).await;
+    let expected = SlotRow { first: at("2026-01-01T00:03:00Z"), last: at("2026-01-01T00:06:00Z"), ..range };
+    assert_eq!(life.rows()[1..], *std::slice::from_ref(&expected));
+    // All of it goes: the next slot begins anew. So does that of a row in the store of before.
+    life.handle
+        .forget_slots(vec![forgotten(&life.rows()[0], None), forgotten(&expected, None)])
+        .await
+        .unwrap();
+    assert!(life.rows().is_empty());
+    world.pass_until(&life, "another", || grown_to("2026-01-01T00:07:00Z")(&life)).await;
+    assert_eq!(life.rows()[0].first, at("2026-01-01T00:07:00Z"));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_range_goes_on_growing_over_an_edit_of_something_else() {
+    let skipping = |other: &str| job(&format!("schedule = \"* * * * *\"\noverlap = \"skip\"\n{other}"));
+    let world = World::new("2026-01-01T00:00:30Z", &skipping(""));
+    let life = world.begin();
+    world.pass_until(&life, "a range", || life.rows().len() == 2).await;
+    life.handle.reload(config(&skipping("timeout = \"2h\""))).await.unwrap();
+    let last = |life: &Life| life.rows().last().unwrap().last;
+    world.pass_until(&life, "it grows", || last(&life) >= at("2026-01-01T00:04:00Z")).await;
+    assert_eq!(life.rows().len(), 2, "{:?}", life.rows());
+    life.end().await;
+}
