@@ -37,7 +37,7 @@ pub(crate) fn run(scale: Scale) {
         let (config, data) = (dir.path().join("config"), dir.path().join("data"));
         records::write_config(&config, JOBS as usize, "\"true\"", |_| "0 0 1 7 *".to_owned());
         let mut reads = fill(&data, rows);
-        let daemon = Daemon::start(&config, &data, &[]);
+        let daemon = Daemon::start(&config, &data, &[("TEKCRON_KEEP_SLOTS", "36500d")]);
         let length = Duration::from_secs(if scale.quick { 1 } else { 3 });
         let mut rounds: Vec<Vec<f64>> = (0..scale.rounds as u64)
             .map(|round| {

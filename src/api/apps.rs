@@ -13,7 +13,7 @@ use super::page::{Binding, Limit};
 use super::resources::{AppResource, ErrorEnvelope, JobResource, Page};
 use super::service::Shared;
 use crate::app::App;
-use crate::job::JobName;
+use crate::job::{JobName, JobRef};
 use crate::store::{Store, StoreError};
 
 #[derive(Deserialize, IntoParams)]
@@ -73,6 +73,10 @@ fn resource(app: &App, store: &Store, caveats: &[String], now: Timestamp) -> Res
     let names: Vec<JobName> = app.jobs.keys().cloned().collect();
     let (last_task, of_jobs) = lookup::last_tasks(store, &app.name, &names)?;
     let jobs = app.jobs.values().zip(of_jobs);
-    let jobs = jobs.map(|(job, last)| JobResource::new(app, job, last.as_ref(), now)).collect();
+    let jobs = jobs.map(|(job, last)| {
+        let steering = store.steering(&JobRef::of(app, job))?;
+        Ok(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now))
+    });
+    let jobs = jobs.collect::<Result<_, StoreError>>()?;
     Ok(AppResource::new(app, jobs, last_task.as_ref(), caveats))
 }

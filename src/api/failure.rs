@@ -10,7 +10,7 @@ use crate::daemon::ReloadError;
 use crate::executor::ExecutorError;
 use crate::hint;
 use crate::store::StoreError;
-use crate::task::{RunError, TerminateError};
+use crate::task::{RunError, SteerError, TerminateError};
 
 /// The kinds of failure, as programs tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(super) enum Code {
     NotFound,
     MethodNotAllowed,
     Overlap,
+    Paused,
+    NotPaused,
+    NoSchedule,
     Ambiguous,
     BadConfig,
     GivenToken,
@@ -46,6 +49,9 @@ impl Code {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Overlap => ("overlap", StatusCode::CONFLICT),
+            Self::Paused => ("paused", StatusCode::CONFLICT),
+            Self::NotPaused => ("not-paused", StatusCode::CONFLICT),
+            Self::NoSchedule => ("no-schedule", StatusCode::CONFLICT),
             Self::Ambiguous => ("ambiguous", StatusCode::CONFLICT),
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
             Self::GivenToken => ("given-token", StatusCode::CONFLICT),
@@ -149,6 +155,20 @@ impl From<RunError> for Failure {
             RunError::TooMany => Self::new(Code::TooManyRuns, error),
             RunError::Store(error) => error.into(),
             RunError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<SteerError> for Failure {
+    fn from(error: SteerError) -> Self {
+        match error {
+            SteerError::NoJob { .. } => Self::not_found(error),
+            SteerError::Over { .. } | SteerError::Count { .. } => Self::bad_request(error),
+            SteerError::NotPaused { .. } => Self::new(Code::NotPaused, error),
+            SteerError::Paused { .. } => Self::new(Code::Paused, error),
+            SteerError::NoSchedule { .. } => Self::new(Code::NoSchedule, error),
+            SteerError::Store(error) => error.into(),
+            SteerError::Stopping => Self::stopping(),
         }
     }
 }

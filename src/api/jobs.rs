@@ -11,7 +11,7 @@ use super::page::{Binding, Limit};
 use super::resources::{ErrorEnvelope, JobResource, Page};
 use super::service::Shared;
 use crate::app::App;
-use crate::job::{Job, JobName};
+use crate::job::{Job, JobName, JobRef};
 use crate::store::{Store, StoreError};
 
 #[derive(Deserialize, IntoParams)]
@@ -73,11 +73,11 @@ fn of_one_app<'a>(
     let Some((app, _)) = jobs.first() else { return Ok(Vec::new()) };
     let names: Vec<JobName> = jobs.iter().map(|(_, job)| job.name.clone()).collect();
     let (_, last) = lookup::last_tasks(store, &app.name, &names)?;
-    Ok(jobs
-        .iter()
-        .zip(last)
-        .map(|((app, job), last)| JobResource::new(app, job, last.as_ref(), now))
-        .collect())
+    let shown = jobs.iter().zip(last).map(|((app, job), last)| {
+        let steering = store.steering(&JobRef::of(app, job))?;
+        Ok(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now))
+    });
+    shown.collect()
 }
 
 /// `GET /v1/jobs/{job}`.
@@ -96,6 +96,7 @@ pub(super) async fn show(
     let (app, job) = lookup::job(&config, &job)?;
     let (name, names) = (app.name.clone(), [job.name.clone()]);
     let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
-    let last = last.into_iter().flatten().next();
-    Ok(Json(JobResource::new(app, job, last.as_ref(), serving.service.clock.now())))
+    let (last, now) = (last.into_iter().flatten().next(), serving.service.clock.now());
+    let steering = serving.service.store.steering(&JobRef::of(app, job))?;
+    Ok(Json(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now)))
 }

@@ -4,13 +4,14 @@
 //! however many there are.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::job::JobRef;
-use crate::schedule::{ScheduleKey, UnknownWord};
-use crate::store::{Fate, SlotRow, Store, StoreError};
+use crate::schedule::{Schedule, ScheduleKey, SlotRange, UnknownWord, decided_until, slots_between, without};
+use crate::store::{Fate, SkipReason, SlotOutcome, SlotRow, Store, StoreError};
 
 /// A page that holds anything is looked for in no more rows than these.
 const MOST_SCANNED: usize = 20_000;
@@ -52,6 +53,41 @@ pub(super) struct Wanted {
 /// A place in the sequence.
 pub(super) type Position = (Timestamp, String);
 
+/// The rows of a pause that goes on, which are written when it ends.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn paused(
+    store: &Store,
+    job: &JobRef,
+    schedules: &[Arc<Schedule>],
+    now: Timestamp,
+) -> Result<Vec<SlotRow>, StoreError> {
+    let Some(pause) = store.steering(job)?.pause else { return Ok(Vec::new()) };
+    let end = pause.until.map_or(now, |until| until.min(now));
+    let mut rows = Vec::new();
+    for schedule in schedules {
+        let watermark = store.watermark(job, &schedule.key)?;
+        let watermark = watermark.filter(|it| it.fingerprint == schedule.recurrence.key().as_str());
+        let Some(watermark) = watermark.map(|watermark| watermark.at) else { continue };
+        let until = decided_until(schedule, job, watermark, end);
+        let Some(range) = until.and_then(|until| slots_between(schedule, watermark, until)) else { continue };
+        let known = store.slots_of(job, &schedule.key, Timestamp::MIN..=range.last).rev();
+        let known = known.take_while(|row| row.as_ref().map_or(true, |row| row.last >= range.first));
+        let mut known = known.collect::<Result<Vec<_>, _>>()?;
+        known.reverse();
+        let known = known.iter().map(|row| SlotRange { first: row.first, last: row.last });
+        rows.extend(without(schedule, range, known).into_iter().map(|range| SlotRow {
+            schedule: schedule.key.clone(),
+            first: range.first,
+            last: range.last,
+            outcome: SlotOutcome::Skipped { reason: SkipReason::Paused },
+            claim: None,
+        }));
+    }
+    Ok(rows)
+}
+
 /// Up to `limit` rows behind `after`, and the position behind which there may be more. Where there may be
 /// more, there is at least one.
 ///
@@ -61,6 +97,7 @@ pub(super) fn rows(
     store: &Store,
     job: &JobRef,
     wanted: &Wanted,
+    unwritten: Vec<SlotRow>,
     limit: usize,
     after: Option<&Position>,
 ) -> Result<(Vec<SlotRow>, Option<Position>), StoreError> {
@@ -68,6 +105,7 @@ pub(super) fn rows(
     for schedule in store.slot_schedules(job)? {
         heads.extend(Head::following(of_schedule(store, job, schedule, wanted, after)?)?);
     }
+    heads.extend(Head::following(of_unwritten(unwritten, wanted, after))?);
     let (mut found, mut last) = (Vec::new(), None);
     for scanned in 0.. {
         let first = heads.iter().enumerate().min_by(|(_, a), (_, b)| wanted.order.of(&a.row, &b.row));
@@ -115,6 +153,14 @@ impl Head {
         let row = rest.next().transpose()?;
         Ok(row.map(|row| Self { row, rest }))
     }
+}
+
+fn of_unwritten(mut rows: Vec<SlotRow>, wanted: &Wanted, after: Option<&Position>) -> Rows {
+    let ((from, to), order) = (wanted.range, wanted.order);
+    rows.retain(|row| row.first <= to && row.last >= from);
+    rows.retain(|row| after.is_none_or(|(first, key)| order.of_places(place(row), (*first, key)).is_gt()));
+    rows.sort_unstable_by(|a, b| order.of(a, b));
+    Box::new(rows.into_iter().map(Ok))
 }
 
 /// The rows of one schedule in the wanted order, of whatever outcome.

@@ -35,6 +35,7 @@ mod run;
 mod server;
 mod service;
 mod slots;
+mod steer;
 mod stream;
 mod tasks;
 mod terminate;

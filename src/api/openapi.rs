@@ -10,7 +10,7 @@ use utoipa::{Modify, OpenApi as Described};
 
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
-use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, terminate};
+use super::{admin, apps, health, jobs, logs, metrics, run, slots, steer, tasks, terminate};
 
 #[derive(Described)]
 #[openapi(
@@ -32,6 +32,9 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, termina
         tasks::of_job,
         run::of_job,
         slots::list,
+        steer::pause,
+        steer::resume,
+        steer::skip_next,
         tasks::all,
         tasks::show_named,
         terminate::by_name,
@@ -93,7 +96,9 @@ struct NeverLeftOut;
 impl Modify for NeverLeftOut {
     fn modify(&self, document: &mut OpenApi) {
         let schemas = &mut document.components.get_or_insert_default().schemas;
-        for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name != "RunBody") {
+        for (_, schema) in
+            schemas.iter_mut().filter(|(name, _)| !name.ends_with("Body") || name.as_str() == "ErrorBody")
+        {
             if let RefOr::T(Schema::Object(object)) = schema {
                 object.required = object.properties.keys().cloned().collect();
             }

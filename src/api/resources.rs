@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::{App, Command, Timeout};
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, Pause, Steering};
 use crate::schedule::{Schedule, jitter};
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
 
@@ -226,8 +226,12 @@ pub struct JobResource {
     pub schedules: Vec<ScheduleResource>,
     /// Overlap policy.
     pub overlap: String,
-    /// The earliest next slot of all schedules.
+    /// The earliest next slot of all schedules that is not skipped.
     pub next: Option<Timestamp>,
+    /// The pause in which its slots are skipped.
+    pub paused: Option<PauseResource>,
+    /// How many of its next slots are skipped.
+    pub skip_next: u32,
     /// Its task that was claimed last.
     pub last_task: Option<TaskResource>,
 }
@@ -271,9 +275,105 @@ impl JobResource {
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
             schedules,
             overlap: job.terms.overlap.to_string(),
+            paused: None,
+            skip_next: 0,
             last_task: last_task.map(TaskResource::from),
         }
     }
+
+    /// The same with what somebody decided about its slots.
+    pub fn steered(mut self, app: &App, job: &Job, steering: &Steering, now: Timestamp) -> Self {
+        let pause = steering.pause_at(now);
+        self.paused = pause.map(PauseResource::from);
+        self.skip_next = steering.skip_next.as_ref().map_or(0, |skip| skip.left);
+        let from = match pause {
+            None => Some(now),
+            Some(pause) => pause.until,
+        };
+        let name = JobRef::of(app, job);
+        let mut next: Vec<_> =
+            job.schedules.iter().map(|schedule| schedule.recurrence.next_after(from?)).collect();
+        for _ in 0..self.skip_next {
+            let earliest = next.iter_mut().zip(&job.schedules).filter(|(slot, _)| slot.is_some());
+            let Some((slot, schedule)) = earliest.min_by_key(|(slot, _)| **slot) else { break };
+            *slot = slot.and_then(|slot| schedule.recurrence.next_after(slot));
+        }
+        for ((shown, schedule), slot) in self.schedules.iter_mut().zip(&job.schedules).zip(&next) {
+            shown.next = *slot;
+            shown.starts = slot.map(|slot| slot + jitter(schedule, &name, slot));
+        }
+        self.next = next.into_iter().flatten().min();
+        self
+    }
+}
+
+/// A pause of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PauseResource {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Who asked for it, as they call themselves.
+    pub by: Option<String>,
+    /// What for.
+    pub note: Option<String>,
+}
+
+impl From<&Pause> for PauseResource {
+    fn from(pause: &Pause) -> Self {
+        Self {
+            since: as_recorded(pause.since),
+            until: pause.until,
+            by: pause.by.clone(),
+            note: pause.note.clone(),
+        }
+    }
+}
+
+/// A wish to pause: `POST /v1/jobs/{job}/pause`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PauseBody {
+    /// When the pause ends by itself.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+    /// Who asks. It is written down, and opens nothing.
+    #[schema(min_length = 1, max_length = 200)]
+    pub by: Option<String>,
+    /// What for.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub note: Option<String>,
+}
+
+/// A wish to end a pause: `POST /v1/jobs/{job}/resume`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResumeBody {
+    /// What is done about the slots of the pause; they stay skipped unless it is said.
+    #[schema(pattern = "^(latest|all|none)$")]
+    pub catch_up: Option<String>,
+}
+
+/// A wish to skip slots: `POST /v1/jobs/{job}/skip-next`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkipNextBody {
+    /// How many; 1 unless it is said.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub count: Option<u32>,
+    /// Who asks. It is written down, and opens nothing.
+    #[schema(min_length = 1, max_length = 200)]
+    pub by: Option<String>,
+}
+
+/// A job whose pause has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResumeResource {
+    /// The job.
+    pub job: JobResource,
+    /// How many slots of the pause are caught up.
+    pub caught_up: u64,
 }
 
 impl ScheduleResource {

@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks,
-    terminate,
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, steer,
+    tasks, terminate,
 };
 
 /// Who may ask.
@@ -68,6 +68,9 @@ const ROUTES: &[Route] = &[
     read("/v1/jobs/{job}/tasks", || get(tasks::of_job)),
     act("/v1/jobs/{job}/tasks", || post(run::of_job)),
     read("/v1/jobs/{job}/slots", || get(slots::list)),
+    act("/v1/jobs/{job}/pause", || post(steer::pause)),
+    act("/v1/jobs/{job}/resume", || post(steer::resume)),
+    act("/v1/jobs/{job}/skip-next", || post(steer::skip_next)),
     read("/v1/tasks", || get(tasks::all)),
     read("/v1/tasks/{name}", || get(tasks::show_named)),
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),

@@ -106,9 +106,10 @@ pub(super) async fn list(
         if query.order == Order::Newest { "newest" } else { "" },
     ]);
     let after = binding.position(query.cursor.as_deref())?;
-    let (limit, schedules) = (query.limit, job.schedules.clone());
+    let (limit, schedules, now) = (query.limit, job.schedules.clone(), serving.service.clock.now());
     let scan = serving.scan(move |store| {
-        let (rows, next) = ledger::rows(store, &reference, &wanted, limit.0, after.as_ref())?;
+        let paused = ledger::paused(store, &reference, &schedules, now)?;
+        let (rows, next) = ledger::rows(store, &reference, &wanted, paused, limit.0, after.as_ref())?;
         let mut counted = MOST_COUNTED;
         let shown = rows.iter().map(|row| resource(store, &reference, &schedules, row, &mut counted));
         Ok((shown.collect::<Result<Vec<_>, _>>()?, next))

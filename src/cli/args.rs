@@ -12,7 +12,7 @@ use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
     app, apps, completions, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task, serve,
-    slots, store, task, tasks, terminate_task, token,
+    slots, steer, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -151,6 +151,12 @@ pub(super) enum Verb {
     JobHistory(job_history::JobHistoryArgs),
     /// List the slots of a job and what became of each, newest first
     Slots(slots::SlotsArgs),
+    /// Pause a job: its slots are skipped
+    Pause(steer::PauseArgs),
+    /// End the pause of a job
+    Resume(steer::ResumeArgs),
+    /// Skip the next slots of a job
+    SkipNext(steer::SkipNextArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
     /// Verify, export, import or compact the store, while no service runs

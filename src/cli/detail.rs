@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::table::{Column, listing, pairs};
 use super::{age, jobs, tasks};
-use crate::api::resources::{AppResource, JobResource, ScheduleResource, TaskResource};
+use crate::api::resources::{AppResource, JobResource, PauseResource, ScheduleResource, TaskResource};
 use crate::hint;
 
 /// All that is known of a task.
@@ -58,9 +58,23 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
         ("Command", job.command.as_ref().map(ToString::to_string)),
         ("Overlap", Some(job.overlap.clone())),
         ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
+        ("Paused", job.paused.as_ref().map(|pause| paused(pause, now))),
+        ("Note", job.paused.as_ref().and_then(|pause| pause.note.clone())),
+        ("SkipNext", (job.skip_next > 0).then(|| job.skip_next.to_string())),
         ("LastTask", last_task(job.last_task.as_ref(), now)),
     ]);
     section(head, "the job runs by hand only", SCHEDULES, &job.schedules, now)
+}
+
+fn paused(pause: &PauseResource, now: Timestamp) -> String {
+    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let until = pause.until.map(|until| format!(", until {until} (in {})", age::until(until, now)));
+    format!(
+        "since {:.0} ({} ago){by}{}",
+        pause.since,
+        age::since(pause.since, now),
+        until.unwrap_or_default()
+    )
 }
 
 /// An App with its jobs.

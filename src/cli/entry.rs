@@ -10,7 +10,8 @@ use super::next::NextArgs;
 use super::session::Session;
 use super::{
     app, apps, cluster, completions, exit_code, job, job_history, jobs, logs, man, next, offline, openapi,
-    output, reload, run_job, run_task, schema, serve, slots, store, task, tasks, terminate_task, token,
+    output, reload, run_job, run_task, schema, serve, slots, steer, store, task, tasks, terminate_task,
+    token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -59,6 +60,9 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Jobs(args) => online(jobs::run(&args, &session))?,
         Verb::Job(args) => online(job::run(&args, &session))?,
         Verb::JobHistory(args) => online(job_history::run(&args, &session))?,
+        Verb::Pause(args) => online(steer::pause(args, &session))?,
+        Verb::Resume(args) => online(steer::resume(&args, &session))?,
+        Verb::SkipNext(args) => online(steer::skip_next(&args, &session))?,
         Verb::Slots(args) => online(slots::run(&args, &session))?,
         Verb::Token(args) => online(token::run(&args, &session))?,
         Verb::Store(args) => store::run(&args, &session)?,

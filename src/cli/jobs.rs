@@ -40,7 +40,7 @@ async fn ask(args: &JobsArgs, session: &Session) -> Result<Listing<JobResource>,
 pub(super) const COLUMNS: &[Column<JobResource>] = &[
     Column::new("Name", |job, _| job.name.clone()),
     Column::new("Schedule", |job, _| schedules(job)),
-    Column::new("Next", |job, now| job.next.map_or_else(|| NONE.to_owned(), |next| age::until(next, now))),
+    Column::new("Next", next),
     Column::new("Last", |job, now| last(job.last_task.as_ref(), now)),
     Column::new("Succeeded", |job, _| last_succeeded(job.last_task.as_ref())),
     Column::wide("Timezone", |job, _| timezones(job)),
@@ -49,6 +49,17 @@ pub(super) const COLUMNS: &[Column<JobResource>] = &[
         job.command.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
     }),
 ];
+
+/// When the next task is due, and why not earlier.
+fn next(job: &JobResource, now: Timestamp) -> String {
+    let next = job.next.map(|next| age::until(next, now));
+    match (&job.paused, job.skip_next, next) {
+        (Some(_), _, None) => "paused".to_owned(),
+        (Some(_), _, Some(next)) => format!("{next} (paused)"),
+        (None, 0, next) => next.unwrap_or_else(|| NONE.to_owned()),
+        (None, skipped, next) => format!("{} (skips {skipped})", next.as_deref().unwrap_or(NONE)),
+    }
+}
 
 /// How long ago the last task was claimed.
 pub(super) fn last(task: Option<&TaskResource>, now: Timestamp) -> String {

@@ -35,6 +35,7 @@ pub mod schema;
 mod serve;
 mod session;
 mod slots;
+mod steer;
 mod store;
 mod table;
 mod task;

@@ -3,6 +3,7 @@
 //! A job is called `APP.JOB`, or `JOB` where that is unique. A job without schedules runs by hand.
 
 mod name;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 pub use self::name::{JobName, JobRef, JobRefError};
+pub use self::steering::{Pause, SkipNext, Steering};
 use crate::app::{Command, Resources, Timeout};
 use crate::schedule::{Overlap, Schedule};
 

@@ -9,6 +9,7 @@ mod count;
 mod expression;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod held;
 mod jitter;
 mod key;
 mod missed;
@@ -24,6 +25,7 @@ use jiff::SignedDuration;
 pub use self::clock_change::{ClockChange, Effect};
 pub use self::count::count_slots;
 pub use self::expression::{Expression, ExpressionError, OtherReading};
+pub use self::held::{decided_until, slots_between, without};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};
 pub use self::missed::{Missed, SlotRange, missed};

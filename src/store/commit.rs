@@ -6,7 +6,7 @@ use super::key;
 use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use crate::app::AppName;
-use crate::job::JobRef;
+use crate::job::{JobRef, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
 
@@ -80,6 +80,14 @@ impl Commit {
     /// The nominal time of a job's latest successful run.
     pub fn put_previous_success(&mut self, job: &JobRef, nominal: Timestamp) -> &mut Self {
         self.put(key::previous_success(job), record::encode(&record::micros(nominal)))
+    }
+
+    /// What somebody decided about a job's slots; no row where that is nothing.
+    pub fn put_steering(&mut self, job: &JobRef, steering: &Steering) -> &mut Self {
+        match steering.is_nothing() {
+            true => self.delete(key::steering(job)),
+            false => self.put(key::steering(job), record::encode_steering(steering)),
+        }
     }
 
     /// A schedule has been decided up to here.

@@ -21,6 +21,7 @@ pub(crate) fn record(input: &[u8]) {
         b't' => task(value),
         b's' => again(value, decode_slot, record::encode_slot),
         b'w' => again(value, |value| record::decode_watermark(b"w", value), record::encode_watermark),
+        b'h' => again(value, |value| record::decode_steering(b"h", value), record::encode_steering),
         b'i' => row::<IdempotencyV1>(value),
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),

@@ -13,7 +13,9 @@ const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
 const PREVIOUS_SUCCESS: u8 = b'p';
+
 const SLOT: u8 = b's';
+const STEERING: u8 = b'h';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
@@ -27,18 +29,21 @@ pub(super) enum Kind {
     Name,
     PreviousSuccess,
     Slot,
+    /// What somebody decided about a job's slots.
+    Steering,
     Task,
     Watermark,
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 8] = [
+    const ALL: [(u8, Self, &'static str); 9] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
         (NAME, Self::Name, "name"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
+        (STEERING, Self::Steering, "steering"),
         (TASK, Self::Task, "task"),
         (WATERMARK, Self::Watermark, "watermark"),
     ];
@@ -70,7 +75,7 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
-            Self::PreviousSuccess => &["app", "job"],
+            Self::PreviousSuccess | Self::Steering => &["app", "job"],
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
     }
@@ -240,6 +245,22 @@ pub(super) fn is_meta(key: &[u8]) -> bool {
 
 pub(super) fn previous_success(job: &JobRef) -> Vec<u8> {
     text_key(PREVIOUS_SUCCESS, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn steering(job: &JobRef) -> Vec<u8> {
+    text_key(STEERING, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn all_steerings() -> Vec<u8> {
+    vec![STEERING]
+}
+
+/// The job whose steering `key` is.
+pub(super) fn job_of_steering(key: &[u8]) -> Option<JobRef> {
+    let mut texts = key.get(1..)?.split(|byte| *byte == END);
+    let mut next = || std::str::from_utf8(texts.next()?).ok();
+    let (app, job) = (next()?, next()?);
+    Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {

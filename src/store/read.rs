@@ -10,7 +10,7 @@ use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use super::{key, record::unreadable};
 use crate::app::AppName;
-use crate::job::JobRef;
+use crate::job::{JobRef, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
 
@@ -109,6 +109,26 @@ impl Store {
         let Some(value) = self.tree().get(&at).map_err(read_error)? else { return Ok(None) };
         let nominal = record::decode("previous success", &at, &value)?;
         record::timestamp("previous success", &at, nominal).map(Some)
+    }
+
+    /// What somebody decided about a job's slots.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn steering(&self, job: &JobRef) -> Result<Steering, StoreError> {
+        let at = key::steering(job);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        Ok(value.map(|value| record::decode_steering(&at, &value)).transpose()?.unwrap_or_default())
+    }
+
+    /// What somebody decided about the slots of jobs, also of those that are not configured.
+    pub fn steerings(&self) -> impl Iterator<Item = Result<(JobRef, Steering), StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_steerings()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let job = key::job_of_steering(&at)
+                .ok_or_else(|| unreadable("steering", &at, "a key of another shape"))?;
+            Ok((job, record::decode_steering(&at, &value)?))
+        })
     }
 
     /// How far each schedule has been decided.

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::key;
 use super::slot::{SlotClaim, SlotOutcome, SlotRow};
 use crate::app::{AppName, LogsOnTerminate};
-use crate::job::JobName;
+use crate::job::{JobName, Pause, SkipNext, Steering};
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
 
@@ -79,6 +79,26 @@ struct SlotV2 {
 struct SlotClaimV2 {
     due: i64,
     at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SteeringV1 {
+    pause: Option<PauseV1>,
+    skip_next: Option<SkipNextV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PauseV1 {
+    since: i64,
+    until: Option<i64>,
+    by: Option<String>,
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SkipNextV1 {
+    left: u32,
+    by: Option<String>,
 }
 
 /// The task that an idempotency key stands for.
@@ -202,6 +222,29 @@ pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
 pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark, StoreError> {
     let row: WatermarkV1 = decode("watermark", raw_key, value)?;
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
+}
+
+pub(super) fn encode_steering(steering: &Steering) -> Vec<u8> {
+    let pause = steering.pause.as_ref().map(|pause| PauseV1 {
+        since: micros(pause.since),
+        until: pause.until.map(micros),
+        by: pause.by.clone(),
+        note: pause.note.clone(),
+    });
+    let skip = steering.skip_next.as_ref();
+    let skip_next = skip.map(|skip| SkipNextV1 { left: skip.left, by: skip.by.clone() });
+    encode(&SteeringV1 { pause, skip_next })
+}
+
+pub(super) fn decode_steering(raw_key: &[u8], value: &[u8]) -> Result<Steering, StoreError> {
+    let row: SteeringV1 = decode("steering", raw_key, value)?;
+    let time = |micros| timestamp("steering", raw_key, micros);
+    let pause = row.pause.map(|pause| {
+        let (since, until) = (time(pause.since)?, pause.until.map(time).transpose()?);
+        Ok(Pause { since, until, by: pause.by, note: pause.note })
+    });
+    let skip_next = row.skip_next.map(|skip| SkipNext { left: skip.left, by: skip.by });
+    Ok(Steering { pause: pause.transpose()?, skip_next })
 }
 
 /// The one value without a version: a number.

@@ -86,6 +86,8 @@ pub enum SkipReason {
     Excluded,
     /// The executor could not be reached for too long.
     Unreachable,
+    /// Somebody asked for the next ones to be skipped.
+    SkipNext,
 }
 
 impl SlotOutcome {
@@ -147,6 +149,7 @@ impl fmt::Display for SkipReason {
             Self::Paused => f.write_str("paused"),
             Self::Excluded => f.write_str("excluded by calendar"),
             Self::Unreachable => f.write_str("cluster unreachable"),
+            Self::SkipNext => f.write_str("skip-next"),
         }
     }
 }

@@ -9,7 +9,8 @@ mod phase;
 mod record;
 
 pub use self::dispatch::{
-    DispatchHandle, Dispatcher, Ended, Parts, RunError, RunRequest, TerminateError, Terminated,
+    DispatchHandle, Dispatcher, Ended, Parts, RunError, RunRequest, Steer, SteerError, Steered,
+    TerminateError, Terminated,
 };
 pub use self::name::{DisplayNameError, RunIdentity, TaskName, base32_hash, check_display_name};
 pub use self::phase::Phase;

@@ -19,4 +19,5 @@ mod runs;
 mod sample;
 mod server;
 mod slots;
+mod steer;
 mod world;

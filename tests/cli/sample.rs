@@ -88,6 +88,8 @@ pub(crate) fn job() -> JobResource {
             next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
             starts: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         }],
+        paused: None,
+        skip_next: 0,
         overlap: "skip".into(),
         next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         last_task: Some(task(7)),

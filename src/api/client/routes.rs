@@ -12,7 +12,8 @@ use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, JobResource, Page, RunBody, SlotResource, TaskResource, TerminateResource,
+    AppResource, JobResource, Page, PauseBody, ResumeBody, ResumeResource, RunBody, SkipNextBody,
+    SlotResource, TaskResource, TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -184,6 +185,30 @@ impl Client {
         let response = self.accepted(self.get_stream(url)).await?;
         let client = self.clone();
         Ok(response.bytes_stream().map(move |piece| piece.map_err(|error| client.broken(&error))))
+    }
+
+    /// Pauses `job`, or changes its pause.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pause(&self, job: &str, body: &PauseBody) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "pause"])).json(body)).await
+    }
+
+    /// Ends the pause of `job`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resume(&self, job: &str, body: &ResumeBody) -> Result<ResumeResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "resume"])).json(body)).await
+    }
+
+    /// Skips the next slots of `job`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn skip_next(&self, job: &str, body: &SkipNextBody) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "skip-next"])).json(body)).await
     }
 
     /// The slots of `job`, at most `limit` rows.

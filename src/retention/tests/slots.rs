@@ -47,7 +47,7 @@ fn a_range_over_the_horizon_begins_with_its_first_slot_that_stays() {
 fn a_range_of_a_schedule_that_is_not_configured_goes_as_a_whole() {
     let (job, rows) = ("etl.job".parse().unwrap(), || [row(0, 10), row(20, 60)]);
     let expected = ForgottenSlots { job, schedule: key(), first: at(0), last: at(10), stays_from: None };
-    assert_eq!(plan_slots(&expected.job, rows(), None, None, at(40)), [expected.clone()]);
+    assert_eq!(plan_slots(&expected.job, rows(), None, None, at(40)), std::slice::from_ref(&expected));
     assert_eq!(plan_slots(&expected.job, rows(), None, None, at(61)).len(), 2);
 }
 

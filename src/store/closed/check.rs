@@ -111,6 +111,10 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
     match Kind::of(at) {
         Some(Kind::Task) => record::decode_task(at, value).map(drop),
         Some(Kind::Slot) => record::decode_slot(at, value).map(drop),
+        Some(Kind::Steering) => {
+            key::job_of_steering(at).ok_or_else(|| shape("steering"))?;
+            record::decode_steering(at, value).map(drop)
+        }
         Some(Kind::Watermark) => {
             key::schedule_of_watermark(at).ok_or_else(|| shape("watermark"))?;
             record::decode_watermark(at, value).map(drop)

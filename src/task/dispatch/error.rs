@@ -1,5 +1,8 @@
+use jiff::Timestamp;
+
+use super::pause::MOST_SKIPPED;
 use crate::app::AppName;
-use crate::job::JobName;
+use crate::job::{JobName, JobRef};
 use crate::store::StoreError;
 use crate::task::TaskId;
 
@@ -70,6 +73,65 @@ pub enum TerminateError {
         id: TaskId,
     },
     /// The intent could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The daemon is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// Why nothing was decided about the slots of a job. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SteerError {
+    /// No such job.
+    #[error("job `{job}` does not exist")]
+    NoJob {
+        /// The job.
+        job: JobRef,
+    },
+    /// The pause would have ended already.
+    #[error(
+        "expected `until` after now, found `{until}`, and it is {now:.0}\nhint: leave it out for a pause that `resume` ends"
+    )]
+    Over {
+        /// When it would have ended.
+        until: Timestamp,
+        /// The time.
+        now: Timestamp,
+    },
+    /// There is no pause to end.
+    #[error(
+        "job `{job}` is not paused\nhint: `tekcron job {job}` shows what holds for it; its pause may have ended by itself"
+    )]
+    NotPaused {
+        /// The job.
+        job: JobRef,
+    },
+    /// All its slots are skipped.
+    #[error(
+        "job `{job}` is paused, and all its slots are skipped\nhint: `tekcron resume {job}` first, or `tekcron pause {job} --until TIME`"
+    )]
+    Paused {
+        /// The job.
+        job: JobRef,
+    },
+    /// Not a number of slots to skip.
+    #[error(
+        "expected 1 to {MOST_SKIPPED} slots to skip, found {count}\nhint: `tekcron pause` skips them all until `tekcron resume`"
+    )]
+    Count {
+        /// What was asked for.
+        count: u32,
+    },
+    /// There are no slots to skip.
+    #[error(
+        "job `{job}` has no schedule, so there is no next slot\nhint: it runs by hand only, with `tekcron run-job {job}`"
+    )]
+    NoSchedule {
+        /// The job.
+        job: JobRef,
+    },
+    /// It could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The daemon is stopping.

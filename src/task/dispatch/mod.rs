@@ -15,6 +15,7 @@ mod commits;
 mod error;
 mod forget;
 mod live;
+mod pause;
 mod recover;
 mod run;
 mod settle;
@@ -34,15 +35,16 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::away::Away;
-pub use self::error::{RunError, TerminateError};
+pub use self::error::{RunError, SteerError, TerminateError};
 use self::live::{LiveTasks, TaskKey};
+pub use self::pause::{Steer, Steered};
 pub use self::run::RunRequest;
 use self::table::Table;
 use crate::app::AppName;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
-use crate::job::JobRef;
+use crate::job::{JobRef, Steering};
 use crate::retention::ForgottenSlots;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
 use crate::store::{Commit, SlotOutcome, Store, StoreError};
@@ -99,6 +101,7 @@ enum Request {
     Run(RunRequest, oneshot::Sender<Result<Task, RunError>>),
     Terminate(TaskKey, oneshot::Sender<Result<Terminated, TerminateError>>),
     Reload(Arc<Config>, oneshot::Sender<Result<(), StoreError>>),
+    Steer(JobRef, Steer, oneshot::Sender<Result<Steered, SteerError>>),
     Forget(Vec<ForgottenSlots>, oneshot::Sender<Result<(), StoreError>>),
     Relist,
 }
@@ -141,6 +144,10 @@ pub struct Dispatcher {
     /// Tasks behind the wheel's timers, other than schedules.
     timers: HashMap<TimerId, TaskKey>,
     next_timer: u64,
+    /// What people decided about the slots of jobs.
+    steering: HashMap<JobRef, Steering>,
+    /// Pauses behind the wheel's timers.
+    pause_timers: HashMap<TimerId, JobRef>,
     counters: HashMap<AppName, TaskId>,
     /// Idempotency keys whose commit is still under way.
     fresh_keys: HashMap<String, (TaskKey, String)>,
@@ -203,6 +210,8 @@ impl Dispatcher {
             ready: VecDeque::new(),
             timers: HashMap::new(),
             next_timer: table::FIRST_TASK_TIMER,
+            steering: HashMap::new(),
+            pause_timers: HashMap::new(),
             counters,
             fresh_keys: HashMap::new(),
             previous_success: HashMap::new(),
@@ -297,6 +306,7 @@ impl Dispatcher {
             Event::Request(Request::Run(request, reply)) => self.run_by_hand(request, reply, now)?,
             Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now),
             Event::Request(Request::Reload(config, reply)) => self.reload(config, reply, now)?,
+            Event::Request(Request::Steer(job, steer, reply)) => self.steer(&job, steer, reply, now)?,
             Event::Request(Request::Forget(rows, reply)) => self.forget_slots(rows, reply)?,
             Event::Request(Request::Relist) => self.relist(),
             Event::Claimed(keys, idempotency_key) => {
@@ -398,6 +408,17 @@ impl DispatchHandle {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Reload(config, reply)).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Decides about the slots of a job. When this returns, that is on disk.
+    ///
+    /// # Errors
+    /// [`SteerError`]. What was asked for before is not an error where it can be asked for again: a pause, and
+    /// slots to skip.
+    pub async fn steer(&self, job: JobRef, steer: Steer) -> Result<Steered, SteerError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Steer(job, steer, reply)).await.map_err(|_| SteerError::Stopping)?;
+        answer.await.unwrap_or(Err(SteerError::Stopping))
     }
 
     /// Removes or shortens rows of the slot ledger. When this returns, that is on disk.

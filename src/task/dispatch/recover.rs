@@ -97,6 +97,7 @@ impl Dispatcher {
         }
         self.commit_then(commit, |_| ());
         point("recovered");
+        self.recover_steering(now)?;
         self.look_at_schedules(&places, now)
     }
 
@@ -111,6 +112,7 @@ impl Dispatcher {
         // An edit moves watermarks: what was due before it is claimed before.
         self.unpark(now)?;
         self.claim_all(now)?;
+        self.settle_edited(&config, now)?;
         let mut commit = Commit::new();
         let mut gone = Vec::new();
         for place in self.table.places() {

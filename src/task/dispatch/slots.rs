@@ -4,14 +4,14 @@
 //! everybody else's writes have their turn. What was decided is always sent, so that commits reach the
 //! store in the order of the decisions; a slot that waits for its batch is only due a little longer.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::live::{Stage, TaskKey};
-use super::table::{Entry, NewestRow, place_of, timer_of};
+use super::table::{NewestRow, place_of, timer_of};
 use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
-use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
+use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, decided_until, jitter, missed, without};
 use crate::store::{Commit, SkipReason, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
@@ -20,8 +20,8 @@ const SLOTS_PER_COMMIT: usize = 256;
 
 /// Slots claimed on their way to the disk together.
 #[derive(Default)]
-struct Claims {
-    commit: Commit,
+pub(super) struct Claims {
+    pub(super) commit: Commit,
     slots: usize,
     tasks: Vec<TaskKey>,
 }
@@ -33,6 +33,7 @@ impl Dispatcher {
         for timer in &wake.due {
             match self.timers.remove(timer) {
                 Some(key) => self.task_due(&key),
+                None if self.pause_due(*timer, now)? => {}
                 None => self.probe_due(*timer, now)?,
             }
         }
@@ -66,6 +67,9 @@ impl Dispatcher {
         while may(self)
             && let Some(place) = self.due.pop_front()
         {
+            if self.is_paused(place) {
+                continue;
+            }
             self.catch_up(place, now, &mut claims)?;
             if let Some(next) = self.claim_due(place, now, &mut claims)? {
                 timers.push((timer_of(place), next));
@@ -78,17 +82,38 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Claims what is due of these schedules, before all others. Slots that were parked are decided about as
+    /// if the executor were back.
+    pub(super) fn claim_of(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
+        let others = (self.downtime_until, self.given_up);
+        if self.is_parked(now) {
+            (self.downtime_until, self.given_up) = (now, super::away::SKIPPED);
+        }
+        let mut claims = Claims::default();
+        for place in places {
+            self.catch_up(*place, now, &mut claims)?;
+            self.claim_due(*place, now, &mut claims)?;
+        }
+        self.send_claims(&mut claims);
+        (self.downtime_until, self.given_up) = others;
+        Ok(())
+    }
+
     /// Decides about the slots that were due while nobody watched.
     fn catch_up(&mut self, place: usize, now: Timestamp, claims: &mut Claims) -> Result<(), StoreError> {
         let Some(entry) = self.table.get(place) else { return Ok(()) };
-        let Some(until) = downtime_end(entry, self.downtime_until.min(now)) else { return Ok(()) };
+        let until = self.downtime_until.min(now);
+        let until = decided_until(&entry.schedule, &entry.job, entry.watermark, until);
+        let Some(until) = until else { return Ok(()) };
+        self.take_skips(place, until, now, claims)?;
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
         let missed = missed(&entry.schedule, entry.watermark, until);
         if let Some(range) = missed.given_up {
             tracing::warn!(
                 job = %entry.job, schedule = %entry.schedule.key, first = %range.first, last = %range.last,
                 "slots were missed while nobody watched, and the catch-up policy leaves them out"
             );
-            self.write_row(place, range, self.given_up, None, claims)?;
+            self.write_range(place, range, self.given_up, claims)?;
             self.move_watermark(place, range.last, claims);
         }
         for slot in missed.run {
@@ -120,7 +145,7 @@ impl Dispatcher {
     }
 
     /// Gives one slot its row: a task is claimed, or the reason against it is written down.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         place: usize,
         slot: Timestamp,
@@ -135,6 +160,10 @@ impl Dispatcher {
             return Ok(());
         }
         let alone = SlotRange { first: slot, last: slot };
+        if let Some(skipped) = self.takes_skip(place, claims) {
+            return self.write_row(place, alone, skipped, None, claims);
+        }
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
         let due = slot + jitter(&entry.schedule, &entry.job, slot);
         if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
@@ -205,6 +234,33 @@ impl Dispatcher {
         }
     }
 
+    /// Writes a range down, but for what of it the ledger knows already.
+    pub(super) fn write_range(
+        &mut self,
+        place: usize,
+        range: SlotRange,
+        outcome: SlotOutcome,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let mut known = Vec::new();
+        if entry.ledger_until.is_some_and(|until| range.first <= until) {
+            let rows = self.store.slots_of(&entry.job, &entry.schedule.key, Timestamp::MIN..=range.last);
+            for row in rows.rev() {
+                let row = row?;
+                if row.last < range.first {
+                    break;
+                }
+                known.push(SlotRange { first: row.first, last: row.last });
+            }
+            known.reverse();
+        }
+        for range in without(&entry.schedule, range, known) {
+            self.write_row(place, range, outcome, None, claims)?;
+        }
+        Ok(())
+    }
+
     /// Writes a row of the ledger; slots that share a fate with their neighbour extend its row.
     fn write_row(
         &mut self,
@@ -240,7 +296,7 @@ impl Dispatcher {
     }
 
     /// The watermark moves in the commit that holds the slots up to it.
-    fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
+    pub(super) fn move_watermark(&mut self, place: usize, at: Timestamp, claims: &mut Claims) {
         let Some(entry) = self.table.get_mut(place) else { return };
         entry.watermark = at;
         claims.commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
@@ -249,7 +305,7 @@ impl Dispatcher {
         }
     }
 
-    fn send_claims(&mut self, claims: &mut Claims) {
+    pub(super) fn send_claims(&mut self, claims: &mut Claims) {
         let Claims { commit, tasks, .. } = std::mem::take(claims);
         if commit.is_empty() {
             return;
@@ -261,16 +317,4 @@ impl Dispatcher {
             let _ = internal.send(Event::SlotsClaimed(tasks));
         });
     }
-}
-
-/// The end of the downtime that this schedule still has to account for. A slot whose jittered start
-/// lies ahead is not late.
-fn downtime_end(entry: &Entry, downtime_until: Timestamp) -> Option<Timestamp> {
-    if entry.watermark >= downtime_until {
-        return None;
-    }
-    let last = entry.schedule.recurrence.last_until(downtime_until).filter(|last| *last > entry.watermark)?;
-    let due = last + jitter(&entry.schedule, &entry.job, last);
-    let until = if due > downtime_until { last - SignedDuration::from_millis(1) } else { downtime_until };
-    (until > entry.watermark).then_some(until)
 }

@@ -307,7 +307,7 @@ async fn a_range_that_retention_shortened_grows_on_from_where_it_begins_now() {
     life.handle.forget_slots(vec![forgotten(&range, Some("2026-01-01T00:03:00Z"))]).await.unwrap();
     world.pass_until(&life, "it grows", || grown_to("2026-01-01T00:06:00Z")(&life)).await;
     let expected = SlotRow { first: at("2026-01-01T00:03:00Z"), last: at("2026-01-01T00:06:00Z"), ..range };
-    assert_eq!(life.rows()[1..], [expected.clone()]);
+    assert_eq!(life.rows()[1..], *std::slice::from_ref(&expected));
     // All of it goes: the next slot begins anew. So does that of a row in the store of before.
     life.handle
         .forget_slots(vec![forgotten(&life.rows()[0], None), forgotten(&expected, None)])
