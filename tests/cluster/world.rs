@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -212,8 +212,11 @@ impl Drop for World {
                 let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
             }
             let params = DeleteParams::default();
+            let of_this = ListParams::default().labels(&selector);
             let policies: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), &self.namespace);
-            let _ = policies.delete_collection(&params, &ListParams::default().labels(&selector)).await;
+            let _ = policies.delete_collection(&params, &of_this).await;
+            let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+            let _ = secrets.delete_collection(&params, &of_this).await;
         });
     }
 }
