@@ -42,6 +42,9 @@ pub(super) const UNSCHEDULABLE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(366 * 24),
     hint: "left out, such a task waits until its time-out ends it",
 };
+/// Of what a job promises.
+pub(super) const PROMISE: Bounds =
+    Bounds { within: SECOND..=SignedDuration::from_hours(366 * 24), hint: "left out, nobody watches for it" };
 /// Of an age.
 pub(super) const AGE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),

@@ -368,6 +368,22 @@ fn jobs_and_their_schedules() {
             "jobs[0].retries.max_backoff <\"5s\"> expected no less than `backoff`, which is `1m`, found `5s` | the wait doubles from `backoff` up to `max_backoff`",
         ),
         (
+            "late_after = 15",
+            "jobs[0].late_after <15> expected a unit, as in `15s` or `15m`, found `15` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "max_since_success = \"0\"",
+            "jobs[0].max_since_success <\"0\"> expected a unit, as in `0s` or `0m`, found `0` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "max_runtime = \"2 years\"",
+            "jobs[0].max_runtime <\"2 years\"> expected a duration as in `90s` or `1h 30m`, found `2 years` | months and years differ in length; weeks, days and hours do not",
+        ),
+        (
+            "late_after = \"1ms\"",
+            "jobs[0].late_after <\"1ms\"> expected a duration between `1s` and `366d`, found `1ms` | left out, nobody watches for it",
+        ),
+        (
             "timeout = \"never\"",
             "jobs[0].timeout <\"never\"> expected a duration as in `90s` or `1h 30m`, found `never` | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
         ),
@@ -686,4 +702,20 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
             Place::with_app(&format!("{PLAIN}image = \"{text} \"\n\"{text}\" = 1\n")).look().problems;
         assert!(!report.to_string().contains('\u{1b}'), "{report:?}");
     }
+}
+
+#[test]
+fn promises_that_nothing_can_break_are_warned_of() {
+    let app = format!(
+        "{PLAIN}[[jobs]]\nname = \"j\"\nlate_after = \"5m\"\ntimeout = \"1h\"\nmax_runtime = \"1h\"\n"
+    );
+    let problems = Place::with_app(&app).look().problems;
+    let found: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        found,
+        [
+            "`late_after` means nothing in a job without schedules",
+            "no task runs for `1h`: `timeout` ends it after `1h`",
+        ]
+    );
 }

@@ -117,6 +117,9 @@ disk = "2Gi"
 timeout = 0
 overlap = "Forbid"
 retries = { attempts = 3, backoff = "1m", max_backoff = "1h", on_lost = true }
+late_after = "15m"
+max_since_success = "26h"
+max_runtime = "3h"
 
 [jobs.env]
 FULL = "yes"

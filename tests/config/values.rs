@@ -144,6 +144,10 @@ fn every_key_of_a_job_arrives() {
     assert_eq!(job.terms.overlap, Overlap::Skip);
     let (backoff, max_backoff) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     assert_eq!(job.terms.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
+    let watch = job.terms.watch.as_deref().unwrap();
+    assert_eq!(watch.late_after, Some(SignedDuration::from_mins(15)));
+    assert_eq!(watch.max_since_success, Some(SignedDuration::from_hours(26)));
+    assert_eq!(watch.max_runtime, Some(SignedDuration::from_hours(3)));
     let [schedule] = job.schedules.as_slice() else { panic!("{:?}", job.schedules) };
     assert_eq!(schedule.key, ScheduleKey::hashed("0 2 * * *", "Europe/London", "skip"));
     assert_eq!(schedule.recurrence.expression().to_string(), "0 2 * * *");

@@ -75,6 +75,7 @@ fn etl() -> App {
         timeout: Some(Timeout::After(SignedDuration::from_hours(2))),
         overlap: Overlap::Skip,
         retries: Retries::default(),
+        watch: None,
     };
     let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into(), stored: false };
     App {

@@ -117,6 +117,12 @@ pub struct Job {
     pub overlap: Option<Overlap>,
     /// Whether and how a failed run is tried again
     pub retries: Option<Retries>,
+    /// A slot is late when its task has not started this long after it was due
+    pub late_after: Option<Duration>,
+    /// The longest time without a success
+    pub max_since_success: Option<Duration>,
+    /// A task that has run for this long is too long
+    pub max_runtime: Option<Duration>,
 }
 
 /// One schedule of a job.

@@ -11,6 +11,7 @@ mod schedule;
 mod security_group;
 mod service;
 mod settings;
+mod watch;
 
 pub(super) use self::app::app;
 pub(super) use self::job::jobs;
