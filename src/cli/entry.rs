@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{
     app, apps, cluster, completions, create_job, delete_job, exit_code, export, import, job, job_history,
     job_schedules, jobs, logs, man, next, offline, openapi, output, reload, run_job, run_task, schedule_job,
-    schema, serve, store, task, tasks, terminate_task, token,
+    schema, serve, status, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -67,6 +67,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::DeleteJobSchedule(args) => online(delete_job::schedule(&args, &session))?,
         Verb::DeleteJob(args) => online(delete_job::job(&args, &session))?,
         Verb::Export(args) => online(export::run(&args, &session))?,
+        Verb::Status(args) => return online(status::run(&args, &session)),
         Verb::Token(args) => online(token::run(&args, &session))?,
         Verb::Store(args) => store::run(&args, &session)?,
         Verb::Reload(_) => online(reload::run(&session))?,

@@ -40,6 +40,7 @@ mod schedule_job;
 pub mod schema;
 mod serve;
 mod session;
+mod status;
 mod store;
 mod table;
 mod task;

@@ -73,6 +73,11 @@ impl Config {
         Some((app, app.jobs.get(&reference.job)?))
     }
 
+    /// Whether the job promises anything beyond its schedules.
+    pub fn is_watched(&self, reference: &JobRef) -> bool {
+        self.job(reference).is_some_and(|(_, job)| job.terms.watch.is_some())
+    }
+
     /// The services that `app` binds to, in its order.
     pub fn services_of<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Service> {
         app.services.iter().filter_map(|name| self.services.get(name))

@@ -10,6 +10,7 @@ use crate::config::StoredJob;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
+use crate::watch::{Standing, Streak};
 
 /// Writes that become durable together or not at all.
 #[derive(Debug, Default, Clone)]
@@ -91,6 +92,22 @@ impl Commit {
     /// A job that was created by command is none any more.
     pub fn remove_job(&mut self, job: &JobRef) -> &mut Self {
         self.delete(key::job(job))
+    }
+
+    /// How the runs of a job that is watched have ended.
+    pub fn put_streak(&mut self, job: &JobRef, streak: &Streak) -> &mut Self {
+        self.put(key::streak(job), record::encode_streak(streak))
+    }
+
+    /// How a job that is watched stands.
+    pub fn put_standing(&mut self, job: &JobRef, standing: &Standing) -> &mut Self {
+        self.put(key::standing(job), record::encode_standing(standing))
+    }
+
+    /// A job is no longer watched.
+    pub fn remove_standing(&mut self, job: &JobRef) -> &mut Self {
+        self.delete(key::standing(job));
+        self.delete(key::streak(job))
     }
 
     /// A schedule has been decided up to here.

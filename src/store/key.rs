@@ -15,6 +15,8 @@ const NAME: u8 = b'n';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
 const SLOT: u8 = b's';
+const STANDING: u8 = b'l';
+const STREAK: u8 = b'k';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
@@ -30,12 +32,14 @@ pub(super) enum Kind {
     Name,
     PreviousSuccess,
     Slot,
+    Standing,
+    Streak,
     Task,
     Watermark,
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 9] = [
+    const ALL: [(u8, Self, &'static str); 11] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
@@ -43,6 +47,8 @@ impl Kind {
         (NAME, Self::Name, "name"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
+        (STANDING, Self::Standing, "standing"),
+        (STREAK, Self::Streak, "streak"),
         (TASK, Self::Task, "task"),
         (WATERMARK, Self::Watermark, "watermark"),
     ];
@@ -74,7 +80,7 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
-            Self::Job | Self::PreviousSuccess => &["app", "job"],
+            Self::Job | Self::PreviousSuccess | Self::Standing | Self::Streak => &["app", "job"],
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
     }
@@ -254,11 +260,22 @@ pub(super) fn all_jobs() -> Vec<u8> {
     vec![JOB]
 }
 
-/// The job whose record `key` is.
+pub(super) fn streak(job: &JobRef) -> Vec<u8> {
+    text_key(STREAK, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn standing(job: &JobRef) -> Vec<u8> {
+    text_key(STANDING, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn all_standings() -> Vec<u8> {
+    vec![STANDING]
+}
+
+/// The job whose record, standing or streak `key` is.
 pub(super) fn job_of(key: &[u8]) -> Option<JobRef> {
-    let mut texts = key.get(1..)?.split(|byte| *byte == END);
-    let mut next = || std::str::from_utf8(texts.next()?).ok();
-    let (app, job) = (next()?, next()?);
+    let texts = std::str::from_utf8(key.get(1..)?).ok()?;
+    let (app, job) = texts.strip_suffix('\0')?.split_once('\0')?;
     Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 

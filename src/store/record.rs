@@ -14,6 +14,7 @@ use crate::app::{AppName, LogsOnTerminate};
 use crate::job::JobName;
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
+use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
 
 const V1: u8 = 1;
 
@@ -63,6 +64,26 @@ struct WatermarkV1 {
 struct SlotV1 {
     last: i64,
     outcome: SlotOutcome,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreakV1 {
+    failures: u32,
+    failing_since: Option<i64>,
+    last_success: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StandingV1 {
+    since: i64,
+    open: Vec<OpenV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenV1 {
+    kind: BreachKind,
+    since: i64,
+    told: bool,
 }
 
 /// The task that an idempotency key stands for.
@@ -164,6 +185,39 @@ pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
 pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark, StoreError> {
     let row: WatermarkV1 = decode("watermark", raw_key, value)?;
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
+}
+
+pub(super) fn encode_streak(streak: &Streak) -> Vec<u8> {
+    encode(&StreakV1 {
+        failures: streak.failures,
+        failing_since: streak.failing_since.map(micros),
+        last_success: streak.last_success.map(micros),
+    })
+}
+
+pub(super) fn decode_streak(raw_key: &[u8], value: &[u8]) -> Result<Streak, StoreError> {
+    let row: StreakV1 = decode("streak", raw_key, value)?;
+    let time = |micros: Option<i64>| micros.map(|micros| timestamp("streak", raw_key, micros)).transpose();
+    Ok(Streak {
+        failures: row.failures,
+        failing_since: time(row.failing_since)?,
+        last_success: time(row.last_success)?,
+    })
+}
+
+pub(super) fn encode_standing(standing: &Standing) -> Vec<u8> {
+    let open = |open: &OpenBreach| OpenV1 { kind: open.kind, since: micros(open.since), told: open.told };
+    encode(&StandingV1 { since: micros(standing.since), open: standing.open.iter().map(open).collect() })
+}
+
+pub(super) fn decode_standing(raw_key: &[u8], value: &[u8]) -> Result<Standing, StoreError> {
+    let row: StandingV1 = decode("standing", raw_key, value)?;
+    let time = |micros| timestamp("standing", raw_key, micros);
+    let open = row
+        .open
+        .into_iter()
+        .map(|open| Ok(OpenBreach { kind: open.kind, since: time(open.since)?, told: open.told }));
+    Ok(Standing { since: time(row.since)?, open: open.collect::<Result<_, StoreError>>()? })
 }
 
 /// The one value without a version: a number.

@@ -234,4 +234,4 @@ fn next_lateness(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 
+use super::breach::BreachKind;
+use crate::task::Phase;
+
 /// What a job promises, beyond its schedules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watch {
@@ -16,6 +19,35 @@ impl Watch {
     pub fn boxed(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
     }
+
+    /// Whether such a breach is one of what is promised.
+    pub fn promises(&self, kind: BreachKind) -> bool {
+        match kind {
+            BreachKind::Late => self.late_after.is_some(),
+            BreachKind::NoSuccess => self.max_since_success.is_some(),
+            BreachKind::TooLong => self.max_runtime.is_some(),
+        }
+    }
+}
+
+/// How a job that is watched stands, as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Since when it is watched.
+    pub since: Timestamp,
+    /// What it breaks, at most one of each kind.
+    pub open: Vec<OpenBreach>,
+}
+
+/// A breach that is not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenBreach {
+    /// What is wrong.
+    pub kind: BreachKind,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether anybody is being told of it, and so will be told when it is over.
+    pub told: bool,
 }
 
 /// How the runs of a job have ended of late.
@@ -27,4 +59,51 @@ pub struct Streak {
     pub failing_since: Option<Timestamp>,
     /// When the last successful run ended.
     pub last_success: Option<Timestamp>,
+}
+
+impl Streak {
+    /// This, when a run has ended so at `finished`, and for good where `is_last`. Who ended a run on purpose made it
+    /// neither a failure nor a success.
+    #[must_use]
+    pub fn after(self, phase: Phase, finished: Timestamp, is_last: bool) -> Self {
+        match phase {
+            Phase::Succeeded => {
+                Self { failures: 0, failing_since: None, last_success: self.last_success.max(Some(finished)) }
+            }
+            Phase::Failed | Phase::TimedOut | Phase::Lost if is_last => Self {
+                failures: self.failures.saturating_add(1),
+                failing_since: self.failing_since.or(Some(finished)),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_final_failures_count_and_a_success_ends_them() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for phase in Phase::ALL {
+            let fails = matches!(phase, Phase::Failed | Phase::TimedOut | Phase::Lost);
+            let before = Streak { failures: 2, failing_since: Some(at(1)), last_success: Some(at(0)) };
+            assert_eq!(
+                before.after(phase, at(5), false).failures,
+                if phase == Phase::Succeeded { 0 } else { 2 }
+            );
+            let expected = match phase {
+                Phase::Succeeded => Streak { failures: 0, failing_since: None, last_success: Some(at(5)) },
+                _ if fails => Streak { failures: 3, ..before },
+                _ => before,
+            };
+            assert_eq!(before.after(phase, at(5), true), expected, "{phase}");
+            let first = Streak::default().after(phase, at(5), true);
+            assert_eq!(first.failing_since, fails.then(|| at(5)), "{phase}");
+        }
+        let later = Streak { last_success: Some(at(9)), ..Streak::default() };
+        assert_eq!(later.after(Phase::Succeeded, at(5), true), later, "one that began earlier may end later");
+    }
 }

@@ -13,7 +13,8 @@ use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, JobResource, Page, RunBody, SlotResource, StoredJobResource, TaskResource, TerminateResource,
+    AppResource, JobResource, Page, RunBody, SlotResource, StatusResource, StoredJobResource, TaskResource,
+    TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -248,6 +249,14 @@ impl Client {
             }
         }
         self.list(url, limit).await
+    }
+
+    /// Whether everything that should have run, has run.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<StatusResource, ClientError> {
+        self.json(self.get(self.url(&["v1", "status"]))).await
     }
 
     /// Makes a new token, and the one in use void.

@@ -115,6 +115,8 @@ mod tests {
             key::watermark(&job, &schedule),
             key::previous_success(&job),
             key::job(&job),
+            key::standing(&job),
+            key::streak(&job),
             key::idempotency("a key\0 with \"all\" sorts\n"),
             key::idempotency(""),
             b"i\xff\xfe".to_vec(),

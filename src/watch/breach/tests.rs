@@ -24,7 +24,13 @@ fn job(lines: &str) -> (JobRef, Job) {
 }
 
 /// Task `id` of `etl.j` for the slot at `slot` of its first schedule.
-fn task(job: &Job, id: u64, slot: Timestamp, phase: Phase, started: Option<Timestamp>) -> Task {
+pub(in crate::watch) fn task(
+    job: &Job,
+    id: u64,
+    slot: Timestamp,
+    phase: Phase,
+    started: Option<Timestamp>,
+) -> Task {
     let identity = RunIdentity::Request("x");
     let app = "etl".parse().unwrap();
     Task {
