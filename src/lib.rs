@@ -21,6 +21,7 @@ pub mod fuzzing;
 mod hint;
 pub mod job;
 pub mod maintenance;
+pub mod notify;
 mod readiness;
 pub mod retention;
 pub mod schedule;

@@ -86,6 +86,7 @@ fn describe() {
     metrics::describe_gauge!("tekcron_oldest_waiting_seconds", "Age of the oldest task that waits to start");
     metrics::describe_gauge!("tekcron_jobs_late", "Jobs of which a slot has not started in time");
     metrics::describe_gauge!("tekcron_breaches", "Promises of jobs that are broken, by kind");
+    metrics::describe_counter!("tekcron_notices_total", "Notices of breaches, by what became of a delivery");
     metrics::describe_counter!("tekcron_breaches_total", "Promises of jobs that were broken, by kind");
     metrics::describe_counter!("tekcron_http_requests_total", "Requests answered, by route and status");
     metrics::describe_counter!("tekcron_config_reloads_total", "Reloads of the config, by result");
@@ -98,6 +99,9 @@ fn begin_at_zero() {
     }
     for phase in Phase::ALL.into_iter().filter(|phase| phase.is_terminal()) {
         metrics::counter!("tekcron_tasks_total", "phase" => phase.as_str()).increment(0);
+    }
+    for result in ["sent", "failed", "given-up", "dropped"] {
+        metrics::counter!("tekcron_notices_total", "result" => result).increment(0);
     }
     for kind in BreachKind::ALL {
         metrics::counter!("tekcron_breaches_total", "kind" => kind.as_str()).increment(0);

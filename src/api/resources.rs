@@ -439,7 +439,7 @@ pub struct SchedulesResource {
 pub struct BreachResource {
     /// `APP.JOB`.
     pub job: String,
-    /// `late`, `no-success` or `too-long`.
+    /// `late`, `no-success`, `too-long` or `failing`.
     pub kind: String,
     /// Since when.
     pub since: Timestamp,

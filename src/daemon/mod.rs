@@ -29,6 +29,7 @@ use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
 use crate::maintenance::Timer;
+use crate::notify::Notifier;
 use crate::schedule::wheel::Wheel;
 use crate::store::Store;
 use crate::task::{Dispatcher, Parts};
@@ -122,7 +123,13 @@ pub async fn serve(
     let mut parts = Running::default();
     let stopping = stop.clone().cancelled_owned();
     parts.spawn("dispatcher", async move { dispatcher.run(stopping).await.map_err(DaemonError::from) });
-    let watching = Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&clock));
+    let (notifier, outbox) = Notifier::new(store.clone(), Arc::clone(&current), Arc::clone(&clock))?;
+    let stopping = stop.clone();
+    parts.spawn("notifier", async move {
+        notifier.run(stopping).await;
+        Ok(())
+    });
+    let watching = Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&clock), outbox);
     let (watched, stopping) = (Arc::clone(&watching), stop.clone());
     parts.spawn("watch", async move {
         watched.run(stopping).await;

@@ -8,6 +8,7 @@ use super::slot::SlotRow;
 use crate::app::AppName;
 use crate::config::StoredJob;
 use crate::job::JobRef;
+use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
 use crate::watch::{Standing, Streak};
@@ -102,6 +103,16 @@ impl Commit {
     /// How a job that is watched stands.
     pub fn put_standing(&mut self, job: &JobRef, standing: &Standing) -> &mut Self {
         self.put(key::standing(job), record::encode_standing(standing))
+    }
+
+    /// Somebody is to be told.
+    pub fn put_notice(&mut self, notice: &Notice) -> &mut Self {
+        self.put(key::notice(&notice.id), record::encode_notice(notice))
+    }
+
+    /// Somebody was told, or will not be.
+    pub fn remove_notice(&mut self, notice: &Notice) -> &mut Self {
+        self.delete(key::notice(&notice.id))
     }
 
     /// A job is no longer watched.

@@ -25,6 +25,9 @@ pub(crate) fn record(input: &[u8]) {
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
         b'n' => again(value, |value| record::decode_standing(b"l", value), record::encode_standing),
+        b'o' => {
+            again(value, |value| record::decode_notice(&key::notice("msg_1"), value), record::encode_notice)
+        }
         b'r' => again(value, |value| record::decode_streak(b"k", value), record::encode_streak),
         b'k' => keys(value),
         b'l' => super::closed::line(value),

@@ -12,6 +12,7 @@ const COUNTER: u8 = b'c';
 const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
+const NOTICE: u8 = b'o';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
 const SLOT: u8 = b's';
@@ -30,6 +31,7 @@ pub(super) enum Kind {
     Job,
     /// Where the task of a name is: in format 1, and in exports of it.
     Name,
+    Notice,
     PreviousSuccess,
     Slot,
     Standing,
@@ -39,12 +41,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 11] = [
+    const ALL: [(u8, Self, &'static str); 12] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
         (JOB, Self::Job, "job"),
         (NAME, Self::Name, "name"),
+        (NOTICE, Self::Notice, "notice"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
         (STANDING, Self::Standing, "standing"),
@@ -80,6 +83,7 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
+            Self::Notice => &["notice"],
             Self::Job | Self::PreviousSuccess | Self::Standing | Self::Streak => &["app", "job"],
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
@@ -258,6 +262,20 @@ pub(super) fn job(job: &JobRef) -> Vec<u8> {
 
 pub(super) fn all_jobs() -> Vec<u8> {
     vec![JOB]
+}
+
+pub(super) fn notice(id: &str) -> Vec<u8> {
+    text_key(NOTICE, &[id])
+}
+
+pub(super) fn all_notices() -> Vec<u8> {
+    vec![NOTICE]
+}
+
+/// The id of the notice at `key`.
+pub(super) fn id_of_notice(key: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(key.get(1..)?).ok()?.strip_suffix('\0')?;
+    (!text.contains('\0')).then(|| text.to_owned())
 }
 
 pub(super) fn streak(job: &JobRef) -> Vec<u8> {

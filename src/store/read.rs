@@ -12,6 +12,7 @@ use super::{key, record::unreadable};
 use crate::app::AppName;
 use crate::config::{StoredJob, StoredJobs};
 use crate::job::JobRef;
+use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
 use crate::watch::{Standing, Streak};
@@ -144,6 +145,14 @@ impl Store {
             let job =
                 key::job_of(&at).ok_or_else(|| unreadable("standing", &at, "a key of another shape"))?;
             Ok((job, record::decode_standing(&at, &value)?))
+        })
+    }
+
+    /// What somebody is still to be told, oldest first.
+    pub fn notices(&self) -> impl Iterator<Item = Result<Notice, StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_notices()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            record::decode_notice(&at, &value)
         })
     }
 

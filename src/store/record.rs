@@ -11,7 +11,8 @@ use super::error::StoreError;
 use super::key;
 use super::slot::SlotOutcome;
 use crate::app::{AppName, LogsOnTerminate};
-use crate::job::JobName;
+use crate::job::{JobName, JobRef};
+use crate::notify::{Event, Notice, Receiver};
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
 use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
@@ -84,6 +85,20 @@ struct OpenV1 {
     kind: BreachKind,
     since: i64,
     told: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoticeV1 {
+    to: Receiver,
+    event: Event,
+    app: AppName,
+    job: JobName,
+    kind: BreachKind,
+    since: i64,
+    at: i64,
+    task: Option<TaskId>,
+    what: String,
+    hint: Option<String>,
 }
 
 /// The task that an idempotency key stands for.
@@ -185,6 +200,40 @@ pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
 pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark, StoreError> {
     let row: WatermarkV1 = decode("watermark", raw_key, value)?;
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
+}
+
+pub(super) fn encode_notice(notice: &Notice) -> Vec<u8> {
+    encode(&NoticeV1 {
+        to: notice.to.clone(),
+        event: notice.event,
+        app: notice.job.app.clone(),
+        job: notice.job.job.clone(),
+        kind: notice.kind,
+        since: micros(notice.since),
+        at: micros(notice.at),
+        task: notice.task,
+        what: notice.what.clone(),
+        hint: notice.hint.clone(),
+    })
+}
+
+/// Reads the notice at `raw_key`, which holds its id.
+pub(super) fn decode_notice(raw_key: &[u8], value: &[u8]) -> Result<Notice, StoreError> {
+    let id =
+        key::id_of_notice(raw_key).ok_or_else(|| unreadable("notice", raw_key, "a key of another shape"))?;
+    let row: NoticeV1 = decode("notice", raw_key, value)?;
+    Ok(Notice {
+        id,
+        to: row.to,
+        event: row.event,
+        job: JobRef::new(row.app, row.job),
+        kind: row.kind,
+        since: timestamp("notice", raw_key, row.since)?,
+        at: timestamp("notice", raw_key, row.at)?,
+        task: row.task,
+        what: row.what,
+        hint: row.hint,
+    })
 }
 
 pub(super) fn encode_streak(streak: &Streak) -> Vec<u8> {

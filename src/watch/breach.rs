@@ -21,11 +21,13 @@ pub enum BreachKind {
     NoSuccess,
     /// A task has run for `max_runtime`.
     TooLong,
+    /// So many runs in a row failed as `on_failure` says.
+    Failing,
 }
 
 impl BreachKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Late, Self::NoSuccess, Self::TooLong];
+    pub const ALL: [Self; 4] = [Self::Late, Self::NoSuccess, Self::TooLong, Self::Failing];
 
     /// The word that people and programs read.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl BreachKind {
             Self::Late => "late",
             Self::NoSuccess => "no-success",
             Self::TooLong => "too-long",
+            Self::Failing => "failing",
         }
     }
 }
@@ -82,7 +85,9 @@ pub fn breaches(
     let late = watch.late_after.and_then(|late_after| late(job, schedules, late_after, facts, now));
     let no_success = watch.max_since_success.and_then(|most| no_success(job, most, facts, now));
     let too_long = watch.max_runtime.and_then(|most| too_long(job, most, facts, now));
-    [late, no_success, too_long].into_iter().flatten().collect()
+    let failing =
+        watch.on_failure.as_ref().and_then(|on_failure| failing(job, on_failure.after, facts.streak));
+    [late, no_success, too_long, failing].into_iter().flatten().collect()
 }
 
 /// The earliest slot that is late.
@@ -182,6 +187,16 @@ fn too_long(job: &JobRef, most: SignedDuration, facts: &Facts, now: Timestamp) -
             job.app, job.app
         ),
     })
+}
+
+fn failing(job: &JobRef, after: u32, streak: Streak) -> Option<Breach> {
+    let since = streak.failing_since.filter(|_| streak.failures >= after)?;
+    let what = match streak.failures {
+        1 => "its last run failed".to_owned(),
+        failures => format!("its last {failures} runs failed"),
+    };
+    let hint = format!("`tekcron job-history {job}` shows how they ended");
+    Some(Breach { kind: BreachKind::Failing, since, task: None, what, hint })
 }
 
 fn started(active: &[Task]) -> impl Iterator<Item = (Timestamp, &Task)> {

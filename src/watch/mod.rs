@@ -13,5 +13,5 @@ mod watching;
 
 pub use self::breach::{Breach, BreachKind, Facts, breaches, next_look};
 pub use self::fate::{Fate, LastSlot, last_slot};
-pub use self::terms::{OpenBreach, Standing, Streak, Watch};
+pub use self::terms::{OnFailure, OpenBreach, Standing, Streak, Watch};
 pub use self::watching::{Status, Watching};

@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::breach::BreachKind;
+use crate::notify::{Event, Tell};
 use crate::task::Phase;
 
 /// What a job promises, beyond its schedules.
@@ -12,6 +13,19 @@ pub struct Watch {
     pub max_since_success: Option<SignedDuration>,
     /// A task is too long when it has run for this long.
     pub max_runtime: Option<SignedDuration>,
+    /// How many failures in a row are a breach, and who is told of any breach.
+    pub on_failure: Option<OnFailure>,
+    /// Who is told that it is over; those who were told of it where nobody is named.
+    pub on_recovery: Tell,
+}
+
+/// What is done about failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnFailure {
+    /// So many in a row.
+    pub after: u32,
+    /// Who is told of this and any other breach of the job; who is told of all jobs where nobody is named.
+    pub tell: Tell,
 }
 
 impl Watch {
@@ -26,6 +40,17 @@ impl Watch {
             BreachKind::Late => self.late_after.is_some(),
             BreachKind::NoSuccess => self.max_since_success.is_some(),
             BreachKind::TooLong => self.max_runtime.is_some(),
+            BreachKind::Failing => self.on_failure.is_some(),
+        }
+    }
+
+    /// Who is told, where `default` is who is told of all jobs.
+    pub fn told<'a>(&'a self, event: Event, default: &'a Tell) -> &'a Tell {
+        let named = self.on_failure.as_ref().map(|on_failure| &on_failure.tell);
+        let broken = named.filter(|tell| !tell.is_nobody()).unwrap_or(default);
+        match event {
+            Event::Recovered if !self.on_recovery.is_nobody() => &self.on_recovery,
+            Event::Broken | Event::Recovered => broken,
         }
     }
 }

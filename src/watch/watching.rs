@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::job::{Job, JobRef};
+use crate::notify::{Event, Notice, Outbox};
 use crate::store::{Commit, Store, StoreError};
 use crate::task::Task;
 
@@ -53,6 +54,7 @@ pub struct Watching {
     ended: Mutex<BTreeSet<JobRef>>,
     more: Notify,
     current: ArcSwap<Status>,
+    outbox: Arc<Outbox>,
 }
 
 #[derive(Default)]
@@ -73,7 +75,12 @@ struct Watched {
 
 impl Watching {
     /// Nothing has been looked at yet.
-    pub fn new(store: Store, config: Arc<ArcSwap<Config>>, clock: SharedClock) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        config: Arc<ArcSwap<Config>>,
+        clock: SharedClock,
+        outbox: Arc<Outbox>,
+    ) -> Arc<Self> {
         let status = Status { at: clock.now(), watched: 0, breaches: Vec::new() };
         Arc::new(Self {
             store,
@@ -83,6 +90,7 @@ impl Watching {
             ended: Mutex::default(),
             more: Notify::new(),
             current: ArcSwap::from_pointee(status),
+            outbox,
         })
     }
 
@@ -142,7 +150,9 @@ impl Watching {
     /// [`StoreError`].
     pub fn look(&self) -> Result<Arc<Status>, StoreError> {
         let mut state = self.lock();
-        let (now, config) = (self.clock.now(), self.config.load_full());
+        // As the store keeps it: what is shown is the same after a restart.
+        let now = self.clock.now().round(Unit::Microsecond).unwrap_or_default();
+        let config = self.config.load_full();
         let mut commit = Commit::new();
         let mut wanted = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
         if state.config.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &config)) {
@@ -166,7 +176,10 @@ impl Watching {
             self.look_at(&mut state, &config, &job, active, now, &mut commit)?;
             self.spill(&mut commit);
         }
-        self.store.commit_later(commit);
+        if !commit.is_empty() {
+            let outbox = Arc::clone(&self.outbox);
+            self.store.commit_then(commit, move |_| outbox.wake());
+        }
         Ok(self.publish(&state, now))
     }
 
@@ -229,7 +242,10 @@ impl Watching {
         let Some(watch) = configured.terms.watch.as_deref() else { return Ok(()) };
         let facts = self.facts(job, configured, watch, watched.standing.since, active, now)?;
         let mut found = breaches(job, &configured.schedules, watch, &facts, now);
-        if note(job, &mut watched.standing, &mut found) {
+        let tell = |event, open: &OpenBreach, breach: Option<&Breach>, commit: &mut Commit| {
+            self.tell(config, job, watch, event, open, breach, now, commit)
+        };
+        if note(job, &mut watched.standing, &mut found, commit, tell) {
             commit.put_standing(job, &watched.standing);
         }
         match found.is_empty() {
@@ -271,6 +287,45 @@ impl Watching {
             slots.push(LastSlot { slot, due, fate: Fate::of(slot, watermark, outcome, task.as_ref()) });
         }
         Ok(Facts { since, streak, slots, active })
+    }
+
+    /// Whether there is anybody to be told, and room.
+    #[expect(clippy::too_many_arguments, reason = "a notice says all of it")]
+    fn tell(
+        &self,
+        config: &Config,
+        job: &JobRef,
+        watch: &Watch,
+        event: Event,
+        open: &OpenBreach,
+        breach: Option<&Breach>,
+        now: Timestamp,
+        commit: &mut Commit,
+    ) -> bool {
+        let mut told = false;
+        for to in watch.told(event, &config.receivers.default).receivers() {
+            if !self.outbox.has_room() {
+                tracing::error!(%job, kind = %open.kind, %to, "too many notices wait already: nobody is told of this one");
+                metrics::counter!("tekcron_notices_total", "result" => "dropped").increment(1);
+                continue;
+            }
+            let notice = Notice {
+                id: Notice::new_id(),
+                to,
+                event,
+                job: job.clone(),
+                kind: open.kind,
+                since: open.since,
+                at: now,
+                task: breach.and_then(|breach| breach.task),
+                what: breach
+                    .map_or_else(|| "it is as it should be again".to_owned(), |breach| breach.what.clone()),
+                hint: breach.map(|breach| breach.hint.clone()),
+            };
+            self.outbox.put(&notice, commit);
+            told = true;
+        }
+        told
     }
 
     fn publish(&self, state: &State, now: Timestamp) -> Arc<Status> {
@@ -316,7 +371,14 @@ impl State {
 }
 
 /// Brings what is open into line with what was found; one that goes on keeps its beginning. Whether anything changed.
-fn note(job: &JobRef, standing: &mut Standing, found: &mut [Breach]) -> bool {
+/// `tell` says whether anybody will be told.
+fn note(
+    job: &JobRef,
+    standing: &mut Standing,
+    found: &mut [Breach],
+    commit: &mut Commit,
+    tell: impl Fn(Event, &OpenBreach, Option<&Breach>, &mut Commit) -> bool,
+) -> bool {
     let mut changed = false;
     for breach in found.iter_mut() {
         match standing.open.iter().find(|open| open.kind == breach.kind) {
@@ -325,7 +387,9 @@ fn note(job: &JobRef, standing: &mut Standing, found: &mut [Breach]) -> bool {
                 let Breach { kind, since, what, .. } = &*breach;
                 tracing::warn!(%job, %kind, %since, what, "a job breaks its promise");
                 metrics::counter!("tekcron_breaches_total", "kind" => kind.as_str()).increment(1);
-                standing.open.push(OpenBreach { kind: *kind, since: *since, told: false });
+                let mut open = OpenBreach { kind: *kind, since: *since, told: false };
+                open.told = tell(Event::Broken, &open, Some(breach), commit);
+                standing.open.push(open);
                 changed = true;
             }
         }
@@ -334,6 +398,8 @@ fn note(job: &JobRef, standing: &mut Standing, found: &mut [Breach]) -> bool {
         let goes_on = found.iter().any(|breach| breach.kind == open.kind);
         if !goes_on {
             tracing::info!(%job, kind = %open.kind, since = %open.since, "a job keeps its promise again");
+            // Who was not told of the beginning need not be told of the end.
+            let _ = open.told && tell(Event::Recovered, open, None, commit);
             changed = true;
         }
         goes_on

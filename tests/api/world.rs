@@ -109,7 +109,8 @@ impl World {
             dispatch.clone(),
             store.clone(),
         );
-        let watching = Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared));
+        let watching =
+            Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
         let service = Service {
             store: store.clone(),
             dispatch,

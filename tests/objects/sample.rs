@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
+        receivers: Default::default(),
         generation: "c0ffee".into(),
     }
 }

@@ -80,7 +80,7 @@ fn job(
         timeout,
         overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
-        watch: watch(&mut table, !schedules.is_empty(), timeout).boxed(),
+        watch: watch(&mut table, !schedules.is_empty(), timeout, around).boxed(),
     };
     table.finish();
     (schedules, terms)

@@ -4,6 +4,7 @@ mod app;
 mod calendar;
 mod env;
 mod job;
+mod notify;
 mod outside;
 mod place;
 mod pod;
@@ -15,6 +16,7 @@ mod watch;
 
 pub(super) use self::app::app;
 pub(super) use self::job::jobs;
+pub(super) use self::notify::ReceiverNames;
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;
 pub(super) use self::service::hide_secrets;

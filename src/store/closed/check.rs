@@ -131,6 +131,7 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::job_of(at).ok_or_else(|| shape("standing"))?;
             record::decode_standing(at, value).map(drop)
         }
+        Some(Kind::Notice) => record::decode_notice(at, value).map(drop),
         Some(Kind::Streak) => {
             key::job_of(at).ok_or_else(|| shape("streak"))?;
             record::decode_streak(at, value).map(drop)

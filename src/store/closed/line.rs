@@ -115,6 +115,7 @@ mod tests {
             key::watermark(&job, &schedule),
             key::previous_success(&job),
             key::job(&job),
+            key::notice("msg_0199"),
             key::standing(&job),
             key::streak(&job),
             key::idempotency("a key\0 with \"all\" sorts\n"),

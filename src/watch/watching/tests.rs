@@ -38,7 +38,7 @@ impl World {
     }
 
     fn watching(&self) -> Arc<Watching> {
-        Watching::new(self.store.clone(), Arc::clone(&self.config), self.clock.clone())
+        Watching::new(self.store.clone(), Arc::clone(&self.config), self.clock.clone(), Arc::default())
     }
 
     fn key(&self) -> ScheduleKey {
