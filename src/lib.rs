@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: [`config`] makes [`app::App`]s with [`job::Job`]s; [`schedule`] says which
 //! slots are due; [`task`] claims each slot in the [`store`], submits it to an [`executor`] and
-//! follows it to its end; [`retention`] forgets the oldest. [`api`] and [`cli`] show them.
+//! follows it to its end; [`retention`] forgets the oldest; [`watch`] says what should have run and has
+//! not. [`api`] and [`cli`] show them.
 
 pub mod api;
 pub mod app;
@@ -20,9 +21,11 @@ pub mod fuzzing;
 mod hint;
 pub mod job;
 pub mod maintenance;
+pub mod notify;
 mod readiness;
 pub mod retention;
 pub mod schedule;
 pub mod store;
 pub mod task;
 pub mod telemetry;
+pub mod watch;

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
 use crate::task::Phase;
+use crate::watch::BreachKind;
 
 /// Why our own log or metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,10 @@ fn describe() {
     metrics::describe_gauge!("tekcron_store_bytes", "Size of the store on disk");
     metrics::describe_counter!("tekcron_retention_removed_total", "Tasks removed by retention");
     metrics::describe_gauge!("tekcron_oldest_waiting_seconds", "Age of the oldest task that waits to start");
+    metrics::describe_gauge!("tekcron_jobs_late", "Jobs of which a slot has not started in time");
+    metrics::describe_gauge!("tekcron_breaches", "Promises of jobs that are broken, by kind");
+    metrics::describe_counter!("tekcron_notices_total", "Notices of breaches, by what became of a delivery");
+    metrics::describe_counter!("tekcron_breaches_total", "Promises of jobs that were broken, by kind");
     metrics::describe_counter!("tekcron_http_requests_total", "Requests answered, by route and status");
     metrics::describe_counter!("tekcron_config_reloads_total", "Reloads of the config, by result");
 }
@@ -94,6 +99,12 @@ fn begin_at_zero() {
     }
     for phase in Phase::ALL.into_iter().filter(|phase| phase.is_terminal()) {
         metrics::counter!("tekcron_tasks_total", "phase" => phase.as_str()).increment(0);
+    }
+    for result in ["sent", "failed", "given-up", "dropped"] {
+        metrics::counter!("tekcron_notices_total", "result" => result).increment(0);
+    }
+    for kind in BreachKind::ALL {
+        metrics::counter!("tekcron_breaches_total", "kind" => kind.as_str()).increment(0);
     }
     drop(metrics::histogram!("tekcron_lateness_seconds"));
 }

@@ -1,9 +1,9 @@
 //! The HTTP API: what people and programs see and ask for.
 //!
 //! [`Server`] listens; `router` holds every route in one list. Guaranteed: without a valid [`Token`]
-//! nothing but `/livez` and a bare `/readyz` is answered, unknown paths included; a browser's page from
+//! nothing but `/livez`, a bare `/readyz` and a bare `/healthz/schedules` is answered, unknown paths included; a browser's page from
 //! elsewhere is refused; every answer that is an error is one [`resources::ErrorEnvelope`]. Reads come
-//! from the store, wishes go to the dispatcher: nothing is decided here. [`Probes`] answers those two, bare,
+//! from the store, wishes go to the dispatcher: nothing is decided here. [`Probes`] answers those three, bare,
 //! at another address, whatever host is asked for.
 
 mod admin;
@@ -35,6 +35,7 @@ mod run;
 mod server;
 mod service;
 mod slots;
+mod status;
 mod steer;
 mod stored;
 mod stream;

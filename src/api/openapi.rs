@@ -10,7 +10,7 @@ use utoipa::{Modify, OpenApi as Described};
 
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
-use super::{admin, apps, health, jobs, logs, metrics, run, slots, steer, stored, tasks, terminate};
+use super::{admin, apps, health, jobs, logs, metrics, run, slots, status, steer, stored, tasks, terminate};
 
 #[derive(Described)]
 #[openapi(
@@ -18,6 +18,7 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, steer, stored,
     paths(
         health::live,
         health::ready,
+        status::schedules,
         metrics::render,
         document,
         apps::list,
@@ -32,6 +33,7 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, steer, stored,
         tasks::of_job,
         run::of_job,
         slots::list,
+        status::show,
         stored::create,
         stored::remove,
         stored::schedule,

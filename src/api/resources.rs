@@ -14,6 +14,7 @@ use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef, Pause, Steering};
 use crate::schedule::{Schedule, jitter};
 use crate::task::{LogSize, Phase, Task, TaskId, Trigger};
+use crate::watch::{Breach, Status};
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -511,6 +512,73 @@ pub struct ReadyResource {
     pub ready: bool,
     /// Why not; or, where it is, what else is in the way.
     pub causes: Vec<String>,
+}
+
+/// Whether everything that should have run, has run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatusResource {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// When that was looked at.
+    pub at: Timestamp,
+    /// How many jobs are watched.
+    pub watched: usize,
+    /// What is wrong, by job and kind.
+    pub breaches: Vec<BreachResource>,
+}
+
+/// What `/healthz/schedules` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SchedulesResource {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// When that was looked at.
+    pub at: Timestamp,
+    /// How many jobs are watched.
+    pub watched: usize,
+    /// How many promises are broken.
+    pub broken: usize,
+    /// What is wrong, with `?verbose`.
+    pub breaches: Option<Vec<BreachResource>>,
+}
+
+/// Something that is not as a job promises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BreachResource {
+    /// `APP.JOB`.
+    pub job: String,
+    /// `late`, `no-success`, `too-long` or `failing`.
+    pub kind: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The task that it is about, where there is one.
+    #[schema(value_type = Option<u64>)]
+    pub task: Option<TaskId>,
+    /// The same in a sentence.
+    pub what: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl From<&Status> for StatusResource {
+    fn from(status: &Status) -> Self {
+        let breaches: Vec<_> =
+            status.breaches.iter().map(|(job, breach)| BreachResource::of(job, breach)).collect();
+        Self { ok: breaches.is_empty(), at: status.at, watched: status.watched, breaches }
+    }
+}
+
+impl BreachResource {
+    fn of(job: &JobRef, breach: &Breach) -> Self {
+        Self {
+            job: job.to_string(),
+            kind: breach.kind.to_string(),
+            since: breach.since,
+            task: breach.task,
+            what: breach.what.clone(),
+            hint: breach.hint.clone(),
+        }
+    }
 }
 
 /// A new token.

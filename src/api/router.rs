@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, steer,
-    stored, tasks, terminate,
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, status,
+    steer, stored, tasks, terminate,
 };
 
 /// Who may ask.
@@ -58,6 +58,7 @@ const fn remove(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Ro
 const ROUTES: &[Route] = &[
     open("/livez", || get(health::live)),
     open("/readyz", || get(health::ready)),
+    open("/healthz/schedules", || get(status::schedules)),
     read("/metrics", || get(metrics::render)),
     read("/openapi.json", || get(openapi::document)),
     read("/v1/apps", || get(apps::list)),
@@ -76,6 +77,7 @@ const ROUTES: &[Route] = &[
     read("/v1/jobs/{job}/tasks", || get(tasks::of_job)),
     act("/v1/jobs/{job}/tasks", || post(run::of_job)),
     read("/v1/jobs/{job}/slots", || get(slots::list)),
+    read("/v1/status", || get(status::show)),
     read("/v1/stored-jobs", || get(stored::list)),
     act("/v1/jobs/{job}/pause", || post(steer::pause)),
     act("/v1/jobs/{job}/resume", || post(steer::resume)),

@@ -15,6 +15,7 @@ use crate::daemon::Reloader;
 use crate::executor::Executor;
 use crate::store::{Store, StoreError};
 use crate::task::DispatchHandle;
+use crate::watch::Watching;
 
 /// What the API shows, and whom it asks.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Service {
     pub metrics: PrometheusHandle,
     /// Who may ask.
     pub token: Token,
+    /// Who knows whether everything that should have run, has.
+    pub watching: Arc<Watching>,
 }
 
 /// A service while it is served.

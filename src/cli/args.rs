@@ -12,8 +12,8 @@ use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
     app, apps, completions, create_job, delete_job, export, import, job, job_history, job_schedules, jobs,
-    logs, man, openapi, reload, run_job, run_task, schedule_job, serve, slots, steer, store, task, tasks,
-    terminate_task, token,
+    logs, man, openapi, reload, run_job, run_task, schedule_job, serve, slots, status, steer, store, task,
+    tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -172,6 +172,8 @@ pub(super) enum Verb {
     Resume(steer::ResumeArgs),
     /// Skip the next slots of a job
     SkipNext(steer::SkipNextArgs),
+    /// Say whether everything that should have run, has run; exit code 1 where not
+    Status(status::StatusArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
     /// Verify, export, import or compact the store, while no service runs

@@ -41,6 +41,7 @@ pub mod schema;
 mod serve;
 mod session;
 mod slots;
+mod status;
 mod steer;
 mod store;
 mod table;

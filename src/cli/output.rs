@@ -128,12 +128,14 @@ fn name_line<T: Named>(item: &T) -> String {
     format!("{}/{}\n", T::KIND, item.name())
 }
 
-fn json(value: &(impl Serialize + ?Sized)) -> String {
+/// As JSON.
+pub(super) fn json(value: &(impl Serialize + ?Sized)) -> String {
     let text = serde_json::to_string_pretty(value).expect("resources are plain data with text keys");
     text + "\n"
 }
 
-fn yaml(value: &(impl Serialize + ?Sized)) -> String {
+/// As YAML.
+pub(super) fn yaml(value: &(impl Serialize + ?Sized)) -> String {
     serde_yaml_ng::to_string(value).expect("resources are plain data with text keys")
 }
 

@@ -14,8 +14,11 @@ use super::problem::{Problem, Problems};
 use super::regular;
 use super::settings::Settings;
 use super::source::Source;
-use super::validate::{FromFile, Surroundings, app, hide_secrets, settings, warn_of_credentials};
+use super::validate::{
+    FromFile, ReceiverNames, Surroundings, app, hide_secrets, settings, warn_of_credentials,
+};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
+use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
 /// What came of looking at a configuration.
@@ -167,6 +170,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         security_groups: read.names.security_groups.filter(|_| !dir.loose && !unknown),
         calendars: read.calendars.clone(),
         calendar_names: read.names.calendars.filter(|_| !dir.loose && !unknown),
+        receivers: read.names.receivers.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         recurrences: RefCell::default(),
     };
@@ -181,6 +185,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         calendars: read.calendars,
         files: generation.clone(),
         stored: Arc::default(),
+        receivers: read.receivers,
         generation,
     });
     Checked { config, problems }
@@ -191,6 +196,7 @@ struct ReadSettings {
     services: BTreeMap<ServiceName, Service>,
     security_groups: BTreeMap<String, SecurityGroup>,
     calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    receivers: Receivers,
     names: Names,
 }
 
@@ -200,12 +206,13 @@ struct Names {
     services: Option<BTreeSet<String>>,
     security_groups: Option<BTreeSet<String>>,
     calendars: Option<BTreeSet<String>>,
+    receivers: Option<ReceiverNames>,
 }
 
 impl ReadSettings {
     fn without_file(settings: Settings, names: Names) -> Self {
         let (services, security_groups, calendars) = Default::default();
-        Self { settings, services, security_groups, calendars, names }
+        Self { settings, services, security_groups, calendars, receivers: Receivers::default(), names }
     }
 }
 
@@ -226,7 +233,12 @@ fn read_settings(
     let Some(file) = file else {
         let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
         let none = || Some(BTreeSet::new());
-        let names = Names { services: none(), security_groups: none(), calendars: none() };
+        let names = Names {
+            services: none(),
+            security_groups: none(),
+            calendars: none(),
+            receivers: Some(ReceiverNames::default()),
+        };
         return ReadSettings::without_file(settings, names);
     };
     let Some(source) = source(dir.shown, file, problems) else {
@@ -245,15 +257,26 @@ fn read_settings(
     if outside {
         warn_of_credentials(&source, tree.get_ref(), &from_file.services);
     }
-    let FromFile { services, service_names, groups, group_names, calendars, calendar_names, .. } = from_file;
+    let FromFile {
+        services,
+        service_names,
+        groups,
+        group_names,
+        calendars,
+        calendar_names,
+        receivers,
+        receiver_names,
+        ..
+    } = from_file;
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));
     let names = Names {
         services: readable.then_some(service_names),
         security_groups: readable.then_some(group_names),
         calendars: readable.then_some(calendar_names),
+        receivers: readable.then_some(receiver_names),
     };
-    ReadSettings { settings, services, security_groups: groups, calendars, names }
+    ReadSettings { settings, services, security_groups: groups, calendars, receivers, names }
 }
 
 fn read_apps(

@@ -41,6 +41,7 @@ pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, Tek
 pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{Job, JobRef};
+use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
 /// All that was configured, checked.
@@ -58,6 +59,8 @@ pub struct Config {
     pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Calendars that schedules may name.
     pub calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    /// Who is told when a job breaks what it promises.
+    pub receivers: Receivers,
     /// Content hash of all files: changes exactly when they do.
     pub files: String,
     /// The jobs that were created by command, those that rest among them.
@@ -71,6 +74,11 @@ impl Config {
     pub fn job(&self, reference: &JobRef) -> Option<(&Arc<App>, &Job)> {
         let app = self.apps.get(&reference.app)?;
         Some((app, app.jobs.get(&reference.job)?))
+    }
+
+    /// Whether the job promises anything beyond its schedules.
+    pub fn is_watched(&self, reference: &JobRef) -> bool {
+        self.job(reference).is_some_and(|(_, job)| job.terms.watch.is_some())
     }
 
     /// The services that `app` binds to, in its order.

@@ -47,6 +47,10 @@ pub(super) const SLOT_AGE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),
     hint: "what became of each slot is known for so long; left out, for 90 days",
 };
+
+/// Of what a job promises.
+pub(super) const PROMISE: Bounds =
+    Bounds { within: SECOND..=SignedDuration::from_hours(366 * 24), hint: "left out, nobody watches for it" };
 /// Of an age.
 pub(super) const AGE: Bounds = Bounds {
     within: SECOND..=SignedDuration::from_hours(100 * 366 * 24),

@@ -16,7 +16,7 @@ use toml::{Table as Toml, Value};
 use super::problem::{Problem, Problems};
 use super::source::Source;
 use super::table::Table;
-use super::validate::{Surroundings, jobs};
+use super::validate::{ReceiverNames, Surroundings, jobs};
 use super::{Config, fault::Fault};
 use crate::app::{App, AppName, CredentialSource};
 use crate::job::{Job, JobName, JobRef};
@@ -291,6 +291,7 @@ impl Config {
             security_groups: Some(self.security_groups.keys().cloned().collect()),
             calendars: self.calendars.clone(),
             calendar_names: Some(self.calendars.keys().cloned().collect()),
+            receivers: Some(ReceiverNames::of(&self.receivers)),
             now: None,
             recurrences: RefCell::default(),
         }

@@ -14,10 +14,12 @@ use crate::app::{AppName, ByteSize};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::Executor;
+use crate::job::JobRef;
 use crate::maintenance::{Chore, DueChores};
 use crate::retention::{Sweep, SweepReport};
 use crate::store::Store;
 use crate::task::{DispatchHandle, Ended};
+use crate::watch::Watching;
 
 /// How long a repeated request is recognised.
 const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -36,6 +38,7 @@ pub(super) struct Chores {
     pub(super) dispatch: DispatchHandle,
     pub(super) reloader: Arc<Reloader>,
     pub(super) metrics: PrometheusHandle,
+    pub(super) watching: Arc<Watching>,
 }
 
 /// Where chores come from.
@@ -79,6 +82,9 @@ impl Chores {
                 }
                 Some(ended) = inbox.ended.recv() => {
                     swept.logs += ended.log;
+                    if let Some(job) = ended.job {
+                        this.watching.ended(JobRef::new(ended.app.clone(), job));
+                    }
                     swept.apps.insert(ended.app);
                 }
                 chore = inbox.due.next() => match chore {

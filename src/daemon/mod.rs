@@ -30,10 +30,12 @@ use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
 use crate::maintenance::Timer;
+use crate::notify::Notifier;
 use crate::schedule::wheel::Wheel;
 use crate::store::Store;
 use crate::task::{Dispatcher, Parts};
 use crate::telemetry;
+use crate::watch::Watching;
 
 /// What a daemon is started with.
 pub struct Options {
@@ -122,6 +124,18 @@ pub async fn serve(
     let mut parts = Running::default();
     let stopping = stop.clone().cancelled_owned();
     parts.spawn("dispatcher", async move { dispatcher.run(stopping).await.map_err(DaemonError::from) });
+    let (notifier, outbox) = Notifier::new(store.clone(), Arc::clone(&current), Arc::clone(&clock))?;
+    let stopping = stop.clone();
+    parts.spawn("notifier", async move {
+        notifier.run(stopping).await;
+        Ok(())
+    });
+    let watching = Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&clock), outbox);
+    let (watched, stopping) = (Arc::clone(&watching), stop.clone());
+    parts.spawn("watch", async move {
+        watched.run(stopping).await;
+        Ok(())
+    });
     let chores = Chores {
         store: store.clone(),
         executor: Arc::clone(&executor),
@@ -130,6 +144,7 @@ pub async fn serve(
         dispatch: dispatch.clone(),
         reloader: Arc::clone(&reloader),
         metrics: metrics.clone(),
+        watching: Arc::clone(&watching),
     };
     let stopping = stop.clone();
     parts.spawn("chores", async move {
@@ -146,6 +161,7 @@ pub async fn serve(
         clock: Arc::clone(&clock),
         metrics,
         token: token.clone(),
+        watching,
     };
     if let Some(listener) = probes {
         let probes = api::Probes::new(listener, service.clone())?;

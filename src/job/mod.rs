@@ -14,6 +14,7 @@ pub use self::name::{JobName, JobRef, JobRefError};
 pub use self::steering::{Pause, SkipNext, Steering};
 use crate::app::{Command, Resources, Timeout};
 use crate::schedule::{Overlap, Schedule, ScheduleKey};
+use crate::watch::Watch;
 
 /// A named command on an App.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Terms {
     pub overlap: Overlap,
     /// Whether and how a failed run is tried again.
     pub retries: Retries,
+    /// What it promises beyond its schedules.
+    pub watch: Option<Box<Watch>>,
 }
 
 /// What a schedule says of its runs, over what the job says.

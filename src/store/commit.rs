@@ -8,8 +8,10 @@ use super::slot::SlotRow;
 use crate::app::AppName;
 use crate::config::StoredJob;
 use crate::job::{JobRef, Steering};
+use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
+use crate::watch::{Standing, Streak};
 
 /// Writes that become durable together or not at all.
 #[derive(Debug, Default, Clone)]
@@ -99,6 +101,32 @@ impl Commit {
             true => self.delete(key::steering(job)),
             false => self.put(key::steering(job), record::encode_steering(steering)),
         }
+    }
+
+    /// How the runs of a job that is watched have ended.
+    pub fn put_streak(&mut self, job: &JobRef, streak: &Streak) -> &mut Self {
+        self.put(key::streak(job), record::encode_streak(streak))
+    }
+
+    /// How a job that is watched stands.
+    pub fn put_standing(&mut self, job: &JobRef, standing: &Standing) -> &mut Self {
+        self.put(key::standing(job), record::encode_standing(standing))
+    }
+
+    /// Somebody is to be told.
+    pub fn put_notice(&mut self, notice: &Notice) -> &mut Self {
+        self.put(key::notice(&notice.id), record::encode_notice(notice))
+    }
+
+    /// Somebody was told, or will not be.
+    pub fn remove_notice(&mut self, notice: &Notice) -> &mut Self {
+        self.delete(key::notice(&notice.id))
+    }
+
+    /// A job is no longer watched.
+    pub fn remove_standing(&mut self, job: &JobRef) -> &mut Self {
+        self.delete(key::standing(job));
+        self.delete(key::streak(job))
     }
 
     /// A schedule has been decided up to here.

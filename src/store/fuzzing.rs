@@ -25,6 +25,11 @@ pub(crate) fn record(input: &[u8]) {
         b'i' => row::<IdempotencyV1>(value),
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
+        b'n' => again(value, |value| record::decode_standing(b"l", value), record::encode_standing),
+        b'o' => {
+            again(value, |value| record::decode_notice(&key::notice("msg_1"), value), record::encode_notice)
+        }
+        b'r' => again(value, |value| record::decode_streak(b"k", value), record::encode_streak),
         b'k' => keys(value),
         b'l' => super::closed::line(value),
         b'f' => super::raw::anything(value),
@@ -86,6 +91,9 @@ fn keys(at: &[u8]) {
     }
     if let Some(app) = key::app_of_counter(at) {
         assert_eq!(key::app_of_counter(&key::counter(&app)), Some(app));
+    }
+    if let Some(job) = key::job_of(at) {
+        assert_eq!(key::job_of(&key::standing(&job)), Some(job));
     }
     if let Some((schedule, first)) = key::parts_of_slot(at) {
         let job: JobRef = "etl.nightly".parse().expect("this is a job");

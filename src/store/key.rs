@@ -12,10 +12,13 @@ const COUNTER: u8 = b'c';
 const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
+const NOTICE: u8 = b'o';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
 const SLOT: u8 = b's';
+const STANDING: u8 = b'l';
 const STEERING: u8 = b'h';
+const STREAK: u8 = b'k';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
 
@@ -29,24 +32,30 @@ pub(super) enum Kind {
     Job,
     /// Where the task of a name is: in format 1, and in exports of it.
     Name,
+    Notice,
     PreviousSuccess,
     Slot,
     /// What somebody decided about a job's slots.
     Steering,
+    Standing,
+    Streak,
     Task,
     Watermark,
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 10] = [
+    const ALL: [(u8, Self, &'static str); 13] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
         (JOB, Self::Job, "job"),
         (NAME, Self::Name, "name"),
+        (NOTICE, Self::Notice, "notice"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
         (STEERING, Self::Steering, "steering"),
+        (STANDING, Self::Standing, "standing"),
+        (STREAK, Self::Streak, "streak"),
         (TASK, Self::Task, "task"),
         (WATERMARK, Self::Watermark, "watermark"),
     ];
@@ -78,7 +87,10 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
-            Self::Job | Self::PreviousSuccess | Self::Steering => &["app", "job"],
+            Self::Notice => &["notice"],
+            Self::Job | Self::PreviousSuccess | Self::Standing | Self::Steering | Self::Streak => {
+                &["app", "job"]
+            }
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
     }
@@ -258,11 +270,36 @@ pub(super) fn all_jobs() -> Vec<u8> {
     vec![JOB]
 }
 
-/// The job whose record `key` is.
+pub(super) fn notice(id: &str) -> Vec<u8> {
+    text_key(NOTICE, &[id])
+}
+
+pub(super) fn all_notices() -> Vec<u8> {
+    vec![NOTICE]
+}
+
+/// The id of the notice at `key`.
+pub(super) fn id_of_notice(key: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(key.get(1..)?).ok()?.strip_suffix('\0')?;
+    (!text.contains('\0')).then(|| text.to_owned())
+}
+
+pub(super) fn streak(job: &JobRef) -> Vec<u8> {
+    text_key(STREAK, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn standing(job: &JobRef) -> Vec<u8> {
+    text_key(STANDING, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn all_standings() -> Vec<u8> {
+    vec![STANDING]
+}
+
+/// The job whose record, standing or streak `key` is.
 pub(super) fn job_of(key: &[u8]) -> Option<JobRef> {
-    let mut texts = key.get(1..)?.split(|byte| *byte == END);
-    let mut next = || std::str::from_utf8(texts.next()?).ok();
-    let (app, job) = (next()?, next()?);
+    let texts = std::str::from_utf8(key.get(1..)?).ok()?;
+    let (app, job) = texts.strip_suffix('\0')?.split_once('\0')?;
     Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 

@@ -7,13 +7,15 @@ use super::commit::Commit;
 use super::error::StoreError;
 use super::open::Store;
 use super::record::{self, IdempotencyV1, Watermark};
-use super::slot::SlotRow;
+use super::slot::{SlotOutcome, SlotRow};
 use super::{key, record::unreadable};
 use crate::app::AppName;
 use crate::config::{StoredJob, StoredJobs};
 use crate::job::{JobRef, Steering};
+use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
+use crate::watch::{Standing, Streak};
 
 /// Tasks of one App, newest first.
 pub struct Tasks {
@@ -146,6 +148,60 @@ impl Store {
         })
     }
 
+    /// How the runs of a job that is watched have ended; nothing is the streak of one that never ran.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn streak(&self, job: &JobRef) -> Result<Streak, StoreError> {
+        let at = key::streak(job);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        value.map_or(Ok(Streak::default()), |value| record::decode_streak(&at, &value))
+    }
+
+    /// How every job that is watched stood.
+    pub fn standings(&self) -> impl Iterator<Item = Result<(JobRef, Standing), StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_standings()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let job =
+                key::job_of(&at).ok_or_else(|| unreadable("standing", &at, "a key of another shape"))?;
+            Ok((job, record::decode_standing(&at, &value)?))
+        })
+    }
+
+    /// What somebody is still to be told, oldest first.
+    pub fn notices(&self) -> impl Iterator<Item = Result<Notice, StoreError>> + use<> {
+        self.tree().scan_prefix(key::all_notices()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            record::decode_notice(&at, &value)
+        })
+    }
+
+    /// How far a schedule has been decided.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a schedule that nobody has decided about is not an error.
+    pub fn watermark(&self, job: &JobRef, schedule: &ScheduleKey) -> Result<Option<Watermark>, StoreError> {
+        let at = key::watermark(job, schedule);
+        let value = self.tree().get(&at).map_err(read_error)?;
+        value.map(|value| record::decode_watermark(&at, &value)).transpose()
+    }
+
+    /// What became of a slot, by the row of its own or the range that holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn slot_outcome(
+        &self,
+        job: &JobRef,
+        schedule: &ScheduleKey,
+        slot: Timestamp,
+    ) -> Result<Option<SlotOutcome>, StoreError> {
+        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
+        let row = self.tree().range(up_to).next_back();
+        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
+        Ok(row.filter(|row| slot <= row.last).map(|row| row.outcome))
+    }
+
     /// How far each schedule has been decided.
     pub fn watermarks(
         &self,
@@ -225,16 +281,6 @@ impl Store {
         .transpose()
     }
 
-    /// How far a schedule has been decided.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn watermark(&self, job: &JobRef, schedule: &ScheduleKey) -> Result<Option<Watermark>, StoreError> {
-        let at = key::watermark(job, schedule);
-        let value = self.tree().get(&at).map_err(read_error)?;
-        value.map(|value| record::decode_watermark(&at, &value)).transpose()
-    }
-
     /// The newest row of a schedule's slots.
     ///
     /// # Errors
@@ -254,10 +300,7 @@ impl Store {
         schedule: &ScheduleKey,
         slot: Timestamp,
     ) -> Result<bool, StoreError> {
-        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
-        let row = self.tree().range(up_to).next_back();
-        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
-        Ok(row.is_some_and(|row| slot <= row.last))
+        Ok(self.slot_outcome(job, schedule, slot)?.is_some())
     }
 
     /// The task that an idempotency key stands for, and the hash of the request that made it.

@@ -11,9 +11,11 @@ use super::error::StoreError;
 use super::key;
 use super::slot::{SlotClaim, SlotOutcome, SlotRow};
 use crate::app::{AppName, LogsOnTerminate};
-use crate::job::{JobName, Pause, SkipNext, Steering};
+use crate::job::{JobName, JobRef, Pause, SkipNext, Steering};
+use crate::notify::{Event, Notice, Receiver};
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
+use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
 
 const V1: u8 = 1;
 const V2: u8 = 2;
@@ -99,6 +101,40 @@ struct PauseV1 {
 struct SkipNextV1 {
     left: u32,
     by: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreakV1 {
+    failures: u32,
+    failing_since: Option<i64>,
+    last_success: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StandingV1 {
+    since: i64,
+    open: Vec<OpenV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenV1 {
+    kind: BreachKind,
+    since: i64,
+    told: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoticeV1 {
+    to: Receiver,
+    event: Event,
+    app: AppName,
+    job: JobName,
+    kind: BreachKind,
+    since: i64,
+    at: i64,
+    task: Option<TaskId>,
+    what: String,
+    hint: Option<String>,
 }
 
 /// The task that an idempotency key stands for.
@@ -245,6 +281,73 @@ pub(super) fn decode_steering(raw_key: &[u8], value: &[u8]) -> Result<Steering, 
     });
     let skip_next = row.skip_next.map(|skip| SkipNext { left: skip.left, by: skip.by });
     Ok(Steering { pause: pause.transpose()?, skip_next })
+}
+
+pub(super) fn encode_notice(notice: &Notice) -> Vec<u8> {
+    encode(&NoticeV1 {
+        to: notice.to.clone(),
+        event: notice.event,
+        app: notice.job.app.clone(),
+        job: notice.job.job.clone(),
+        kind: notice.kind,
+        since: micros(notice.since),
+        at: micros(notice.at),
+        task: notice.task,
+        what: notice.what.clone(),
+        hint: notice.hint.clone(),
+    })
+}
+
+/// Reads the notice at `raw_key`, which holds its id.
+pub(super) fn decode_notice(raw_key: &[u8], value: &[u8]) -> Result<Notice, StoreError> {
+    let id =
+        key::id_of_notice(raw_key).ok_or_else(|| unreadable("notice", raw_key, "a key of another shape"))?;
+    let row: NoticeV1 = decode("notice", raw_key, value)?;
+    Ok(Notice {
+        id,
+        to: row.to,
+        event: row.event,
+        job: JobRef::new(row.app, row.job),
+        kind: row.kind,
+        since: timestamp("notice", raw_key, row.since)?,
+        at: timestamp("notice", raw_key, row.at)?,
+        task: row.task,
+        what: row.what,
+        hint: row.hint,
+    })
+}
+
+pub(super) fn encode_streak(streak: &Streak) -> Vec<u8> {
+    encode(&StreakV1 {
+        failures: streak.failures,
+        failing_since: streak.failing_since.map(micros),
+        last_success: streak.last_success.map(micros),
+    })
+}
+
+pub(super) fn decode_streak(raw_key: &[u8], value: &[u8]) -> Result<Streak, StoreError> {
+    let row: StreakV1 = decode("streak", raw_key, value)?;
+    let time = |micros: Option<i64>| micros.map(|micros| timestamp("streak", raw_key, micros)).transpose();
+    Ok(Streak {
+        failures: row.failures,
+        failing_since: time(row.failing_since)?,
+        last_success: time(row.last_success)?,
+    })
+}
+
+pub(super) fn encode_standing(standing: &Standing) -> Vec<u8> {
+    let open = |open: &OpenBreach| OpenV1 { kind: open.kind, since: micros(open.since), told: open.told };
+    encode(&StandingV1 { since: micros(standing.since), open: standing.open.iter().map(open).collect() })
+}
+
+pub(super) fn decode_standing(raw_key: &[u8], value: &[u8]) -> Result<Standing, StoreError> {
+    let row: StandingV1 = decode("standing", raw_key, value)?;
+    let time = |micros| timestamp("standing", raw_key, micros);
+    let open = row
+        .open
+        .into_iter()
+        .map(|open| Ok(OpenBreach { kind: open.kind, since: time(open.since)?, told: open.told }));
+    Ok(Standing { since: time(row.since)?, open: open.collect::<Result<_, StoreError>>()? })
 }
 
 /// The one value without a version: a number.

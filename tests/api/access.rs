@@ -75,6 +75,8 @@ async fn strangers_learn_nothing_about_paths_methods_or_a_verbose_state() {
         (Method::POST, "/livez"),
         (Method::GET, "/livez/"),
         (Method::GET, "/readyz?verbose"),
+        (Method::GET, "/healthz/schedules?verbose"),
+        (Method::GET, "/v1/status"),
         (Method::GET, "/livez?x=1"),
         (Method::OPTIONS, "/v1/apps"),
     ] {

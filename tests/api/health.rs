@@ -5,6 +5,8 @@ use axum::http::Request;
 use serde_json::json;
 
 use tekcron::api::{Access, Probes, probes, routes};
+use tekcron::config::Config;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
@@ -137,5 +139,34 @@ async fn metrics_hold_what_an_operator_watches() {
     }
     assert!(!answer.text().contains("secret-name"), "labels are bounded");
     assert!(!answer.text().contains(&world.token));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn strangers_learn_how_many_promises_are_broken_and_those_who_are_known_which() {
+    let app = "[app]\nname = \"etl\"\ncommand = \"true\"\n[[jobs]]\nname = \"private-name\"\nmax_since_success = \"1h\"\n";
+    let world = World::with_config(TempDir::new().unwrap(), Config::from_toml("", &[app]).unwrap());
+    let bare = || Request::builder().uri("/healthz/schedules").body(Body::empty()).unwrap();
+    let status = world.get("/v1/status").await;
+    assert_eq!(
+        status.json(),
+        json!({ "ok": true, "at": "2026-01-01T00:00:00Z", "watched": 1, "breaches": [] })
+    );
+    assert_eq!(world.send(bare()).await.status, 200);
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(world.send(bare()).await.status, 200, "it is as the last look found it");
+    let status = world.get("/v1/status").await;
+    assert_eq!(status.status, 200);
+    let breach = &status.json()["breaches"][0];
+    assert_eq!((&breach["job"], &breach["kind"]), (&json!("etl.private-name"), &json!("no-success")));
+    assert_eq!(breach["since"], "2026-01-01T01:00:00Z");
+    let numbers =
+        json!({ "ok": false, "at": "2026-01-01T01:00:00Z", "watched": 1, "broken": 1, "breaches": null });
+    for answer in [world.send(bare()).await, probe(&world, "GET", "/healthz/schedules").await] {
+        assert_eq!((answer.status, answer.json()), (503, numbers.clone()));
+    }
+    probe(&world, "GET", "/healthz/schedules?verbose").await.expect(404, "not-found", "", "");
+    let known = world.get("/healthz/schedules?verbose").await;
+    assert_eq!((known.status, &known.json()["breaches"][0]), (503, breach));
     world.end().await;
 }

@@ -28,6 +28,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
+        receivers: Default::default(),
         generation: "g1".to_owned(),
     }
 }

@@ -20,6 +20,7 @@ use tekcron::daemon::Reloader;
 use tekcron::schedule::wheel::Wheel;
 use tekcron::store::{Commit, Store, StoreError};
 use tekcron::task::{Dispatcher, Parts, Task};
+use tekcron::watch::Watching;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -108,6 +109,8 @@ impl World {
             dispatch.clone(),
             store.clone(),
         );
+        let watching =
+            Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
         let service = Service {
             store: store.clone(),
             dispatch,
@@ -117,6 +120,7 @@ impl World {
             clock: shared,
             metrics,
             token,
+            watching,
         };
         let router = api::router(service.clone(), "127.0.0.1:7070".parse().unwrap(), stop.clone());
         let text = fs::read_to_string(dir.path().join("token")).unwrap().trim().to_owned();

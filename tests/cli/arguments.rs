@@ -58,7 +58,7 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
             &["serve", "--listen", "7070"],
             "expected an address and a port as in `127.0.0.1:7070`, found `7070`",
         ),
-        (&["taks"], "some similar subcommands exist: 'tasks', 'task'"),
+        (&["taks"], "some similar subcommands exist: 'status', 'tasks', 'task'"),
         (&["token"], "rotate"),
     ] {
         let text = refused(args).await;
@@ -110,6 +110,7 @@ async fn without_a_verb_the_verbs_are_listed() {
         "jobs",
         "job",
         "job-history",
+        "status",
         "store",
         "token",
         "reload",

@@ -1,7 +1,9 @@
 //! Listings and single things in each format.
 
 use serde_json::Value;
-use tekcron::api::resources::{AppResource, JobResource, SlotResource, TaskResource};
+use tekcron::api::resources::{
+    AppResource, BreachResource, JobResource, SlotResource, StatusResource, TaskResource,
+};
 use tekcron::task::Phase;
 
 use crate::fake::{Fake, Reply};
@@ -224,4 +226,49 @@ async fn a_reader_that_leaves_early_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().await.unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+fn status(breaches: Vec<BreachResource>, watched: usize) -> StatusResource {
+    StatusResource { ok: breaches.is_empty(), at: "2026-01-01T01:00:00Z".parse().unwrap(), watched, breaches }
+}
+
+fn breach() -> BreachResource {
+    BreachResource {
+        job: "etl.nightly".to_owned(),
+        kind: "late".to_owned(),
+        // In the future, so that its age is none.
+        since: "2090-01-01T02:15:00Z".parse().unwrap(),
+        task: Some(tekcron::task::TaskId(7)),
+        what: "the slot of 2090-01-01T02:00:00Z has not started: task 7 is pending".to_owned(),
+        hint: "`tekcron task etl 7` shows what it waits for".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_status_is_a_success_exactly_while_nothing_is_wrong() {
+    let told = async |status: StatusResource, args: &[&str]| {
+        listed(&[&["status"], args].concat(), "GET /v1/status", Reply::ok(&status)).await
+    };
+    insta::assert_snapshot!(told(status(vec![], 3), &[]).await, @r"
+    ! all that should have run, has run; watched jobs: 3
+    [0]
+    ");
+    insta::assert_snapshot!(told(status(vec![], 0), &[]).await, @r"
+    ! no job is watched
+    ! hint: `late_after`, `max_since_success` or `max_runtime` in a job has it watched
+    [0]
+    ");
+    insta::assert_snapshot!(told(status(vec![breach()], 3), &[]).await);
+    let wide = told(status(vec![breach()], 3), &["-o", "wide"]).await;
+    assert!(wide.contains("2090-01-01T02:15:00Z   7\n"), "{wide}");
+    insta::assert_snapshot!(told(status(vec![breach()], 3), &["-o", "name"]).await, @r"
+    job/etl.nightly
+    [1]
+    ");
+    for format in ["json", "yaml"] {
+        let fake = Fake::start([("GET /v1/status", Reply::ok(&status(vec![breach()], 3)))]).await;
+        let run = fake.run(&["status", "-o", format]).await;
+        let found: StatusResource = serde_yaml_ng::from_str(&run.out).unwrap();
+        assert_eq!((found, run.code, run.err.as_str()), (status(vec![breach()], 3), 1, ""), "{format}");
+    }
 }

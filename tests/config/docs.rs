@@ -39,6 +39,7 @@ fn every_key_of_an_app_is_documented_with_its_default() {
         ("## Jobs: `[[jobs]]`", "/definitions/Job/properties"),
         ("### Items of `schedules`", "/definitions/Schedule/properties"),
         ("### `retries`", "/definitions/Retries/properties"),
+        ("### `on_failure`", "/definitions/OnFailure/properties"),
         ("### `[app.pod_template]`", "/definitions/PodTemplate/properties"),
         ("### Items of `tolerations`", "/definitions/Toleration/properties"),
         ("### Items of `volumes`", "/definitions/Volume/properties"),
@@ -57,6 +58,13 @@ fn every_setting_is_documented_with_its_default() {
     assert_eq!(documented("## Service: `tekcron.toml`"), settings);
     let service = in_schema(&schema, "/definitions/Service/properties");
     assert_eq!(documented("### `[services.NAME]`"), service);
+    for (heading, table) in [
+        ("### `[notify]`", "/definitions/Notify/properties"),
+        ("### `[notify.webhooks.NAME]`", "/definitions/Webhook/properties"),
+        ("### `[notify.mails.NAME]`", "/definitions/Mail/properties"),
+    ] {
+        assert_eq!(documented(heading), in_schema(&schema, table), "{heading}");
+    }
     let group = in_schema(&schema, "/definitions/SecurityGroup/properties");
     assert_eq!(documented("### `[security_groups.NAME]`"), group);
     let calendar = in_schema(&schema, "/definitions/Calendar/properties");

@@ -368,6 +368,30 @@ fn jobs_and_their_schedules() {
             "jobs[0].retries.max_backoff <\"5s\"> expected no less than `backoff`, which is `1m`, found `5s` | the wait doubles from `backoff` up to `max_backoff`",
         ),
         (
+            "on_failure = { after = 0 }",
+            "jobs[0].on_failure.after <0> expected an integer between 1 and 1000, found `0` | after how many failures in a row somebody is told; left out, 1",
+        ),
+        (
+            "on_failure = { webhook = \"ops\" }",
+            "jobs[0].on_failure.webhook <\"ops\"> expected the name of a declared webhook, found another one | it is declared in `tekcron.toml`: `[notify.webhooks.NAME]`",
+        ),
+        (
+            "late_after = 15",
+            "jobs[0].late_after <15> expected a unit, as in `15s` or `15m`, found `15` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "max_since_success = \"0\"",
+            "jobs[0].max_since_success <\"0\"> expected a unit, as in `0s` or `0m`, found `0` alone | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
+        ),
+        (
+            "max_runtime = \"2 years\"",
+            "jobs[0].max_runtime <\"2 years\"> expected a duration as in `90s` or `1h 30m`, found `2 years` | months and years differ in length; weeks, days and hours do not",
+        ),
+        (
+            "late_after = \"1ms\"",
+            "jobs[0].late_after <\"1ms\"> expected a duration between `1s` and `366d`, found `1ms` | left out, nobody watches for it",
+        ),
+        (
             "timeout = \"never\"",
             "jobs[0].timeout <\"never\"> expected a duration as in `90s` or `1h 30m`, found `never` | units are `w`, `d`, `h`, `m`, `s` and `ms`, the larger ones first",
         ),
@@ -436,7 +460,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `calendars`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `calendars`, `notify`",
         ),
         (
             "instance = \"My Cron\"",
@@ -685,5 +709,70 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
         let report =
             Place::with_app(&format!("{PLAIN}image = \"{text} \"\n\"{text}\" = 1\n")).look().problems;
         assert!(!report.to_string().contains('\u{1b}'), "{report:?}");
+    }
+}
+
+#[test]
+fn promises_that_nothing_can_break_are_warned_of() {
+    let app = format!(
+        "{PLAIN}[[jobs]]\nname = \"j\"\nlate_after = \"5m\"\ntimeout = \"1h\"\nmax_runtime = \"1h\"\n"
+    );
+    let problems = Place::with_app(&app).look().problems;
+    let found: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        found,
+        [
+            "`late_after` means nothing in a job without schedules",
+            "no task runs for `1h`: `timeout` ends it after `1h`",
+        ]
+    );
+}
+
+#[test]
+fn who_is_told_is_checked_and_no_secret_is_repeated() {
+    let settings = |text: &str| Place::with_settings(text).look();
+    let hook = "url = \"https://hooks.example.org/hush\"\nsecret = { env = \"OPS\" }\n";
+    let mail = "server = \"smtp.example.org\"\nfrom = \"a@example.org\"\nto = [\"b@example.org\"]\n";
+    let webhook = |keys: &str| format!("[notify.webhooks.ops]\n{keys}");
+    let mailing = |keys: String| format!("[notify.mails.ops]\n{keys}");
+    for (text, expected) in [
+        (
+            webhook("url = \"hush\"\nsecret = { env = \"OPS\" }"),
+            "expected a URL that begins with `https://` or `http://`, found other text",
+        ),
+        (
+            webhook("url = \"https://hush\"\nsecret = \"hush\""),
+            "expected a table with `file` or `env`, found the secret itself",
+        ),
+        (
+            webhook("url = \"https://hush\"\nsecret = { env = \"hush hush\" }"),
+            "expected the name of an environment variable, found other text",
+        ),
+        (
+            webhook("url = \"https://hush\"\nsecret = { key = \"hush\" }"),
+            "expected one of `file`, `env`, found something else",
+        ),
+        (
+            format!("[notify]\nwebhook = \"opps\"\n{}", webhook(hook)),
+            "expected the name of a declared webhook, found another one",
+        ),
+        (mailing(format!("{mail}username = \"u\"")), "expected `username` and `password`, found one of them"),
+        (
+            mailing(format!("{mail}username = \"u\"\npassword = {{ env = \"P\" }}\ntls = \"none\"")),
+            "expected TLS, as there is a password, found `tls = \"none\"`",
+        ),
+        (mailing(mail.replace("b@", "b ")), "expected a mail address, found `b example.org`"),
+        (mailing(mail.replace("smtp.", "smtp://")), "expected a host, found `smtp://example.org`"),
+    ] {
+        let problems = settings(&text).problems;
+        let found: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(found, [expected], "{text}");
+        assert!(!problems.to_string().contains("hush"), "{problems}");
+    }
+    let clear = settings(&webhook(&hook.replace("https", "http"))).problems;
+    assert_eq!((clear.errors(), clear.warnings()), (0, 1), "{clear}");
+    assert!(!clear.to_string().contains("hush"), "{clear}");
+    for fine in [webhook(hook), mailing(mail.to_owned())] {
+        assert!(settings(&fine).problems.is_empty(), "{}", settings(&fine).problems);
     }
 }

@@ -32,6 +32,22 @@ key = "/etc/tls/tls.key"
 [env]
 TZ = "UTC"
 
+[notify]
+webhook = "ops"
+mail = "oncall"
+
+[notify.webhooks.ops]
+url = "https://hooks.example.org/tekcron"
+secret = { file = "secrets/ops" }
+
+[notify.mails.oncall]
+server = "smtp.example.org:2525"
+tls = "implicit"
+from = "tekcron@example.org"
+to = ["ops@example.org", "On call <oncall@example.org>"]
+username = "tekcron"
+password = { env = "SMTP_PASSWORD" }
+
 [services.warehouse]
 label = "postgres"
 tags = ["sql", "reports"]
@@ -118,6 +134,11 @@ disk = "2Gi"
 timeout = 0
 overlap = "Forbid"
 retries = { attempts = 3, backoff = "1m", max_backoff = "1h", on_lost = true }
+late_after = "15m"
+max_since_success = "26h"
+max_runtime = "3h"
+on_failure = { webhook = "ops", mail = "oncall", after = 3 }
+on_recovery = { webhook = "ops", mail = "oncall" }
 
 [jobs.env]
 FULL = "yes"

@@ -8,7 +8,9 @@ use tekcron::app::{
 };
 use tekcron::config::{Config, ExecutorKind, LogFormat, LogStreamTarget, TektonSettings, TlsFiles};
 use tekcron::job::{Job, Retries};
+use tekcron::notify::{Mail, MailTls, SecretSource, Tell, Webhook};
 use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
+use tekcron::watch::OnFailure;
 
 use crate::harness::{PLAIN, Place};
 use crate::sample;
@@ -34,7 +36,20 @@ fn job<'a>(config: &'a Config, app: &str, job: &str) -> &'a Job {
 #[test]
 fn every_setting_arrives() {
     let place = place();
-    let Config { settings, services, security_groups, dir, .. } = place.load();
+    let Config { settings, services, security_groups, receivers, dir, .. } = place.load();
+    assert_eq!(receivers.default, Tell { webhook: Some("ops".into()), mail: Some("oncall".into()) });
+    let secret = SecretSource::File(place.path().join("secrets/ops"));
+    let url = "https://hooks.example.org/tekcron".to_owned();
+    assert_eq!(receivers.webhooks, [("ops".to_owned(), Webhook { url, secret })].into());
+    let oncall = Mail {
+        host: "smtp.example.org".into(),
+        port: 2525,
+        tls: MailTls::Implicit,
+        from: "tekcron@example.org".into(),
+        to: vec!["ops@example.org".into(), "On call <oncall@example.org>".into()],
+        login: Some(("tekcron".into(), SecretSource::Env("SMTP_PASSWORD".into()))),
+    };
+    assert_eq!(receivers.mails, [("oncall".to_owned(), oncall)].into());
     assert_eq!(dir, place.config());
     assert_eq!((settings.instance.as_str(), settings.namespace.as_str()), ("blue", "batch"));
     assert_eq!(settings.data_dir, place.path().join("state"));
@@ -145,6 +160,13 @@ fn every_key_of_a_job_arrives() {
     assert_eq!(job.terms.overlap, Overlap::Skip);
     let (backoff, max_backoff) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     assert_eq!(job.terms.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
+    let watch = job.terms.watch.as_deref().unwrap();
+    assert_eq!(watch.late_after, Some(SignedDuration::from_mins(15)));
+    assert_eq!(watch.max_since_success, Some(SignedDuration::from_hours(26)));
+    assert_eq!(watch.max_runtime, Some(SignedDuration::from_hours(3)));
+    let everybody = Tell { webhook: Some("ops".into()), mail: Some("oncall".into()) };
+    assert_eq!(watch.on_failure, Some(OnFailure { after: 3, tell: everybody.clone() }));
+    assert_eq!(watch.on_recovery, everybody);
     let [schedule] = job.schedules.as_slice() else { panic!("{:?}", job.schedules) };
     assert_eq!(schedule.key, ScheduleKey::hashed("0 2 * * *", "Europe/London", "skip"));
     assert_eq!(schedule.recurrence.expression().to_string(), "0 2 * * *");

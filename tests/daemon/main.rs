@@ -10,4 +10,7 @@ mod life;
 mod pipe;
 mod retention;
 mod secrets;
+#[path = "../apps/smtp.rs"]
+mod smtp;
 mod tasks;
+mod watch;

@@ -249,6 +249,7 @@ fn config(app: App) -> Config {
         calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
+        receivers: Default::default(),
         generation: "c0ffee".into(),
     }
 }

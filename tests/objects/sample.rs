@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
+        receivers: Default::default(),
         generation: "c0ffee".into(),
     }
 }
@@ -76,6 +77,7 @@ fn etl() -> App {
         timeout: Some(Timeout::After(SignedDuration::from_hours(2))),
         overlap: Overlap::Skip,
         retries: Retries::default(),
+        watch: None,
     };
     let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into(), stored: false };
     App {

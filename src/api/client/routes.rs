@@ -14,7 +14,7 @@ use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
     AppResource, JobResource, Page, PauseBody, ResumeBody, ResumeResource, RunBody, SkipNextBody,
-    SlotResource, StoredJobResource, TaskResource, TerminateResource,
+    SlotResource, StatusResource, StoredJobResource, TaskResource, TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -279,6 +279,14 @@ impl Client {
             url.query_pairs_mut().append_pair("order", "newest");
         }
         self.list(url, limit).await
+    }
+
+    /// Whether everything that should have run, has run.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<StatusResource, ClientError> {
+        self.json(self.get(self.url(&["v1", "status"]))).await
     }
 
     /// Makes a new token, and the one in use void.

@@ -117,6 +117,39 @@ pub struct Job {
     pub overlap: Option<Overlap>,
     /// Whether and how a failed run is tried again
     pub retries: Option<Retries>,
+    /// A slot is late when its task has not started this long after it was due
+    pub late_after: Option<Duration>,
+    /// The longest time without a success
+    pub max_since_success: Option<Duration>,
+    /// A task that has run for this long is too long
+    pub max_runtime: Option<Duration>,
+    /// Who is told of failures and of whatever else it does not keep
+    pub on_failure: Option<OnFailure>,
+    /// Who is told that it is over; those who were told of it unless set
+    pub on_recovery: Option<OnRecovery>,
+}
+
+/// Who is told of failures.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct OnFailure {
+    /// A webhook, declared in `tekcron.toml`
+    pub webhook: Option<Name>,
+    /// A mail, declared in `tekcron.toml`
+    pub mail: Option<Name>,
+    /// After so many failures in a row
+    #[schemars(extend("default" = 1), range(min = 1, max = 1000))]
+    pub after: Option<u32>,
+}
+
+/// Who is told that it is over.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct OnRecovery {
+    /// A webhook, declared in `tekcron.toml`
+    pub webhook: Option<Name>,
+    /// A mail, declared in `tekcron.toml`
+    pub mail: Option<Name>,
 }
 
 /// One schedule of a job.

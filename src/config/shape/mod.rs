@@ -15,9 +15,12 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-pub use self::app::{App, AppFile, Job, Retries, Schedule};
+pub use self::app::{App, AppFile, Job, OnFailure, OnRecovery, Retries, Schedule};
 pub use self::pod::{ObjectName, PodTemplate, TaintEffect, Toleration, Volume};
-pub use self::settings::{Calendar, Credentials, Protocol, Rule, SecurityGroup, Service, SettingsFile, Tls};
+pub use self::settings::{
+    Calendar, Credentials, Mail, MailTls, Notify, Protocol, Rule, Secret, SecurityGroup, Service,
+    SettingsFile, Tls, Webhook,
+};
 pub use self::value::{
     ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, Executor, LogFormat, LogStream,
     LogsOnTerminate, Name, Overlap,

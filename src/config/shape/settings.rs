@@ -78,6 +78,8 @@ pub struct SettingsFile {
     pub log_stream: Option<LogStream>,
     /// Environment of every task
     pub env: Option<Env>,
+    /// Who is told when a job breaks what it promises
+    pub notify: Option<Notify>,
     /// Services that Apps bind to, by name
     pub services: Option<BTreeMap<String, Service>>,
     /// What the tasks of Apps may reach on a cluster, by name
@@ -96,6 +98,74 @@ pub struct Calendar {
     pub cron: Option<Vec<Cron>>,
     /// An iCalendar file in the config directory, as in `holidays.ics`
     pub ics: Option<String>,
+}
+
+/// Who is told when a job breaks what it promises.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Notify {
+    /// The webhook that is told of jobs that name nobody
+    pub webhook: Option<Name>,
+    /// The mail that is told of jobs that name nobody
+    pub mail: Option<Name>,
+    /// Webhooks by name
+    pub webhooks: Option<BTreeMap<String, Webhook>>,
+    /// Mails by name
+    pub mails: Option<BTreeMap<String, Mail>>,
+}
+
+/// Where notices are posted to, signed by Standard Webhooks.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Webhook {
+    /// `https://…`
+    #[schemars(regex(pattern = "^https?://"))]
+    pub url: String,
+    /// Where the key comes from, `whsec_…`; never the key itself
+    pub secret: Secret,
+}
+
+/// Whom notices are mailed to.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Mail {
+    /// The SMTP server, as in `smtp.example.org:587`
+    #[schemars(length(min = 1))]
+    pub server: String,
+    /// How the connection is kept private
+    #[schemars(extend("default" = "starttls"))]
+    pub tls: Option<MailTls>,
+    /// The sender
+    pub from: String,
+    /// Everybody who gets it
+    #[schemars(length(min = 1))]
+    pub to: Vec<String>,
+    /// Who logs in
+    pub username: Option<String>,
+    /// Where the password comes from; never the password itself
+    pub password: Option<Secret>,
+}
+
+/// How the connection to an SMTP server is kept private.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum MailTls {
+    /// Turned into TLS before anything is said
+    StartTls,
+    /// TLS from the beginning
+    Implicit,
+    /// Not at all
+    None,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Secret {
+    /// A variable of the daemon
+    Env(String),
+    /// A file of mode 0600; relative to the config directory's parent
+    File(String),
 }
 
 /// Files of a TLS server, PEM.

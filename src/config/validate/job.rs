@@ -5,6 +5,7 @@ use super::app::{command, name, resources, timeout};
 use super::env::env;
 use super::place::Surroundings;
 use super::schedule::schedules;
+use super::watch::watch;
 use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
@@ -71,13 +72,15 @@ fn job(
         ));
     }
     let schedules = schedules(&mut table, called, around);
+    let timeout = timeout(&mut table);
     let terms = Terms {
         command: command(&mut table),
         env: env(&mut table),
         resources: resources(&mut table),
-        timeout: timeout(&mut table),
+        timeout,
         overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
+        watch: watch(&mut table, !schedules.is_empty(), timeout, around).boxed(),
     };
     table.finish();
     (schedules, terms)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::notify::ReceiverNames;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
 use crate::schedule::{ExclusionCalendar, Recurrences};
@@ -27,6 +28,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// The names of all calendars; unknown where the settings could not be read.
     pub(in crate::config) calendar_names: Option<BTreeSet<String>>,
+    /// Who can be told of breaches; unknown where the settings could not be read.
+    pub(in crate::config) receivers: Option<ReceiverNames>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// The recurrences of all Apps so far.
@@ -128,6 +131,7 @@ mod tests {
                 security_groups: None,
                 calendars: BTreeMap::new(),
                 calendar_names: None,
+                receivers: None,
                 now: None,
                 recurrences: RefCell::default(),
             };

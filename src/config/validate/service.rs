@@ -106,6 +106,9 @@ pub(in crate::config) fn hide_secrets(source: &Source, root: &DeTable<'_>) {
             None => hide(source, services),
         }
     }
+    if let Some(notify) = root.get("notify") {
+        hide_receivers(source, notify);
+    }
     if !source.is_sound() {
         hide_lines(source);
     }
@@ -118,6 +121,22 @@ fn hide_service(source: &Source, service: &Spanned<DeValue<'_>>) {
             "label" | "tags" => {}
             "credentials" => hide_credentials(source, value),
             _ => hide(source, value),
+        }
+    }
+}
+
+/// A webhook's URL may be a secret as well as its secret is.
+fn hide_receivers(source: &Source, notify: &Spanned<DeValue<'_>>) {
+    let Some(table) = notify.get_ref().as_table() else { return hide(source, notify) };
+    let kinds = ["webhooks", "mails"].into_iter().filter_map(|kind| table.get(kind));
+    for receiver in kinds.filter_map(|kind| kind.get_ref().as_table()).flat_map(|kind| kind.values()) {
+        let Some(table) = receiver.get_ref().as_table() else { return hide(source, receiver) };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "url" => hide(source, value),
+                "secret" | "password" => hide_credentials(source, value),
+                _ => {}
+            }
         }
     }
 }
@@ -151,7 +170,7 @@ fn hide_lines(source: &Source) {
     let (mut start, mut within) = (0, false);
     for line in source.text().split_inclusive('\n') {
         if line.trim_start().starts_with('[') {
-            within = line.contains("services");
+            within = line.contains("services") || line.contains("notify");
         }
         if within || line.contains("credentials") {
             let value = line.find('=').map_or(0, |equals| equals + 1);

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::calendar::calendars;
 use super::env::env;
+use super::notify::{ReceiverNames, receivers};
 use super::outside;
 use super::place::normal;
 use super::security_group::security_groups;
@@ -20,6 +21,7 @@ use crate::config::settings::{Settings, TektonSettings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
 /// What the settings file says.
@@ -40,6 +42,9 @@ pub(in crate::config) struct FromFile<'s> {
     pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// The names of all calendars, right or wrong.
     pub(in crate::config) calendar_names: BTreeSet<String>,
+    pub(in crate::config) receivers: Receivers,
+    /// The names of all receivers, right or wrong.
+    pub(in crate::config) receiver_names: ReceiverNames,
 }
 
 impl<'s> FromFile<'s> {
@@ -61,6 +66,7 @@ impl<'s> FromFile<'s> {
         let (services, service_names) = services(&mut root, base);
         let (groups, group_names) = security_groups(&mut root);
         let (calendars, calendar_names) = calendars(&mut root, files);
+        let (receivers, receiver_names) = receivers(&mut root, base);
         let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
         root.finish();
         Self {
@@ -75,6 +81,8 @@ impl<'s> FromFile<'s> {
             group_names,
             calendars,
             calendar_names,
+            receivers,
+            receiver_names,
         }
     }
 }

@@ -128,6 +128,15 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             let nominal = record::decode("previous success", at, value)?;
             record::timestamp("previous success", at, nominal).map(drop)
         }
+        Some(Kind::Standing) => {
+            key::job_of(at).ok_or_else(|| shape("standing"))?;
+            record::decode_standing(at, value).map(drop)
+        }
+        Some(Kind::Notice) => record::decode_notice(at, value).map(drop),
+        Some(Kind::Streak) => {
+            key::job_of(at).ok_or_else(|| shape("streak"))?;
+            record::decode_streak(at, value).map(drop)
+        }
         Some(Kind::Counter) => {
             key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
             record::decode_counter(at, value).map(drop)

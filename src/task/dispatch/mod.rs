@@ -20,6 +20,7 @@ mod recover;
 mod run;
 mod settle;
 mod slots;
+mod streak;
 mod submit;
 mod table;
 #[cfg(test)]
@@ -44,11 +45,12 @@ use crate::app::AppName;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
-use crate::job::{JobRef, Steering};
+use crate::job::{JobName, JobRef, Steering};
 use crate::retention::ForgottenSlots;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
 use crate::store::{Commit, SlotOutcome, Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
+use crate::watch::Streak;
 
 /// The most events of one kind in one turn of the loop.
 const TURN: usize = 256;
@@ -81,6 +83,8 @@ pub struct DispatchHandle {
 pub struct Ended {
     /// Its App.
     pub app: AppName,
+    /// Its job, where it has one.
+    pub job: Option<JobName>,
     /// The bytes of log that it leaves.
     pub log: u64,
 }
@@ -152,6 +156,8 @@ pub struct Dispatcher {
     /// Idempotency keys whose commit is still under way.
     fresh_keys: HashMap<String, (TaskKey, String)>,
     previous_success: HashMap<JobRef, Option<Timestamp>>,
+    /// Those of jobs that are watched, as they were last written.
+    streaks: HashMap<JobRef, Streak>,
     /// Slots up to here were due while nobody watched.
     downtime_until: Timestamp,
     /// What those of them are that are not caught up.
@@ -215,6 +221,7 @@ impl Dispatcher {
             counters,
             fresh_keys: HashMap::new(),
             previous_success: HashMap::new(),
+            streaks: HashMap::new(),
             downtime_until: now,
             given_up: SlotOutcome::Missed,
             away: None,

@@ -134,6 +134,7 @@ impl Dispatcher {
         self.enter_schedules(&config, &mut commit, now)?;
         self.executor.configure(&config);
         self.config = config;
+        self.forget_streaks();
         // Nobody may wait for the answer any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));
         point("reload-sent");

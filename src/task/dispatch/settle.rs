@@ -182,9 +182,10 @@ impl Dispatcher {
                 self.live.insert(next, Stage::Claiming)
             })
             .collect();
+        self.note_streak(&task, next.is_empty(), &mut commit);
         point("finish");
         let (ended, finished) = (Arc::clone(&self.ended), self.finished.clone());
-        let told = Ended { app: task.app.clone(), log: task.log.kept };
+        let told = Ended { app: task.app.clone(), job: task.job.clone(), log: task.log.kept };
         let name = task.name.clone();
         self.commit_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);
