@@ -129,13 +129,13 @@ async fn a_slot_of_a_pause_is_not_late_and_the_next_one_after_it_is() {
     world.watermark(world.clock.now()).await;
     let pause = Pause { since: world.clock.now(), until: None, by: None, note: None };
     let steering = Steering { pause: Some(pause), skip_next: None };
-    world.commit(|commit| drop(commit.put_steering(&name(), &steering))).await;
+    world.commit(|commit| _ = commit.put_steering(&name(), &steering)).await;
     assert_eq!(kinds(&watching.look().unwrap()), []);
     world.advance(40);
     assert_eq!(kinds(&watching.look().unwrap()), []);
     let end = world.clock.now();
     world.watermark(end).await;
-    world.commit(|commit| drop(commit.put_steering(&name(), &Steering::default()))).await;
+    world.commit(|commit| _ = commit.put_steering(&name(), &Steering::default())).await;
     world.advance(60);
     assert_eq!(kinds(&watching.look().unwrap()).len(), 1);
 }
