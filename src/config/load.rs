@@ -16,6 +16,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::validate::{FromFile, Surroundings, app, hide_secrets, settings, warn_of_credentials};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
+use crate::job::GroupName;
 use crate::schedule::ExclusionCalendar;
 
 /// What came of looking at a configuration.
@@ -167,6 +168,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         security_groups: read.names.security_groups.filter(|_| !dir.loose && !unknown),
         calendars: read.calendars.clone(),
         calendar_names: read.names.calendars.filter(|_| !dir.loose && !unknown),
+        groups: read.names.groups.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         recurrences: RefCell::default(),
     };
@@ -181,6 +183,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         calendars: read.calendars,
         files: generation.clone(),
         stored: Arc::default(),
+        groups: read.groups,
         generation,
     });
     Checked { config, problems }
@@ -191,6 +194,7 @@ struct ReadSettings {
     services: BTreeMap<ServiceName, Service>,
     security_groups: BTreeMap<String, SecurityGroup>,
     calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    groups: BTreeMap<GroupName, u32>,
     names: Names,
 }
 
@@ -200,12 +204,13 @@ struct Names {
     services: Option<BTreeSet<String>>,
     security_groups: Option<BTreeSet<String>>,
     calendars: Option<BTreeSet<String>>,
+    groups: Option<BTreeSet<String>>,
 }
 
 impl ReadSettings {
     fn without_file(settings: Settings, names: Names) -> Self {
-        let (services, security_groups, calendars) = Default::default();
-        Self { settings, services, security_groups, calendars, names }
+        let (services, security_groups, calendars, groups) = Default::default();
+        Self { settings, services, security_groups, calendars, groups, names }
     }
 }
 
@@ -226,7 +231,7 @@ fn read_settings(
     let Some(file) = file else {
         let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
         let none = || Some(BTreeSet::new());
-        let names = Names { services: none(), security_groups: none(), calendars: none() };
+        let names = Names { services: none(), security_groups: none(), calendars: none(), groups: none() };
         return ReadSettings::without_file(settings, names);
     };
     let Some(source) = source(dir.shown, file, problems) else {
@@ -245,15 +250,18 @@ fn read_settings(
     if outside {
         warn_of_credentials(&source, tree.get_ref(), &from_file.services);
     }
-    let FromFile { services, service_names, groups, group_names, calendars, calendar_names, .. } = from_file;
+    let FromFile { services, service_names, security_groups, security_group_names, .. } = from_file;
+    let (groups, group_names) = (from_file.groups, from_file.group_names);
+    let (calendars, calendar_names) = (from_file.calendars, from_file.calendar_names);
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));
     let names = Names {
         services: readable.then_some(service_names),
-        security_groups: readable.then_some(group_names),
+        security_groups: readable.then_some(security_group_names),
         calendars: readable.then_some(calendar_names),
+        groups: readable.then_some(group_names),
     };
-    ReadSettings { settings, services, security_groups: groups, calendars, names }
+    ReadSettings { settings, services, security_groups, calendars, groups, names }
 }
 
 fn read_apps(

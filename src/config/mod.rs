@@ -40,7 +40,7 @@ pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
 pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
-use crate::job::{Job, JobRef};
+use crate::job::{GroupName, Job, JobRef};
 use crate::schedule::ExclusionCalendar;
 
 /// All that was configured, checked.
@@ -58,6 +58,8 @@ pub struct Config {
     pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Calendars that schedules may name.
     pub calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    /// Groups that Apps and jobs name, with the most tasks of each that run at once.
+    pub groups: BTreeMap<GroupName, u32>,
     /// Content hash of all files: changes exactly when they do.
     pub files: String,
     /// The jobs that were created by command, those that rest among them.

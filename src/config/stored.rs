@@ -291,6 +291,7 @@ impl Config {
             security_groups: Some(self.security_groups.keys().cloned().collect()),
             calendars: self.calendars.clone(),
             calendar_names: Some(self.calendars.keys().cloned().collect()),
+            groups: Some(self.groups.keys().map(ToString::to_string).collect()),
             now: None,
             recurrences: RefCell::default(),
         }

@@ -12,7 +12,7 @@ use tekcron::app::{
     SecurityGroup, Service, Timeout,
 };
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
-use tekcron::job::{Job, Retries, Terms};
+use tekcron::job::{Job, MaxQueued, Retries, Terms};
 use tekcron::schedule::{Overlap, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         calendars: std::collections::BTreeMap::new(),
         files: String::new(),
         stored: std::sync::Arc::default(),
+        groups: BTreeMap::new(),
         generation: "c0ffee".into(),
     }
 }
@@ -53,6 +54,7 @@ fn settings() -> Settings {
         tls: None,
         insecure: false,
         max_children: 64,
+        max_backfill: 1000,
         grace: SignedDuration::from_secs(10),
         drain: SignedDuration::from_secs(10),
         hold: SignedDuration::from_mins(5),
@@ -75,6 +77,8 @@ fn etl() -> App {
         resources: Resources { memory: Some("512Mi".parse().unwrap()), ..Resources::default() },
         timeout: Some(Timeout::After(SignedDuration::from_hours(2))),
         overlap: Overlap::Skip,
+        max_queued: MaxQueued::default(),
+        group: None,
         retries: Retries::default(),
     };
     let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into(), stored: false };
@@ -118,6 +122,8 @@ fn app(name: &str) -> App {
         pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
+        max_running: None,
+        group: None,
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,

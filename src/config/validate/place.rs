@@ -27,6 +27,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// The names of all calendars; unknown where the settings could not be read.
     pub(in crate::config) calendar_names: Option<BTreeSet<String>>,
+    /// The groups that there are; unknown where the settings could not be read.
+    pub(in crate::config) groups: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// The recurrences of all Apps so far.
@@ -128,6 +130,7 @@ mod tests {
                 security_groups: None,
                 calendars: BTreeMap::new(),
                 calendar_names: None,
+                groups: None,
                 now: None,
                 recurrences: RefCell::default(),
             };
