@@ -11,7 +11,7 @@ use crate::daemon::{JobError, ReloadError};
 use crate::executor::ExecutorError;
 use crate::hint;
 use crate::store::StoreError;
-use crate::task::{RunError, SteerError, TerminateError};
+use crate::task::{BackfillError, QueueError, RunError, SteerError, TerminateError};
 
 /// The kinds of failure, as programs tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub(super) enum Code {
     NotPaused,
     NoSchedule,
     Ambiguous,
+    NotWaiting,
+    NotEnded,
+    TooManySlots,
     BadConfig,
     Exists,
     ReadOnly,
@@ -56,6 +59,9 @@ impl Code {
             Self::NotPaused => ("not-paused", StatusCode::CONFLICT),
             Self::NoSchedule => ("no-schedule", StatusCode::CONFLICT),
             Self::Ambiguous => ("ambiguous", StatusCode::CONFLICT),
+            Self::NotWaiting => ("not-waiting", StatusCode::CONFLICT),
+            Self::NotEnded => ("not-ended", StatusCode::CONFLICT),
+            Self::TooManySlots => ("too-many-slots", StatusCode::UNPROCESSABLE_ENTITY),
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
             Self::Exists => ("exists", StatusCode::CONFLICT),
             Self::ReadOnly => ("read-only", StatusCode::CONFLICT),
@@ -157,7 +163,7 @@ impl From<RunError> for Failure {
             RunError::Forgotten { .. } | RunError::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, error)
             }
-            RunError::TooMany => Self::new(Code::TooManyRuns, error),
+            RunError::TooMany | RunError::QueueFull { .. } => Self::new(Code::TooManyRuns, error),
             RunError::Store(error) => error.into(),
             RunError::Stopping => Self::stopping(),
         }
@@ -184,6 +190,30 @@ impl From<TerminateError> for Failure {
             TerminateError::NoTask { .. } => Self::not_found(error),
             TerminateError::Store(error) => error.into(),
             TerminateError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<BackfillError> for Failure {
+    fn from(error: BackfillError) -> Self {
+        match error {
+            BackfillError::NoSchedule { .. } => Self::not_found(error),
+            BackfillError::Unknown { .. } => Self::bad_request(error),
+            BackfillError::TooMany { .. } => Self::new(Code::TooManySlots, error),
+            BackfillError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::NoTask { .. } => Self::not_found(error),
+            QueueError::Started { .. } | QueueError::Ended { .. } | QueueError::NotYet { .. } => {
+                Self::new(Code::NotWaiting, error)
+            }
+            QueueError::Store(error) => error.into(),
+            QueueError::Stopping => Self::stopping(),
         }
     }
 }

@@ -9,6 +9,7 @@
 mod admin;
 mod apps;
 mod auth;
+mod backfill;
 mod body;
 mod bounds;
 pub mod client;
@@ -29,6 +30,7 @@ mod metrics;
 mod observe;
 mod openapi;
 mod page;
+mod queue;
 pub mod resources;
 mod router;
 mod run;

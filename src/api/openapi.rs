@@ -10,7 +10,10 @@ use utoipa::{Modify, OpenApi as Described};
 
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
-use super::{admin, apps, health, jobs, logs, metrics, run, slots, status, steer, stored, tasks, terminate};
+use super::{
+    admin, apps, backfill, health, jobs, logs, metrics, queue, run, slots, status, steer, stored, tasks,
+    terminate,
+};
 
 #[derive(Described)]
 #[openapi(
@@ -42,6 +45,13 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, status, steer,
         steer::pause,
         steer::resume,
         steer::skip_next,
+        backfill::of_job,
+        backfill::rerun,
+        queue::list,
+        queue::front_by_id,
+        queue::drop_by_id,
+        queue::front_by_name,
+        queue::drop_by_name,
         tasks::all,
         tasks::show_named,
         terminate::by_name,

@@ -125,7 +125,7 @@ pub struct RunBody {
     /// Time-out, as in `90s` or `1h 30m`; `0` for none.
     pub timeout: Option<String>,
     /// Overlap policy of this run.
-    #[schema(pattern = "^(allow|skip|replace)$")]
+    #[schema(pattern = "^(allow|skip|queue-one|queue-all|replace|replace-now)$")]
     pub overlap: Option<String>,
 }
 
@@ -485,6 +485,92 @@ pub struct SlotResource {
     pub actual: Option<Timestamp>,
     /// How long that is after the slot and its jitter, in milliseconds.
     pub lateness_ms: Option<i64>,
+}
+
+/// A task that waits to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueResource {
+    /// The task.
+    pub task: TaskResource,
+    /// What kind of thing is in its way.
+    pub blocked: Blocked,
+    /// The run of its job that goes first, where that is it.
+    #[schema(value_type = Option<u64>)]
+    pub behind: Option<TaskId>,
+    /// The group that it counts against.
+    pub group: Option<String>,
+    /// What is in its way, in words.
+    pub waits_for: String,
+}
+
+/// A request for old slots to run again: `POST /v1/jobs/{job}/backfill`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackfillBody {
+    /// No slot before this; required.
+    pub from: Option<Timestamp>,
+    /// No slot after this; required, and in the past.
+    pub to: Option<Timestamp>,
+    /// Which slots of these.
+    pub select: BackfillSelect,
+    /// Only of the schedule with this key.
+    pub schedule: Option<String>,
+    /// The most of them that run at once; one unless set.
+    #[schema(minimum = 1)]
+    pub max_running: Option<u32>,
+    /// Whether nothing is to be claimed.
+    pub dry_run: bool,
+}
+
+/// Which slots a backfill runs again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackfillSelect {
+    /// Those that were missed or skipped, but for what a calendar excludes.
+    #[default]
+    Missing,
+    /// Those whose newest run failed, timed out or was lost.
+    Failed,
+    /// All, but for those whose newest run has not ended.
+    All,
+}
+
+/// What a backfill comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackfillResource {
+    /// The slots that were found, oldest first.
+    pub slots: Vec<OldSlotResource>,
+    /// The tasks that were claimed for them, on disk.
+    pub claimed: Vec<TaskResource>,
+    /// Tasks of the same request before that have not ended.
+    pub under_way: Vec<TaskResource>,
+}
+
+/// An old slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OldSlotResource {
+    /// `APP.JOB@SLOT`.
+    pub name: String,
+    /// Key of its schedule.
+    pub schedule: String,
+    /// The nominal instant.
+    pub slot: Timestamp,
+    /// What became of it: the phase of its newest run, `missed`, `skipped` and why, or `unknown`.
+    pub was: String,
+}
+
+/// What is in the way of a task that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocked {
+    /// Nothing any more.
+    Nothing,
+    /// A run of its job.
+    Run,
+    /// `max_running` of its App.
+    App,
+    /// `max_running` of its group.
+    Group,
 }
 
 /// The body of every answer that is an error.

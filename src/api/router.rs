@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, status,
-    steer, stored, tasks, terminate,
+    admin, apps, auth, backfill, connections, guard, health, jobs, logs, metrics, observe, openapi, queue,
+    run, slots, status, steer, stored, tasks, terminate,
 };
 
 /// Who may ask.
@@ -82,6 +82,13 @@ const ROUTES: &[Route] = &[
     act("/v1/jobs/{job}/pause", || post(steer::pause)),
     act("/v1/jobs/{job}/resume", || post(steer::resume)),
     act("/v1/jobs/{job}/skip-next", || post(steer::skip_next)),
+    act("/v1/jobs/{job}/backfill", || post(backfill::of_job)),
+    act("/v1/apps/{app}/tasks/{id}/rerun", || post(backfill::rerun)),
+    read("/v1/queue", || get(queue::list)),
+    act("/v1/apps/{app}/tasks/{id}/front", || post(queue::front_by_id)),
+    act("/v1/apps/{app}/tasks/{id}/drop", || post(queue::drop_by_id)),
+    act("/v1/tasks/{name}/front", || post(queue::front_by_name)),
+    act("/v1/tasks/{name}/drop", || post(queue::drop_by_name)),
     read("/v1/tasks", || get(tasks::all)),
     read("/v1/tasks/{name}", || get(tasks::show_named)),
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),

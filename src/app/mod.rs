@@ -32,7 +32,7 @@ pub(crate) use self::name::{dns_label, label_name};
 pub use self::pod::PodTemplate;
 pub use self::quantity::{ByteSize, Cpu, QuantityError};
 pub use self::security_group::SecurityGroup;
-use crate::job::{Job, JobName};
+use crate::job::{GroupName, Job, JobName};
 
 /// Named configuration for runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,10 @@ pub struct App {
     pub pod_template: PodTemplate,
     /// How long a task may run.
     pub timeout: Timeout,
+    /// The most of its tasks that run at once; no bound where unset.
+    pub max_running: Option<u32>,
+    /// The group whose limit its tasks count against, where their job names none.
+    pub group: Option<GroupName>,
     /// What is kept of finished tasks.
     pub retention: Retention,
     /// Whether our copy of a log survives a terminate.

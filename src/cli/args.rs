@@ -11,9 +11,9 @@ use super::next::NextArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, create_job, delete_job, export, import, job, job_history, job_schedules, jobs,
-    logs, man, openapi, reload, run_job, run_task, schedule_job, serve, slots, status, steer, store, task,
-    tasks, terminate_task, token,
+    app, apps, backfill, completions, create_job, delete_job, export, import, job, job_history,
+    job_schedules, jobs, logs, man, openapi, queue, reload, rerun, run_job, run_task, schedule_job, serve,
+    slots, status, steer, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -174,6 +174,12 @@ pub(super) enum Verb {
     SkipNext(steer::SkipNextArgs),
     /// Say whether everything that should have run, has run; exit code 1 where not
     Status(status::StatusArgs),
+    /// Run old slots of a job again, and wait for their ends
+    Backfill(backfill::BackfillArgs),
+    /// Run the slot of a task, or the same run by hand, once more
+    Rerun(rerun::RerunArgs),
+    /// Show what waits to start and for what, change the order, or take one out
+    Queue(queue::QueueArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
     /// Verify, export, import or compact the store, while no service runs

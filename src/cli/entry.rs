@@ -9,9 +9,10 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, cluster, completions, create_job, delete_job, exit_code, export, import, job, job_history,
-    job_schedules, jobs, logs, man, next, offline, openapi, output, reload, run_job, run_task, schedule_job,
-    schema, serve, slots, status, steer, store, task, tasks, terminate_task, token,
+    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, export, import, job,
+    job_history, job_schedules, jobs, logs, man, next, offline, openapi, output, queue, reload, rerun,
+    run_job, run_task, schedule_job, schema, serve, slots, status, steer, store, task, tasks, terminate_task,
+    token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -72,6 +73,9 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::SkipNext(args) => online(steer::skip_next(&args, &session))?,
         Verb::Slots(args) => online(slots::run(&args, &session))?,
         Verb::Status(args) => return online(status::run(&args, &session)),
+        Verb::Backfill(args) => return online(backfill::run(&args, &session)),
+        Verb::Rerun(args) => online(rerun::run(&args, &session))?,
+        Verb::Queue(args) => online(queue::run(&args, &session))?,
         Verb::Token(args) => online(token::run(&args, &session))?,
         Verb::Store(args) => store::run(&args, &session)?,
         Verb::Reload(_) => online(reload::run(&session))?,

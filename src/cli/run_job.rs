@@ -17,7 +17,8 @@ pub(super) struct RunJobArgs {
     /// The job: APP.JOB, or JOB where that is unique
     #[arg(value_parser = reference::job)]
     job: String,
-    /// What happens while another run of the job is active: allow, skip or replace
+    /// What happens while another run of the job is active: allow, skip, queue-one, queue-all,
+    /// replace or replace-now
     #[arg(long, value_name = "POLICY", value_parser = overlap)]
     overlap: Option<Overlap>,
     #[command(flatten)]

@@ -76,7 +76,10 @@ fn show(session: &Session, task: &TaskResource, options: &RunOptions) -> Result<
     tasks::show_one(task, options.output.output, session.now())
 }
 
-async fn unless_interrupted<T>(mut interrupt: Signal, watched: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_interrupted<T>(
+    mut interrupt: Signal,
+    watched: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         biased;
         ended = watched => Some(ended),

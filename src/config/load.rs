@@ -18,6 +18,7 @@ use super::validate::{
     FromFile, ReceiverNames, Surroundings, app, hide_secrets, settings, warn_of_credentials,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
+use crate::job::GroupName;
 use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
@@ -171,6 +172,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         calendars: read.calendars.clone(),
         calendar_names: read.names.calendars.filter(|_| !dir.loose && !unknown),
         receivers: read.names.receivers.filter(|_| !dir.loose && !unknown),
+        groups: read.names.groups.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         recurrences: RefCell::default(),
     };
@@ -186,6 +188,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         files: generation.clone(),
         stored: Arc::default(),
         receivers: read.receivers,
+        groups: read.groups,
         generation,
     });
     Checked { config, problems }
@@ -197,6 +200,7 @@ struct ReadSettings {
     security_groups: BTreeMap<String, SecurityGroup>,
     calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     receivers: Receivers,
+    groups: BTreeMap<GroupName, u32>,
     names: Names,
 }
 
@@ -207,12 +211,21 @@ struct Names {
     security_groups: Option<BTreeSet<String>>,
     calendars: Option<BTreeSet<String>>,
     receivers: Option<ReceiverNames>,
+    groups: Option<BTreeSet<String>>,
 }
 
 impl ReadSettings {
     fn without_file(settings: Settings, names: Names) -> Self {
-        let (services, security_groups, calendars) = Default::default();
-        Self { settings, services, security_groups, calendars, receivers: Receivers::default(), names }
+        let (services, security_groups, calendars, groups) = Default::default();
+        Self {
+            settings,
+            services,
+            security_groups,
+            calendars,
+            groups,
+            receivers: Receivers::default(),
+            names,
+        }
     }
 }
 
@@ -237,6 +250,7 @@ fn read_settings(
             services: none(),
             security_groups: none(),
             calendars: none(),
+            groups: none(),
             receivers: Some(ReceiverNames::default()),
         };
         return ReadSettings::without_file(settings, names);
@@ -257,26 +271,20 @@ fn read_settings(
     if outside {
         warn_of_credentials(&source, tree.get_ref(), &from_file.services);
     }
-    let FromFile {
-        services,
-        service_names,
-        groups,
-        group_names,
-        calendars,
-        calendar_names,
-        receivers,
-        receiver_names,
-        ..
-    } = from_file;
+    let FromFile { services, service_names, security_groups, security_group_names, .. } = from_file;
+    let (groups, group_names) = (from_file.groups, from_file.group_names);
+    let (calendars, calendar_names) = (from_file.calendars, from_file.calendar_names);
+    let (receivers, receiver_names) = (from_file.receivers, from_file.receiver_names);
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));
     let names = Names {
         services: readable.then_some(service_names),
-        security_groups: readable.then_some(group_names),
+        security_groups: readable.then_some(security_group_names),
         calendars: readable.then_some(calendar_names),
+        groups: readable.then_some(group_names),
         receivers: readable.then_some(receiver_names),
     };
-    ReadSettings { settings, services, security_groups: groups, calendars, receivers, names }
+    ReadSettings { settings, services, security_groups, calendars, groups, receivers, names }
 }
 
 fn read_apps(

@@ -40,7 +40,7 @@ pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
 pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
-use crate::job::{Job, JobRef};
+use crate::job::{GroupName, Job, JobRef};
 use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
@@ -61,6 +61,8 @@ pub struct Config {
     pub calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// Who is told when a job breaks what it promises.
     pub receivers: Receivers,
+    /// Groups that Apps and jobs name, with the most tasks of each that run at once.
+    pub groups: BTreeMap<GroupName, u32>,
     /// Content hash of all files: changes exactly when they do.
     pub files: String,
     /// The jobs that were created by command, those that rest among them.

@@ -38,6 +38,8 @@ pub struct SettingsOverrides {
     pub insecure: Option<bool>,
     /// See [`super::Settings::max_children`].
     pub max_children: Option<usize>,
+    /// See [`super::Settings::max_backfill`].
+    pub max_backfill: Option<usize>,
     /// See [`super::Settings::grace`].
     pub grace: Option<SignedDuration>,
     /// See [`super::Settings::drain`].
@@ -104,6 +106,9 @@ impl SettingsOverrides {
     pub(super) fn read(from: &mut impl Origin) -> Self {
         let children =
             |text: &str| parse::integer(text, 1..=10_000, "how many tasks run at once at most; left out, 64");
+        let backfill = |text: &str| {
+            parse::integer(text, 1..=10_000, "how many slots one backfill runs at most; left out, 1000")
+        };
         let wait = |text: &str| parse::duration(text, &parse::WAIT);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let format = |text: &str| parse::word(text, &formats, "`text` is for people, `json` for machines");
@@ -133,6 +138,7 @@ impl SettingsOverrides {
             tls_key: from.text("tls.key", parse::path),
             insecure: from.flag("insecure"),
             max_children: from.integer("max_children", children),
+            max_backfill: from.integer("max_backfill", backfill),
             grace: from.quantity("grace", wait),
             drain: from.quantity("drain", wait),
             hold: from.quantity("hold", wait),
@@ -176,6 +182,7 @@ impl SettingsOverrides {
             tls_key: self.tls_key.or(under.tls_key),
             insecure: self.insecure.or(under.insecure),
             max_children: self.max_children.or(under.max_children),
+            max_backfill: self.max_backfill.or(under.max_backfill),
             grace: self.grace.or(under.grace),
             drain: self.drain.or(under.drain),
             hold: self.hold.or(under.hold),
@@ -332,6 +339,7 @@ mod tests {
             tls_key: Some("/srv/tls.key".into()),
             insecure: Some(true),
             max_children: Some(3),
+            max_backfill: Some(4),
             grace: Some(SignedDuration::from_secs(1)),
             drain: Some(SignedDuration::from_secs(2)),
             hold: Some(SignedDuration::from_secs(3)),

@@ -23,6 +23,8 @@ pub struct Settings {
     pub insecure: bool,
     /// The most tasks that the embedded executor runs at once.
     pub max_children: usize,
+    /// The most slots of one backfill.
+    pub max_backfill: usize,
     /// Between SIGTERM and SIGKILL of a task.
     pub grace: SignedDuration,
     /// How long a stopping daemon waits for requests and writes in flight.

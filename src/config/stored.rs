@@ -292,6 +292,7 @@ impl Config {
             calendars: self.calendars.clone(),
             calendar_names: Some(self.calendars.keys().cloned().collect()),
             receivers: Some(ReceiverNames::of(&self.receivers)),
+            groups: Some(self.groups.keys().map(ToString::to_string).collect()),
             now: None,
             recurrences: RefCell::default(),
         }

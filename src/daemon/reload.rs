@@ -230,6 +230,7 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         tracing::warn!(setting, "this setting changes with the next start");
     }
     let settings = Settings {
+        max_backfill: new.max_backfill,
         grace: new.grace,
         drain: new.drain,
         hold: new.hold,

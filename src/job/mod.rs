@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-pub use self::name::{JobName, JobRef, JobRefError};
+pub use self::name::{GroupName, JobName, JobRef, JobRefError};
 pub use self::steering::{Pause, SkipNext, Steering};
 use crate::app::{Command, Resources, Timeout};
 use crate::schedule::{Overlap, Schedule, ScheduleKey};
@@ -42,6 +42,10 @@ pub struct Terms {
     pub timeout: Option<Timeout>,
     /// What happens to a slot that is due while a run of this job is active.
     pub overlap: Overlap,
+    /// The most of its runs that wait to start. What is due beyond that is skipped.
+    pub max_queued: MaxQueued,
+    /// The group whose limit its runs count against; the App's where unset.
+    pub group: Option<GroupName>,
     /// Whether and how a failed run is tried again.
     pub retries: Retries,
     /// What it promises beyond its schedules.
@@ -62,6 +66,16 @@ impl Job {
     pub fn parameters(&self, schedule: Option<&ScheduleKey>) -> Option<&Parameters> {
         let schedule = self.schedules.iter().find(|known| Some(&known.key) == schedule)?;
         schedule.parameters.as_deref()
+    }
+}
+
+/// The most runs of one job that wait to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxQueued(pub u32);
+
+impl Default for MaxQueued {
+    fn default() -> Self {
+        Self(1000)
     }
 }
 

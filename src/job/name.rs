@@ -9,6 +9,11 @@ label_name! {
     JobName, 63
 }
 
+label_name! {
+    /// The name of a group of runs that share a limit: a DNS label, like the others.
+    GroupName, 63
+}
+
 /// A job wherever it is: `APP.JOB`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobRef {

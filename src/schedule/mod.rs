@@ -36,8 +36,8 @@ pub use self::held::{decided_until, slots_between, without};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};
 pub use self::missed::{Missed, SlotRange, missed};
-pub use self::overlap::{OverlapDecision, decide_overlap};
-pub use self::policy::{CatchUp, DstMode, Overlap, OverlapError, UnknownWord};
+pub use self::overlap::{Blocker, Limit, Limits, OverlapDecision, Runs, blocker, decide_overlap};
+pub use self::policy::{CatchUp, DstMode, Overlap, UnknownWord};
 pub use self::recurrence::{Bounds, BoundsError, Recurrence, RecurrenceError, Recurrences};
 pub use self::zone::{Zone, ZoneError, tzdb_version};
 

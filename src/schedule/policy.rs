@@ -19,17 +19,6 @@ fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Why a word is no overlap policy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OverlapError {
-    /// It will be one.
-    #[error("`{0}` is not supported yet\nhint: one of `allow`, `skip`, `replace`")]
-    NotYet(String),
-    /// It is none.
-    #[error(transparent)]
-    Unknown(#[from] UnknownWord),
-}
-
 /// How a schedule meets daylight-saving transitions (`semantics`, section 3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +57,12 @@ pub enum Overlap {
     Skip,
     /// The other is cancelled; when that has ended, it starts.
     Replace,
+    /// It waits for the other's end; what is due while it waits is skipped.
+    QueueOne,
+    /// It waits for the end of the other, and of all that wait before it.
+    QueueAll,
+    /// The other is cancelled, and it starts without waiting for that.
+    ReplaceNow,
 }
 
 impl DstMode {
@@ -93,12 +88,24 @@ impl CatchUp {
 }
 
 impl Overlap {
+    /// Every policy.
+    pub const ALL: [Self; 6] =
+        [Self::Allow, Self::Skip, Self::QueueOne, Self::QueueAll, Self::Replace, Self::ReplaceNow];
+
+    /// Whether a run starts only when no other of its job runs.
+    pub fn is_alone(self) -> bool {
+        !matches!(self, Self::Allow | Self::ReplaceNow)
+    }
+
     /// The word in config files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Skip => "skip",
             Self::Replace => "replace",
+            Self::QueueOne => "queue-one",
+            Self::QueueAll => "queue-all",
+            Self::ReplaceNow => "replace-now",
         }
     }
 }
@@ -130,16 +137,18 @@ impl FromStr for CatchUp {
 }
 
 impl FromStr for Overlap {
-    type Err = OverlapError;
+    type Err = UnknownWord;
 
     /// Also reads the words of Kf and Kubernetes.
-    fn from_str(text: &str) -> Result<Self, OverlapError> {
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
         match text {
-            "allow" | "Allow" | "Always" => Ok(Self::Allow),
-            "skip" | "Forbid" => Ok(Self::Skip),
-            "replace" | "Replace" => Ok(Self::Replace),
-            "queue-one" | "queue-all" | "replace-now" => Err(OverlapError::NotYet(text.to_owned())),
-            _ => Err(UnknownWord { known: vec!["allow", "skip", "replace"], found: text.to_owned() }.into()),
+            "Allow" | "Always" => Ok(Self::Allow),
+            "Forbid" => Ok(Self::Skip),
+            "Replace" => Ok(Self::Replace),
+            _ => Self::ALL.into_iter().find(|policy| policy.as_str() == text).ok_or_else(|| UnknownWord {
+                known: Self::ALL.map(Self::as_str).to_vec(),
+                found: text.to_owned(),
+            }),
         }
     }
 }

@@ -70,6 +70,16 @@ impl Commit {
         self.delete(key::active(&task.app, task.id))
     }
 
+    /// A waiting task was moved to the front: the lower `rank` goes first.
+    pub fn put_front(&mut self, app: &AppName, id: TaskId, rank: i64) -> &mut Self {
+        self.put(key::front(app, id), record::encode(&rank))
+    }
+
+    /// A task that was moved to the front waits no more.
+    pub fn remove_front(&mut self, app: &AppName, id: TaskId) -> &mut Self {
+        self.delete(key::front(app, id))
+    }
+
     /// A row of the slot ledger; one that begins at the same instant is replaced.
     pub fn put_slot(&mut self, job: &JobRef, row: &SlotRow) -> &mut Self {
         self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row))

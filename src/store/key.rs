@@ -15,6 +15,7 @@ const NAME: u8 = b'n';
 const NOTICE: u8 = b'o';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
+const FRONT: u8 = b'q';
 const SLOT: u8 = b's';
 const STANDING: u8 = b'l';
 const STEERING: u8 = b'h';
@@ -27,6 +28,8 @@ const WATERMARK: u8 = b'w';
 pub(super) enum Kind {
     Active,
     Counter,
+    /// A waiting task that was moved to the front of the queue.
+    Front,
     Idempotency,
     /// A job that was created by command.
     Job,
@@ -44,9 +47,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 13] = [
+    const ALL: [(u8, Self, &'static str); 14] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
+        (FRONT, Self::Front, "front"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
         (JOB, Self::Job, "job"),
         (NAME, Self::Name, "name"),
@@ -84,7 +88,7 @@ impl Kind {
     /// What the texts of its keys are, in order.
     fn texts(self) -> &'static [&'static str] {
         match self {
-            Self::Active | Self::Counter | Self::Task => &["app"],
+            Self::Active | Self::Counter | Self::Front | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
             Self::Notice => &["notice"],
@@ -96,7 +100,7 @@ impl Kind {
     }
 
     fn has_number(self) -> bool {
-        matches!(self, Self::Active | Self::Slot | Self::Task)
+        matches!(self, Self::Active | Self::Front | Self::Slot | Self::Task)
     }
 }
 
@@ -189,7 +193,7 @@ pub(super) fn tasks_of(app: &AppName) -> Vec<u8> {
     text_key(TASK, &[app.as_str()])
 }
 
-/// The App and id of the task at `key`.
+/// The App and id of the task at `key`, or of what stands beside it.
 pub(super) fn parts_of_task(key: &[u8]) -> Option<(AppName, TaskId)> {
     let (text, number) = key.split_at_checked(key.len().checked_sub(8)?)?;
     let app = std::str::from_utf8(text.get(1..text.len().checked_sub(1)?)?).ok()?;
@@ -198,6 +202,14 @@ pub(super) fn parts_of_task(key: &[u8]) -> Option<(AppName, TaskId)> {
 
 pub(super) fn active(app: &AppName, id: TaskId) -> Vec<u8> {
     numbered(text_key(ACTIVE, &[app.as_str()]), id.0)
+}
+
+pub(super) fn front(app: &AppName, id: TaskId) -> Vec<u8> {
+    numbered(text_key(FRONT, &[app.as_str()]), id.0)
+}
+
+pub(super) fn all_fronts() -> Vec<u8> {
+    vec![FRONT]
 }
 
 pub(super) fn all_active() -> Vec<u8> {

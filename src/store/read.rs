@@ -88,6 +88,20 @@ impl Store {
         })
     }
 
+    /// The waiting tasks that were moved to the front of the queue, with their ranks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn fronts(&self) -> Result<Vec<(AppName, TaskId, i64)>, StoreError> {
+        let rows = self.tree().scan_prefix(key::all_fronts()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let (app, id) =
+                key::parts_of_task(&at).ok_or_else(|| unreadable("front", &at, "a key of another shape"))?;
+            Ok((app, id, record::decode("front", &at, &value)?))
+        });
+        rows.collect()
+    }
+
     /// The highest task id ever given on each App.
     ///
     /// # Errors
@@ -290,6 +304,22 @@ impl Store {
         newest.map(|row| slot_row(row.map_err(read_error)?)).transpose()
     }
 
+    /// The row that holds this slot.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no such row is not an error.
+    pub fn slot_at(
+        &self,
+        job: &JobRef,
+        schedule: &ScheduleKey,
+        slot: Timestamp,
+    ) -> Result<Option<SlotRow>, StoreError> {
+        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
+        let row = self.tree().range(up_to).next_back();
+        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
+        Ok(row.filter(|row| slot <= row.last))
+    }
+
     /// Whether the ledger has a row for a task of this very slot, or a range that holds it.
     ///
     /// # Errors
@@ -300,7 +330,7 @@ impl Store {
         schedule: &ScheduleKey,
         slot: Timestamp,
     ) -> Result<bool, StoreError> {
-        Ok(self.slot_outcome(job, schedule, slot)?.is_some())
+        Ok(self.slot_at(job, schedule, slot)?.is_some())
     }
 
     /// The task that an idempotency key stands for, and the hash of the request that made it.

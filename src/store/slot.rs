@@ -88,6 +88,13 @@ pub enum SkipReason {
     Unreachable,
     /// Somebody asked for the next ones to be skipped.
     SkipNext,
+    /// As many runs of the job waited as may.
+    QueueFull,
+    /// A task was claimed, and taken out of the queue before it started.
+    Dropped {
+        /// That task.
+        task: TaskId,
+    },
 }
 
 impl SlotOutcome {
@@ -150,6 +157,8 @@ impl fmt::Display for SkipReason {
             Self::Excluded => f.write_str("excluded by calendar"),
             Self::Unreachable => f.write_str("cluster unreachable"),
             Self::SkipNext => f.write_str("skip-next"),
+            Self::QueueFull => f.write_str("too many runs waited"),
+            Self::Dropped { task } => write!(f, "task {task} was dropped from the queue"),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         files: String::new(),
         stored: std::sync::Arc::default(),
         receivers: Default::default(),
+        groups: BTreeMap::new(),
         generation: "g1".to_owned(),
     }
 }
@@ -42,6 +43,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         tls: None,
         insecure: false,
         max_children: 64,
+        max_backfill: 1000,
         grace: SignedDuration::from_secs(10),
         drain: SignedDuration::from_secs(30),
         hold: SignedDuration::from_mins(5),
@@ -72,6 +74,8 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
         pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
+        max_running: None,
+        group: None,
         logs_on_terminate: LogsOnTerminate::default(),
         state: false,
         keep_workdir: false,

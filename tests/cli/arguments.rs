@@ -26,7 +26,7 @@ async fn a_wrong_value_is_named_beside_what_was_expected() {
         (&["run-job", "etl.nightly", "--cpu-cores", "0"], "expected between `1m` and `1024`, found `0`"),
         (
             &["run-job", "etl.nightly", "--overlap", "maybe"],
-            "expected one of `allow`, `skip`, `replace`, found `maybe`",
+            "expected one of `allow`, `skip`, `queue-one`, `queue-all`, `replace`, `replace-now`, found `maybe`",
         ),
         (&["run-task", "etl", "--overlap", "skip"], "unexpected argument '--overlap' found"),
         (

@@ -4,6 +4,7 @@
 
 mod access;
 mod arguments;
+mod backfill;
 #[path = "../crd/mod.rs"]
 mod crd;
 mod fake;
@@ -12,6 +13,7 @@ mod listings;
 mod logs;
 mod offline;
 mod papers;
+mod queue;
 mod refusals;
 mod runs;
 mod sample;

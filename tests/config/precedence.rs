@@ -36,6 +36,7 @@ fn every_variable_wins_over_the_file() {
         ("TEKCRON_TLS_KEY", "/k"),
         ("TEKCRON_INSECURE", "true"),
         ("TEKCRON_MAX_CHILDREN", "1"),
+        ("TEKCRON_MAX_BACKFILL", "1000"),
         ("TEKCRON_GRACE", "1s"),
         ("TEKCRON_DRAIN", "1s"),
         ("TEKCRON_HOLD", "1s"),

@@ -165,7 +165,7 @@ fn the_rest_of_an_app() {
     for (keys, expected) in [
         (
             "colour = \"red\"",
-            "app.colour <colour> unknown key `colour` | the keys here are `name`, `state`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `pod_template`, `timeout`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `keep_workdir`",
+            "app.colour <colour> unknown key `colour` | the keys here are `name`, `state`, `image`, `path`, `command`, `env`, `cpu`, `memory`, `disk`, `services`, `service_account`, `security_groups`, `pod_template`, `timeout`, `max_running`, `group`, `keep`, `keep_per_job`, `keep_for`, `logs_on_terminate`, `keep_workdir`",
         ),
         ("time_out = \"1h\"", "app.time_out <time_out> unknown key `time_out` | did you mean `timeout`?"),
         (
@@ -301,11 +301,19 @@ fn jobs_and_their_schedules() {
     for (keys, expected) in [
         (
             "overlap = \"sometimes\"",
-            "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `replace`, found `sometimes` | while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs",
+            "jobs[0].overlap <\"sometimes\"> expected one of `allow`, `skip`, `queue-one`, `queue-all`, `replace`, `replace-now`, found `sometimes` | while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs, `queue-all` starts it afterwards",
         ),
         (
-            "overlap = \"queue-one\"",
-            "jobs[0].overlap <\"queue-one\"> `queue-one` is not supported yet | one of `allow`, `skip`, `replace`",
+            "overlap = \"queue-on\"",
+            "jobs[0].overlap <\"queue-on\"> expected one of `allow`, `skip`, `queue-one`, `queue-all`, `replace`, `replace-now`, found `queue-on` | did you mean `queue-one`?",
+        ),
+        (
+            "max_queued = 0",
+            "jobs[0].max_queued <0> expected an integer between 1 and 100000, found `0` | how many runs of the job wait at most; what is due beyond that is skipped; left out, 1000",
+        ),
+        (
+            "group = \"bd\"",
+            "jobs[0].group <\"bd\"> expected a declared group, found `bd` | groups are declared in `tekcron.toml`: `[groups.bd]`",
         ),
         (
             "dst = \"summer\"\nschedule = \"@daily\"",
@@ -460,7 +468,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `calendars`, `notify`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `max_backfill`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `groups`, `calendars`, `notify`",
         ),
         (
             "instance = \"My Cron\"",

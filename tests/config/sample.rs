@@ -7,6 +7,7 @@ data_dir = "state"
 listen = "0.0.0.0:7443"
 insecure = false
 max_children = 8
+max_backfill = 200
 grace = "5s"
 drain = "20s"
 hold = "10m"
@@ -59,6 +60,9 @@ credentials = { file = "secrets/mailbox.json" }
 [services.queue]
 credentials = { secret = "team-queue" }
 
+[groups.db]
+max_running = 2
+
 [security_groups.public_networks]
 rules = [
     { protocol = "tcp", destination = "0.0.0.0-9.255.255.255,11.0.0.0/8", ports = "443,8000-8080", description = "the web", log = false },
@@ -83,6 +87,8 @@ cpu = "500m"
 memory = "256Mi"
 disk = "1Gi"
 timeout = "30m"
+max_running = 3
+group = "db"
 keep = 50
 keep_for = "30d"
 keep_per_job = 2
@@ -133,6 +139,8 @@ memory = "1G"
 disk = "2Gi"
 timeout = 0
 overlap = "Forbid"
+max_queued = 5
+group = "db"
 retries = { attempts = 3, backoff = "1m", max_backoff = "1h", on_lost = true }
 late_after = "15m"
 max_since_success = "26h"

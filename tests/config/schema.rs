@@ -239,6 +239,8 @@ fn what_the_schema_refuses_the_parser_refuses_too() {
         settings("[services.db]\ncredentials = { secret = \"a\", env = \"B\" }"),
         settings("instance = \"a b\""),
         settings("max_children = 0"),
+        settings("[groups.db]"),
+        settings("[groups.db]\nmax_running = 0"),
         settings("grace = 10"),
         settings("log_format = \"xml\""),
         settings("max_log = \"10\""),

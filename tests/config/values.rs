@@ -7,7 +7,7 @@ use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
 };
 use tekcron::config::{Config, ExecutorKind, LogFormat, LogStreamTarget, TektonSettings, TlsFiles};
-use tekcron::job::{Job, Retries};
+use tekcron::job::{Job, MaxQueued, Retries};
 use tekcron::notify::{Mail, MailTls, SecretSource, Tell, Webhook};
 use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
 use tekcron::watch::OnFailure;
@@ -56,7 +56,7 @@ fn every_setting_arrives() {
     assert_eq!(settings.listen, ([0, 0, 0, 0], 7443).into());
     let certificate = place.path().join("tls/tls.crt");
     assert_eq!(settings.tls, Some(TlsFiles { certificate, key: "/etc/tls/tls.key".into() }));
-    assert_eq!((settings.insecure, settings.max_children), (false, 8));
+    assert_eq!((settings.insecure, settings.max_children, settings.max_backfill), (false, 8, 200));
     assert_eq!(settings.grace, SignedDuration::from_secs(5));
     assert_eq!(settings.drain, SignedDuration::from_secs(20));
     assert_eq!(settings.hold, SignedDuration::from_mins(10));
@@ -108,6 +108,7 @@ fn every_key_of_an_app_arrives() {
     assert_eq!(app.timeout, Timeout::After(SignedDuration::from_mins(30)));
     let keep_for = Some(SignedDuration::from_hours(30 * 24));
     assert_eq!(app.retention, Retention { keep: 50, keep_for, keep_per_job: 2 });
+    assert_eq!((app.max_running, app.group.as_ref().map(|group| group.as_str())), (Some(3), Some("db")));
     assert_eq!(
         app.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["warehouse", "mailbox", "queue"]
@@ -157,7 +158,8 @@ fn every_key_of_a_job_arrives() {
     assert_eq!(job.terms.env, [("FULL".to_owned(), "yes".to_owned())].into());
     assert_eq!(job.terms.resources, resources("2", "1G", "2Gi"));
     assert_eq!(job.terms.timeout, Some(Timeout::None));
-    assert_eq!(job.terms.overlap, Overlap::Skip);
+    assert_eq!((job.terms.overlap, job.terms.max_queued), (Overlap::Skip, MaxQueued(5)));
+    assert_eq!(job.terms.group.as_ref().map(|group| group.as_str()), Some("db"));
     let (backoff, max_backoff) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     assert_eq!(job.terms.retries, Retries { attempts: 3, backoff, max_backoff, on_lost: true });
     let watch = job.terms.watch.as_deref().unwrap();

@@ -209,6 +209,8 @@ pub(crate) fn with(command: Command, change: impl FnOnce(&mut App)) -> Submissio
         pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
+        max_running: None,
+        group: None,
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,
@@ -230,6 +232,7 @@ fn config(app: App) -> Config {
             tls: None,
             insecure: false,
             max_children: 64,
+            max_backfill: 1000,
             grace: SignedDuration::from_secs(10),
             drain: SignedDuration::from_secs(10),
             hold: SignedDuration::from_mins(5),
@@ -250,6 +253,7 @@ fn config(app: App) -> Config {
         files: String::new(),
         stored: std::sync::Arc::default(),
         receivers: Default::default(),
+        groups: BTreeMap::new(),
         generation: "c0ffee".into(),
     }
 }

@@ -12,7 +12,7 @@ use tekcron::app::{
     SecurityGroup, Service, Timeout,
 };
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
-use tekcron::job::{Job, Retries, Terms};
+use tekcron::job::{Job, MaxQueued, Retries, Terms};
 use tekcron::schedule::{Overlap, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
@@ -32,6 +32,7 @@ pub(crate) fn config() -> Config {
         files: String::new(),
         stored: std::sync::Arc::default(),
         receivers: Default::default(),
+        groups: BTreeMap::new(),
         generation: "c0ffee".into(),
     }
 }
@@ -54,6 +55,7 @@ fn settings() -> Settings {
         tls: None,
         insecure: false,
         max_children: 64,
+        max_backfill: 1000,
         grace: SignedDuration::from_secs(10),
         drain: SignedDuration::from_secs(10),
         hold: SignedDuration::from_mins(5),
@@ -76,6 +78,8 @@ fn etl() -> App {
         resources: Resources { memory: Some("512Mi".parse().unwrap()), ..Resources::default() },
         timeout: Some(Timeout::After(SignedDuration::from_hours(2))),
         overlap: Overlap::Skip,
+        max_queued: MaxQueued::default(),
+        group: None,
         retries: Retries::default(),
         watch: None,
     };
@@ -120,6 +124,8 @@ fn app(name: &str) -> App {
         pod_template: PodTemplate::default(),
         timeout: Timeout::default(),
         retention: Retention::default(),
+        max_running: None,
+        group: None,
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,

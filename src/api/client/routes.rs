@@ -13,8 +13,9 @@ use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, JobResource, Page, PauseBody, ResumeBody, ResumeResource, RunBody, SkipNextBody,
-    SlotResource, StatusResource, StoredJobResource, TaskResource, TerminateResource,
+    AppResource, BackfillBody, BackfillResource, JobResource, Page, PauseBody, QueueResource, ResumeBody,
+    ResumeResource, RunBody, SkipNextBody, SlotResource, StatusResource, StoredJobResource, TaskResource,
+    TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -206,6 +207,56 @@ impl Client {
     /// [`ClientError`].
     pub async fn terminate(&self, which: &TaskRef) -> Result<TerminateResource, ClientError> {
         self.json(self.post(self.task_url(which, &["terminate"]))).await
+    }
+
+    /// Has old slots of `job` run again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn backfill(&self, job: &str, body: &BackfillBody) -> Result<BackfillResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "backfill"])).json(body)).await
+    }
+
+    /// Has the slot of task `id` of `app`, or the same run by hand, run once more. The same `key` is the same
+    /// run by hand.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rerun(&self, app: &str, id: TaskId, key: Uuid) -> Result<TaskResource, ClientError> {
+        let url = self.url(&["v1", "apps", app, "tasks", &id.to_string(), "rerun"]);
+        self.json(self.post(url).header(IDEMPOTENCY_KEY, key.to_string())).await
+    }
+
+    /// What waits to start, in order, at most `limit`; of `app` only, where one is given.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn queue(
+        &self,
+        app: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<QueueResource>, ClientError> {
+        let mut url = self.url(&["v1", "queue"]);
+        if let Some(app) = app {
+            url.query_pairs_mut().append_pair("app", app);
+        }
+        self.list(url, limit).await
+    }
+
+    /// Moves the waiting task `which` before all others.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn front(&self, which: &TaskRef) -> Result<TaskResource, ClientError> {
+        self.json(self.post(self.task_url(which, &["front"]))).await
+    }
+
+    /// Takes the waiting task `which` out of the queue.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn drop_waiting(&self, which: &TaskRef) -> Result<TaskResource, ClientError> {
+        self.json(self.post(self.task_url(which, &["drop"]))).await
     }
 
     /// The log of task `id` of `app`, piece by piece.

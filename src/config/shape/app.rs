@@ -39,6 +39,11 @@ pub struct App {
     /// How long a task may run; `0` for no limit
     #[schemars(extend("default" = "1h"))]
     pub timeout: Option<Duration>,
+    /// The most of its tasks that run at once; no bound unless set
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_running: Option<u32>,
+    /// The group whose limit its tasks count against, declared in `tekcron.toml`
+    pub group: Option<Name>,
     /// The newest tasks kept
     #[schemars(extend("default" = 500), range(min = 1, max = 1_000_000))]
     pub keep: Option<u32>,
@@ -115,6 +120,11 @@ pub struct Job {
     /// What happens to a slot that is due while a run of this job is active
     #[schemars(extend("default" = "allow"))]
     pub overlap: Option<Overlap>,
+    /// The most of its runs that wait to start
+    #[schemars(extend("default" = 1000), range(min = 1, max = 100_000))]
+    pub max_queued: Option<u32>,
+    /// The group whose limit its runs count against, in place of the App's
+    pub group: Option<Name>,
     /// Whether and how a failed run is tried again
     pub retries: Option<Retries>,
     /// A slot is late when its task has not started this long after it was due

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub use self::app::{App, AppFile, Job, OnFailure, OnRecovery, Retries, Schedule};
 pub use self::pod::{ObjectName, PodTemplate, TaintEffect, Toleration, Volume};
 pub use self::settings::{
-    Calendar, Credentials, Mail, MailTls, Notify, Protocol, Rule, Secret, SecurityGroup, Service,
+    Calendar, Credentials, Group, Mail, MailTls, Notify, Protocol, Rule, Secret, SecurityGroup, Service,
     SettingsFile, Tls, Webhook,
 };
 pub use self::value::{

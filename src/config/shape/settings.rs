@@ -28,6 +28,9 @@ pub struct SettingsFile {
     /// The most tasks that the embedded executor runs at once
     #[schemars(extend("default" = 64), range(min = 1, max = 10_000))]
     pub max_children: Option<u32>,
+    /// The most slots of one backfill
+    #[schemars(extend("default" = 1000), range(min = 1, max = 10_000))]
+    pub max_backfill: Option<u32>,
     /// Between SIGTERM and SIGKILL of a task
     #[schemars(extend("default" = "10s"))]
     pub grace: Option<Duration>,
@@ -86,6 +89,8 @@ pub struct SettingsFile {
     pub security_groups: Option<BTreeMap<String, SecurityGroup>>,
     /// Times at which schedules that name the calendar do not run, by name
     pub calendars: Option<BTreeMap<String, Calendar>>,
+    /// What bounds the tasks of all that name it together, by name
+    pub groups: Option<BTreeMap<String, Group>>,
 }
 
 /// Times at which schedules do not run.
@@ -166,6 +171,15 @@ pub enum Secret {
     Env(String),
     /// A file of mode 0600; relative to the config directory's parent
     File(String),
+}
+
+/// What bounds the tasks of all that name it together.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Group {
+    /// The most that run at once
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_running: u32,
 }
 
 /// Files of a TLS server, PEM.

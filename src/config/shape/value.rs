@@ -89,6 +89,15 @@ pub enum Overlap {
     /// The other is cancelled; when that has ended, it starts
     #[serde(rename = "replace")]
     Replace,
+    /// It waits for the other's end; what is due while it waits is skipped
+    #[schemars(rename = "queue-one")]
+    QueueOne,
+    /// It waits for the end of the other, and of all that wait before it
+    #[schemars(rename = "queue-all")]
+    QueueAll,
+    /// The other is cancelled, and it starts without waiting for that
+    #[schemars(rename = "replace-now")]
+    ReplaceNow,
     /// Kf's word for `allow`
     Always,
     /// Kubernetes' word for `allow`

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use toml::de::DeTable;
 
 use super::env::env;
+use super::group::{MAX_RUNNING, group};
 use super::job::jobs;
 use super::place::Surroundings;
 use super::pod::pod_template;
@@ -58,6 +59,10 @@ pub(in crate::config) fn app<'s>(
         security_groups: security_groups(&mut table, around),
         pod_template: pod_template(&mut table, state.then_some(STATE_PATH)),
         timeout: timeout(&mut table).unwrap_or_default(),
+        max_running: table
+            .get("max_running")
+            .and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=1_000_000, MAX_RUNNING))),
+        group: group(&mut table, around),
         retention: retention(&mut table),
         logs_on_terminate: table.get("logs_on_terminate").and_then(logs_on_terminate).unwrap_or_default(),
         state,

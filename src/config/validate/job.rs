@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::app::{command, name, resources, timeout};
 use super::env::env;
+use super::group::group;
 use super::place::Surroundings;
 use super::schedule::schedules;
 use super::watch::watch;
@@ -10,10 +11,12 @@ use crate::config::fault::Fault;
 use crate::config::parse;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::job::{Job, JobName, Retries, Terms};
+use crate::job::{Job, JobName, MaxQueued, Retries, Terms};
 use crate::schedule::Schedule;
 
-const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
+const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs, `queue-all` starts it afterwards";
+const MAX_QUEUED: &str =
+    "how many runs of the job wait at most; what is due beyond that is skipped; left out, 1000";
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
 /// The jobs of the file of `app`. `app_runs` says whether a job may leave out its command.
@@ -79,6 +82,12 @@ fn job(
         resources: resources(&mut table),
         timeout,
         overlap: table.get("overlap").and_then(|value| value.parsed(OVERLAP)).unwrap_or_default(),
+        max_queued: table
+            .get("max_queued")
+            .and_then(|value| value.checked(parse::integer(&value.integer()?, 1..=100_000, MAX_QUEUED)))
+            .map(MaxQueued)
+            .unwrap_or_default(),
+        group: group(&mut table, around),
         retries: table.get("retries").and_then(|value| value.table()).map(retries).unwrap_or_default(),
         watch: watch(&mut table, !schedules.is_empty(), timeout, around).boxed(),
     };

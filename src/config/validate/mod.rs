@@ -3,6 +3,7 @@
 mod app;
 mod calendar;
 mod env;
+mod group;
 mod job;
 mod notify;
 mod outside;

@@ -30,6 +30,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) calendar_names: Option<BTreeSet<String>>,
     /// Who can be told of breaches; unknown where the settings could not be read.
     pub(in crate::config) receivers: Option<ReceiverNames>,
+    /// The groups that there are; unknown where the settings could not be read.
+    pub(in crate::config) groups: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// The recurrences of all Apps so far.
@@ -132,6 +134,7 @@ mod tests {
                 calendars: BTreeMap::new(),
                 calendar_names: None,
                 receivers: None,
+                groups: None,
                 now: None,
                 recurrences: RefCell::default(),
             };

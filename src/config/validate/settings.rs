@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::calendar::calendars;
 use super::env::env;
+use super::group::groups;
 use super::notify::{ReceiverNames, receivers};
 use super::outside;
 use super::place::normal;
@@ -21,6 +22,7 @@ use crate::config::settings::{Settings, TektonSettings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::job::GroupName;
 use crate::notify::Receivers;
 use crate::schedule::ExclusionCalendar;
 
@@ -36,8 +38,11 @@ pub(in crate::config) struct FromFile<'s> {
     pub(in crate::config) services: BTreeMap<ServiceName, Service>,
     /// The names of all services, right or wrong.
     pub(in crate::config) service_names: BTreeSet<String>,
-    pub(in crate::config) groups: BTreeMap<String, SecurityGroup>,
+    pub(in crate::config) security_groups: BTreeMap<String, SecurityGroup>,
     /// The names of all security groups, right or wrong.
+    pub(in crate::config) security_group_names: BTreeSet<String>,
+    pub(in crate::config) groups: BTreeMap<GroupName, u32>,
+    /// The names of all groups, right or wrong.
     pub(in crate::config) group_names: BTreeSet<String>,
     pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// The names of all calendars, right or wrong.
@@ -64,7 +69,8 @@ impl<'s> FromFile<'s> {
         }
         let env = env(&mut root);
         let (services, service_names) = services(&mut root, base);
-        let (groups, group_names) = security_groups(&mut root);
+        let (security_groups, security_group_names) = security_groups(&mut root);
+        let (groups, group_names) = groups(&mut root);
         let (calendars, calendar_names) = calendars(&mut root, files);
         let (receivers, receiver_names) = receivers(&mut root, base);
         let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
@@ -77,6 +83,8 @@ impl<'s> FromFile<'s> {
             tls,
             services,
             service_names,
+            security_groups,
+            security_group_names,
             groups,
             group_names,
             calendars,
@@ -153,6 +161,7 @@ fn with_defaults(
         tls,
         insecure: layer.insecure.unwrap_or(false),
         max_children: layer.max_children.unwrap_or(64),
+        max_backfill: layer.max_backfill.unwrap_or(1000),
         grace: layer.grace.unwrap_or(SignedDuration::from_secs(10)),
         drain: layer.drain.unwrap_or(SignedDuration::from_secs(10)),
         hold: layer.hold.unwrap_or(SignedDuration::from_mins(5)),

@@ -141,6 +141,7 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
             record::decode_counter(at, value).map(drop)
         }
+        Some(Kind::Front) => record::decode::<i64>("front", at, value).map(drop),
         Some(Kind::Active | Kind::Name) => Ok(()),
         None => Err(shape("unknown")),
     }

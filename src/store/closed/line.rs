@@ -110,6 +110,7 @@ mod tests {
             key::task(&job.app, TaskId(7)),
             key::active(&job.app, TaskId(u64::MAX)),
             key::counter(&job.app),
+            key::front(&job.app, TaskId(7)),
             key::slot(&job, &schedule, at),
             key::slot(&job, &schedule, Timestamp::MAX),
             key::watermark(&job, &schedule),

@@ -3,8 +3,9 @@ use jiff::Timestamp;
 use super::pause::MOST_SKIPPED;
 use crate::app::AppName;
 use crate::job::{JobName, JobRef};
+use crate::schedule::Overlap;
 use crate::store::StoreError;
-use crate::task::TaskId;
+use crate::task::{Phase, TaskId};
 
 /// Why a run was not taken on. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,9 +24,9 @@ pub enum RunError {
     /// Neither run, job nor App say what to execute.
     #[error("App `{0}` has no start command\nhint: give one with `-c`, or set `command` in its file")]
     NoCommand(AppName),
-    /// Another run of the job is active, and its overlap policy is `skip`.
+    /// Another run of the job is active, or waits, and its overlap policy leaves this one out.
     #[error(
-        "task {task} of job `{app}.{job}` is still active, and its overlap policy is `skip`\nhint: `--overlap allow` starts it beside the other, `--overlap replace` in its place"
+        "task {task} of job `{app}.{job}` is still active, and its overlap policy is `{policy}`\nhint: `--overlap allow` starts it beside the other, `--overlap replace` in its place, `--overlap queue-all` after it"
     )]
     Overlap {
         /// The App.
@@ -34,6 +35,18 @@ pub enum RunError {
         job: JobName,
         /// The active run.
         task: TaskId,
+        /// The policy.
+        policy: Overlap,
+    },
+    /// As many of the job's runs wait as may.
+    #[error(
+        "too many runs of job `{app}.{job}` wait to start\nhint: `tekcron queue {app}` shows for what, `tekcron queue drop` takes one out; `max_queued` of the job says how many may wait"
+    )]
+    QueueFull {
+        /// The App.
+        app: AppName,
+        /// The job.
+        job: JobName,
     },
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request\nhint: send a new key with each new request")]
@@ -130,6 +143,60 @@ pub enum SteerError {
     NoSchedule {
         /// The job.
         job: JobRef,
+    },
+    /// It could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The daemon is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// Why a task was neither moved in the queue nor taken out. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueueError {
+    /// No such task.
+    #[error("task {id} of App `{app}` does not exist")]
+    NoTask {
+        /// The App.
+        app: AppName,
+        /// The id that it lacks.
+        id: TaskId,
+    },
+    /// It waits no more.
+    #[error(
+        "task {id} of App `{app}` has started: it is `{phase}`\nhint: `tekcron terminate-task {app} {id}` ends it"
+    )]
+    Started {
+        /// The App.
+        app: AppName,
+        /// The task.
+        id: TaskId,
+        /// Where it is in its life.
+        phase: Phase,
+    },
+    /// It has ended.
+    #[error("task {id} of App `{app}` has ended{}", phase.map(|phase| format!(" as `{phase}`")).unwrap_or_default())]
+    Ended {
+        /// The App.
+        app: AppName,
+        /// The task.
+        id: TaskId,
+        /// How, where that is on record already.
+        phase: Option<Phase>,
+    },
+    /// It is a retry whose time has not come.
+    #[error(
+        "task {id} of App `{app}` does not stand in the queue yet{}",
+        due.map(|due| format!(": it is a retry that is due at {due:.0}")).unwrap_or_default()
+    )]
+    NotYet {
+        /// The App.
+        app: AppName,
+        /// The task.
+        id: TaskId,
+        /// When it will.
+        due: Option<Timestamp>,
     },
     /// It could not be made durable.
     #[error(transparent)]

@@ -2,9 +2,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::limits::Class;
 use crate::app::{AppName, Command};
 use crate::job::JobRef;
-use crate::task::{Task, TaskId, TaskName};
+use crate::schedule::Runs;
+use crate::task::{Phase, Task, TaskId, TaskName, Trigger};
 
 /// A task, whatever it is called.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,9 +26,11 @@ impl From<&Task> for TaskKey {
 pub(super) enum Stage {
     /// Its claim is on the way to the disk.
     Claiming,
-    /// Claimed; it waits for its due time, or for other runs of its job.
+    /// Claimed; a retry that waits for its due time.
     Waiting,
-    /// Claimed, and surely not at the executor; it waits for room there.
+    /// Claimed; it waits for other runs of its job, or for room within its limits.
+    Queued,
+    /// Claimed, may start, and surely not at the executor; it waits for room there.
     Ready,
     /// The executor has been asked to take it.
     Submitting,
@@ -52,6 +56,8 @@ const LEAST: usize = 1 << 10;
 pub(super) struct Live {
     pub(super) task: Task,
     pub(super) stage: Stage,
+    /// What it counts against while it runs.
+    pub(super) class: Class,
     /// How often the executor could not take it, and since when.
     pub(super) refusals: u32,
     pub(super) refused_since: Option<Timestamp>,
@@ -65,51 +71,68 @@ pub(super) struct Live {
 pub(super) struct LiveTasks {
     tasks: HashMap<TaskKey, Live>,
     names: HashMap<TaskName, TaskKey>,
-    jobs: HashMap<JobRef, BTreeSet<TaskId>>,
+    jobs: HashMap<JobRef, JobRuns>,
     at_executor: usize,
     submitting: usize,
     bytes: usize,
 }
 
+/// The runs of one job, as its overlap policy sees them.
+#[derive(Debug, Default)]
+struct JobRuns {
+    running: BTreeSet<TaskId>,
+    waiting: BTreeSet<TaskId>,
+}
+
 impl LiveTasks {
-    pub(super) fn insert(&mut self, task: Task, stage: Stage) -> TaskKey {
+    pub(super) fn insert(&mut self, task: Task, stage: Stage, class: Class) -> TaskKey {
         let key = TaskKey::from(&task);
         self.names.insert(task.name.clone(), key.clone());
         if let Some(job) = task.job_ref() {
-            self.jobs.entry(job).or_default().insert(task.id);
+            let runs = self.jobs.entry(job).or_default();
+            if has_turn(&task) {
+                runs.running.insert(task.id);
+            } else if task.trigger != Trigger::Backfill {
+                runs.waiting.insert(task.id);
+            }
         }
         self.at_executor += usize::from(stage.occupies_executor());
         self.submitting += usize::from(stage == Stage::Submitting);
         self.bytes += size(&task);
-        self.tasks
-            .insert(key.clone(), Live { task, stage, refusals: 0, refused_since: None, maybe_created: None });
+        let live = Live { task, stage, class, refusals: 0, refused_since: None, maybe_created: None };
+        self.tasks.insert(key.clone(), live);
         key
     }
 
-    pub(super) fn remove(&mut self, key: &TaskKey) -> Option<Task> {
-        let Live { task, stage, .. } = self.tasks.remove(key)?;
+    pub(super) fn remove(&mut self, key: &TaskKey) -> Option<(Task, Class)> {
+        let Live { task, stage, class, .. } = self.tasks.remove(key)?;
         self.names.remove(&task.name);
         if let Some(job) = task.job_ref()
-            && let Some(ids) = self.jobs.get_mut(&job)
+            && let Some(runs) = self.jobs.get_mut(&job)
         {
-            ids.remove(&task.id);
-            if ids.is_empty() {
+            runs.running.remove(&task.id);
+            runs.waiting.remove(&task.id);
+            if runs.running.is_empty() && runs.waiting.is_empty() {
                 self.jobs.remove(&job);
             }
         }
         self.at_executor -= usize::from(stage.occupies_executor());
         self.submitting -= usize::from(stage == Stage::Submitting);
         self.bytes -= size(&task);
-        Some(task)
+        Some((task, class))
     }
 
-    /// A task that an earlier run of the daemon may have handed over.
-    pub(super) fn insert_unheard(&mut self, task: Task, until: Timestamp) -> TaskKey {
-        let key = self.insert(task, Stage::Held);
-        if let Some(live) = self.tasks.get_mut(&key) {
-            live.maybe_created = Some(until);
+    /// A queued task may start, as soon as that is on disk.
+    pub(super) fn start(&mut self, key: &TaskKey) -> Option<(Task, Class)> {
+        let live = self.tasks.get_mut(key).filter(|live| live.task.phase == Phase::Queued)?;
+        live.task.phase = Phase::Pending;
+        live.stage = Stage::Claiming;
+        if let Some(job) = live.task.job_ref() {
+            let runs = self.jobs.entry(job).or_default();
+            runs.waiting.remove(&key.id);
+            runs.running.insert(key.id);
         }
-        key
+        Some((live.task.clone(), live.class.clone()))
     }
 
     pub(super) fn get(&self, key: &TaskKey) -> Option<&Live> {
@@ -138,9 +161,12 @@ impl LiveTasks {
         self.names.get(name).cloned()
     }
 
-    /// The active runs of a job, oldest first.
-    pub(super) fn of_job(&self, job: &JobRef) -> Vec<TaskId> {
-        self.jobs.get(job).map(|ids| ids.iter().copied().collect()).unwrap_or_default()
+    /// The runs of a job that have not ended.
+    pub(super) fn runs(&self, job: &JobRef) -> Runs<'_> {
+        match self.jobs.get(job) {
+            Some(JobRuns { running, waiting }) => Runs { running, waiting },
+            None => Runs::NONE,
+        }
     }
 
     /// How many the executor has, or has been asked to take.
@@ -161,6 +187,11 @@ impl LiveTasks {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TaskKey, &Live)> {
         self.tasks.iter()
     }
+}
+
+/// Whether a task has its job's turn. Between two attempts it keeps it.
+fn has_turn(task: &Task) -> bool {
+    task.phase != Phase::Queued || task.trigger == Trigger::Retry
 }
 
 /// What a run was given is the part of a task that has no bound of its own, and never changes.

@@ -10,12 +10,15 @@
 //! Only the store can stop it: every other failure is one task's.
 
 mod away;
+mod backfill;
 mod clock_step;
 mod commits;
 mod error;
 mod forget;
+mod limits;
 mod live;
 mod pause;
+mod queue;
 mod recover;
 mod run;
 mod settle;
@@ -25,6 +28,8 @@ mod submit;
 mod table;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -36,11 +41,16 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::away::Away;
-pub use self::error::{RunError, SteerError, TerminateError};
+use self::backfill::LedgerEdit;
+pub use self::backfill::{BackfillRequest, Backfilled};
+pub use self::error::{QueueError, RunError, SteerError, TerminateError};
+use self::limits::Limits;
 use self::live::{LiveTasks, TaskKey};
 pub use self::pause::{Steer, Steered};
+use self::queue::Queue;
 pub use self::run::RunRequest;
 use self::table::Table;
+pub use self::waiting::{QueueEntry, QueuePlace, QueueQuery};
 use crate::app::AppName;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -106,8 +116,11 @@ enum Request {
     Terminate(TaskKey, oneshot::Sender<Result<Terminated, TerminateError>>),
     Reload(Arc<Config>, oneshot::Sender<Result<(), StoreError>>),
     Steer(JobRef, Steer, oneshot::Sender<Result<Steered, SteerError>>),
-    Forget(Vec<ForgottenSlots>, oneshot::Sender<Result<(), StoreError>>),
     Relist,
+    Queue(QueueQuery, oneshot::Sender<Vec<QueueEntry>>),
+    Front(TaskKey, oneshot::Sender<Result<Task, QueueError>>),
+    Drop(TaskKey, oneshot::Sender<Result<Task, QueueError>>),
+    EditLedger(LedgerEdit),
 }
 
 /// Everything that can happen to the loop.
@@ -127,6 +140,10 @@ enum Event {
     CancelDone(TaskKey, Result<(), ExecutorError>),
     Looked(TaskKey, Result<Observed, ExecutorError>),
     Observed(Observation),
+    /// What was before the next edit of the ledger is on disk.
+    LedgerEditDue,
+    /// An edit of the ledger is on disk.
+    LedgerEdited,
     StoreFailed(StoreError),
 }
 
@@ -143,6 +160,17 @@ pub struct Dispatcher {
     /// Batches of slots on their way to the disk.
     claims_under_way: usize,
     live: LiveTasks,
+    /// What runs of each App and group that bounds it.
+    limits: Limits,
+    /// The same of each backfill that runs.
+    batches: HashMap<Arc<str>, crate::schedule::Limit>,
+    /// Claimed tasks that wait for their job's turn, or for room within their limits.
+    queue: Queue,
+    /// Changes of old rows that wait for the one before.
+    ledger_edits: VecDeque<LedgerEdit>,
+    editing_ledger: bool,
+    /// Those that stopped waiting in this turn.
+    starting: Vec<TaskKey>,
     /// Claimed tasks that wait for room at the executor.
     ready: VecDeque<TaskKey>,
     /// Tasks behind the wheel's timers, other than schedules.
@@ -213,6 +241,12 @@ impl Dispatcher {
             due: VecDeque::new(),
             claims_under_way: 0,
             live: LiveTasks::default(),
+            limits: Limits::default(),
+            batches: HashMap::new(),
+            queue: Queue::default(),
+            ledger_edits: VecDeque::new(),
+            editing_ledger: false,
+            starting: Vec::new(),
             ready: VecDeque::new(),
             timers: HashMap::new(),
             next_timer: table::FIRST_TASK_TIMER,
@@ -234,8 +268,10 @@ impl Dispatcher {
             finished,
         };
         dispatcher.executor.configure(&dispatcher.config);
+        dispatcher.limits = Limits::of_config(&dispatcher.config);
         dispatcher.recover_tasks(now)?;
         dispatcher.recover_schedules(now)?;
+        dispatcher.send_starting();
         dispatcher.send_gathered();
         Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
     }
@@ -266,6 +302,7 @@ impl Dispatcher {
             event.map_or(Ok(()), |event| self.handle(event, now))?;
             self.handle_others(&mut inbox, now)?;
             self.pump(now);
+            self.send_starting();
             self.send_gathered();
         }
         // What was due before the end is not left for the next life to catch up.
@@ -314,8 +351,14 @@ impl Dispatcher {
             Event::Request(Request::Terminate(key, reply)) => self.terminate(key, reply, now),
             Event::Request(Request::Reload(config, reply)) => self.reload(config, reply, now)?,
             Event::Request(Request::Steer(job, steer, reply)) => self.steer(&job, steer, reply, now)?,
-            Event::Request(Request::Forget(rows, reply)) => self.forget_slots(rows, reply)?,
             Event::Request(Request::Relist) => self.relist(),
+            // Nobody may wait any more.
+            Event::Request(Request::Queue(query, reply)) => drop(reply.send(self.show_queue(&query))),
+            Event::Request(Request::Front(key, reply)) => self.move_to_front(&key, reply)?,
+            Event::Request(Request::Drop(key, reply)) => self.drop_waiting(&key, reply, now)?,
+            Event::Request(Request::EditLedger(edit)) => self.edit_ledger(edit),
+            Event::LedgerEditDue => self.ledger_edit_due(now)?,
+            Event::LedgerEdited => self.next_ledger_edit(),
             Event::Claimed(keys, idempotency_key) => {
                 if let Some(idempotency_key) = idempotency_key {
                     self.fresh_keys.remove(&idempotency_key);
@@ -434,7 +477,8 @@ impl DispatchHandle {
     /// [`StoreError`].
     pub async fn forget_slots(&self, rows: Vec<ForgottenSlots>) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Forget(rows, reply)).await.map_err(|_| StoreError::Closed)?;
+        let edit = Request::EditLedger(LedgerEdit::Forget(rows, reply));
+        self.requests.send(edit).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -442,6 +486,49 @@ impl DispatchHandle {
     pub async fn relist(&self) {
         // A dispatcher that is gone has ended the daemon.
         let _ = self.requests.send(Request::Relist).await;
+    }
+
+    /// What waits to start, in order.
+    ///
+    /// # Errors
+    /// [`QueueError::Stopping`].
+    pub async fn queue(&self, query: QueueQuery) -> Result<Vec<QueueEntry>, QueueError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Queue(query, reply)).await.map_err(|_| QueueError::Stopping)?;
+        answer.await.map_err(|_| QueueError::Stopping)
+    }
+
+    /// Moves a waiting task before all others. When this returns, that is on disk.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn move_to_front(&self, app: AppName, id: TaskId) -> Result<Task, QueueError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Front(TaskKey { app, id }, reply);
+        self.requests.send(request).await.map_err(|_| QueueError::Stopping)?;
+        answer.await.unwrap_or(Err(QueueError::Stopping))
+    }
+
+    /// Ends a waiting task before it starts. When this returns, that is on disk.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn drop_waiting(&self, app: AppName, id: TaskId) -> Result<Task, QueueError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Drop(TaskKey { app, id }, reply);
+        self.requests.send(request).await.map_err(|_| QueueError::Stopping)?;
+        answer.await.unwrap_or(Err(QueueError::Stopping))
+    }
+
+    /// Claims old slots. When this returns, all of them are on disk.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn backfill(&self, request: BackfillRequest) -> Result<Backfilled, RunError> {
+        let (reply, answer) = oneshot::channel();
+        let edit = Request::EditLedger(LedgerEdit::Backfill(request, reply));
+        self.requests.send(edit).await.map_err(|_| RunError::Stopping)?;
+        answer.await.unwrap_or(Err(RunError::Stopping))
     }
 
     /// Changes whenever a task's end has reached the disk. A hint to look again.

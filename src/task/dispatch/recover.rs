@@ -12,7 +12,6 @@ use super::table::{Entry, timer_of};
 use super::{Dispatcher, Event};
 use crate::config::Config;
 use crate::fault::point;
-use crate::job::JobRef;
 use crate::store::{Commit, Store, StoreError};
 use crate::task::Phase;
 
@@ -30,32 +29,31 @@ impl Dispatcher {
             point("recover");
             tracing::info!(tasks = tasks.len(), "taking up the tasks that were in flight");
         }
+        let mut waiting = Vec::new();
         for task in tasks {
-            let phase = task.phase;
-            let key = TaskKey::from(&task);
-            match phase {
-                Phase::Queued => {
-                    self.live.insert(task, Stage::Waiting);
+            match task.phase {
+                Phase::Queued if task.not_before.is_some() => {
+                    let key = self.enter(task, Stage::Waiting);
                     self.arm_retry(&key, now);
                 }
+                Phase::Queued => waiting.push(self.enter(task, Stage::Queued)),
                 // Its create may have got through: it is looked for before anything is decided.
                 Phase::Pending => {
-                    self.live.insert_unheard(task, now + self.executor.create_may_linger());
+                    let key = self.enter(task, Stage::Held);
+                    let until = now + self.executor.create_may_linger();
+                    if let Some(live) = self.live.get_mut(&key) {
+                        live.maybe_created = Some(until);
+                    }
                     self.look(&key);
                 }
                 _ => {
-                    self.live.insert(task, Stage::Confirmed);
+                    let key = self.enter(task, Stage::Confirmed);
                     self.cancel_if_wanted(&key);
                     self.look(&key);
                 }
             }
         }
-        let waiting = self.live.iter().filter(|(_, live)| live.stage == Stage::Waiting);
-        let jobs: BTreeSet<JobRef> = waiting.filter_map(|(_, live)| live.task.job_ref()).collect();
-        for job in jobs {
-            self.release_waiting(&job);
-        }
-        Ok(())
+        self.recover_queue(&waiting)
     }
 
     /// Every configured schedule goes on from its watermark; what was missed is caught up.
@@ -133,7 +131,8 @@ impl Dispatcher {
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
         self.enter_schedules(&config, &mut commit, now)?;
         self.executor.configure(&config);
-        self.config = config;
+        self.config = Arc::clone(&config);
+        self.place_all(&config);
         self.forget_streaks();
         // Nobody may wait for the answer any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));

@@ -6,10 +6,11 @@ use tokio::sync::oneshot;
 use super::live::{Stage, TaskKey};
 use super::settle::Retry;
 use super::submit::never_started;
+use super::turns::class_of;
 use super::{Dispatcher, Event, RunError, TerminateError, Terminated};
 use crate::app::{App, AppName};
 use crate::job::{Job, JobName, JobRef};
-use crate::schedule::{OverlapDecision, decide_overlap};
+use crate::schedule::{Overlap, OverlapDecision, blocker};
 use crate::store::{Commit, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash};
 
@@ -118,8 +119,8 @@ impl Dispatcher {
         if !self.live.has_room() {
             return Err(RunError::TooMany);
         }
-        let replaced = self.overlap_by_hand(app, job, request)?;
-        let task = self.manual_task(app, job, request, !replaced.is_empty(), now);
+        let (phase, replaced) = self.overlap_by_hand(app, job, request)?;
+        let task = self.manual_task(app, job, request, phase, now);
         if let Some(job) = task.job_ref() {
             self.replace(&job, &replaced, now);
         }
@@ -131,15 +132,21 @@ impl Dispatcher {
         app: &App,
         job: Option<&Job>,
         request: &RunRequest,
-    ) -> Result<Vec<TaskId>, RunError> {
-        let Some(job) = job else { return Ok(Vec::new()) };
+    ) -> Result<(Phase, Vec<TaskId>), RunError> {
+        let Some(job) = job else {
+            let limits = self.limits.of(&class_of(&self.config, &app.name, None));
+            let waits = blocker(Overlap::Allow, None, limits).is_some();
+            return Ok((if waits { Phase::Queued } else { Phase::Pending }, Vec::new()));
+        };
         let policy = request.overrides.overlap.unwrap_or(job.terms.overlap);
-        let active = self.live.of_job(&JobRef::of(app, job));
-        match decide_overlap(policy, &active) {
-            OverlapDecision::Start => Ok(Vec::new()),
-            OverlapDecision::Replace { cancel } => Ok(cancel),
+        match self.decide_turn(&JobRef::of(app, job), policy) {
+            OverlapDecision::Start { cancel } => Ok((Phase::Pending, cancel)),
+            OverlapDecision::Wait { cancel, .. } => Ok((Phase::Queued, cancel)),
             OverlapDecision::Skip { because } => {
-                Err(RunError::Overlap { app: app.name.clone(), job: job.name.clone(), task: because })
+                Err(RunError::Overlap { app: app.name.clone(), job: job.name.clone(), task: because, policy })
+            }
+            OverlapDecision::Full => {
+                Err(RunError::QueueFull { app: app.name.clone(), job: job.name.clone() })
             }
         }
     }
@@ -149,7 +156,7 @@ impl Dispatcher {
         app: &App,
         job: Option<&Job>,
         request: &RunRequest,
-        queued: bool,
+        phase: Phase,
         now: Timestamp,
     ) -> Task {
         // Never the idempotency key: that may be used again when its time is over.
@@ -179,7 +186,7 @@ impl Dispatcher {
             not_before: None,
             started: None,
             finished: None,
-            phase: if queued { Phase::Queued } else { Phase::Pending },
+            phase,
             terminating: None,
             logs_on_terminate: app.logs_on_terminate,
             reason: None,
@@ -192,7 +199,7 @@ impl Dispatcher {
     fn commit_run(&mut self, request: RunRequest, task: Task, reply: RunReply, now: Timestamp) {
         let mut commit = Commit::new();
         commit.create_task(&task);
-        let key = self.live.insert(task.clone(), Stage::Claiming);
+        let key = self.enter(task.clone(), Stage::Claiming);
         if let Some(idempotency_key) = &request.idempotency_key {
             let hash = request.hash();
             commit.put_idempotency(idempotency_key, &task.app, task.id, &hash, now);
@@ -259,7 +266,7 @@ impl Dispatcher {
     /// tells the executor when that is on disk. None where it had ended.
     fn end(&mut self, key: &TaskKey, why: Why, now: Timestamp) -> Option<Terminated> {
         let stage = self.live.get(key)?.stage;
-        if matches!(stage, Stage::Claiming | Stage::Waiting | Stage::Ready) {
+        if matches!(stage, Stage::Claiming | Stage::Waiting | Stage::Queued | Stage::Ready) {
             let outcome = never_started(&format!("{} before it started", why.done()), now);
             return self.finish(key, outcome, Retry::Never, now).map(Terminated::Ended);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::live::{Stage, TaskKey};
+use super::queue::IN_TURN;
 use super::run::Why;
 use super::submit::never_started;
 use super::{Dispatcher, Ended, Event};
@@ -155,7 +156,8 @@ impl Dispatcher {
         retry: Retry,
         now: Timestamp,
     ) -> Option<Task> {
-        let mut task = self.live.remove(key)?;
+        let rank = self.queue.place(key).map(|place| place.rank);
+        let (mut task, class) = self.leave(key)?;
         let why = Why::of(&task).filter(|_| outcome.phase == Phase::Cancelled);
         task.finish(outcome);
         if let Some(why) = why {
@@ -169,6 +171,9 @@ impl Dispatcher {
         metrics::counter!("tekcron_tasks_total", "phase" => task.phase.as_str()).increment(1);
         let mut commit = Commit::new();
         commit.update_task(&task);
+        if rank.is_some_and(|rank| rank < IN_TURN) {
+            commit.remove_front(&key.app, key.id);
+        }
         if task.phase == Phase::Succeeded
             && let Some(job) = task.job_ref()
         {
@@ -179,7 +184,7 @@ impl Dispatcher {
             .into_iter()
             .map(|next| {
                 commit.create_task(&next);
-                self.live.insert(next, Stage::Claiming)
+                self.enter(next, Stage::Claiming)
             })
             .collect();
         self.note_streak(&task, next.is_empty(), &mut commit);
@@ -193,9 +198,7 @@ impl Dispatcher {
             let _ = finished.send(told);
             let _ = internal.send(Event::EndRecorded(name, next));
         });
-        if let Some(job) = task.job_ref() {
-            self.release_waiting(&job);
-        }
+        self.start_waiting(&class);
         Some(task)
     }
 

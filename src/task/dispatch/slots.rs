@@ -11,9 +11,7 @@ use super::table::{NewestRow, place_of, timer_of};
 use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
-use crate::schedule::{
-    OverlapDecision, Schedule, SlotRange, decide_overlap, decided_until, jitter, missed, without,
-};
+use crate::schedule::{OverlapDecision, Schedule, SlotRange, decided_until, jitter, missed, without};
 use crate::store::{Commit, SkipReason, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
@@ -217,18 +215,21 @@ impl Dispatcher {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
             return self.write_row(place, alone, outcome, None, claims);
         }
-        let active = self.live.of_job(&entry.job);
-        let replaced = match decide_overlap(entry.overlap, &active) {
+        let skipped = |reason| SlotOutcome::Skipped { reason };
+        let (phase, replaced) = match self.decide_turn(&entry.job, entry.overlap) {
             OverlapDecision::Skip { because } => {
-                let outcome = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: because } };
-                return self.write_row(place, alone, outcome, None, claims);
+                let reason = SkipReason::Overlap { task: because };
+                return self.write_row(place, alone, skipped(reason), None, claims);
             }
-            OverlapDecision::Start => Vec::new(),
-            OverlapDecision::Replace { cancel } => cancel,
+            OverlapDecision::Full => {
+                return self.write_row(place, alone, skipped(SkipReason::QueueFull), None, claims);
+            }
+            OverlapDecision::Start { cancel } => (Phase::Pending, cancel),
+            OverlapDecision::Wait { cancel, .. } => (Phase::Queued, cancel),
         };
         let mut task = self.slot_task(place, slot, trigger, now);
+        task.phase = phase;
         if !replaced.is_empty() {
-            task.phase = Phase::Queued;
             // The claim of a run that is replaced goes to the disk before its end does.
             self.send_claims(claims);
         }
@@ -238,7 +239,7 @@ impl Dispatcher {
         };
         claims.commit.create_task(&task);
         let job = task.job_ref();
-        claims.tasks.push(self.live.insert(task, Stage::Claiming));
+        claims.tasks.push(self.enter(task, Stage::Claiming));
         self.write_row(place, alone, outcome, Some(SlotClaim { due, at: now }), claims)?;
         if let Some(job) = job {
             self.replace(&job, &replaced, now);

@@ -12,7 +12,6 @@ use crate::causes::in_full;
 use crate::executor::pipeline_run;
 use crate::executor::{SubmitError, Submitted};
 use crate::fault::point;
-use crate::job::JobRef;
 use crate::schedule::jitter;
 use crate::store::{Commit, SlotClaim, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Outcome, Phase, Task, Trigger};
@@ -36,17 +35,13 @@ impl Dispatcher {
             if live.stage != Stage::Claiming {
                 continue;
             }
-            let (phase, not_before, job) = (live.task.phase, live.task.not_before, live.task.job_ref());
-            if phase == Phase::Pending {
-                self.make_ready(key);
-                continue;
-            }
-            self.live.set_stage(key, Stage::Waiting);
-            match (not_before, job) {
-                (Some(due), _) if due > now => self.arm_task(key, due),
-                (Some(_), _) => self.task_due(key),
-                (None, Some(job)) => self.release_waiting(&job),
-                (None, None) => {}
+            match (live.task.phase, live.task.not_before) {
+                (Phase::Queued, Some(due)) if due > now => {
+                    self.live.set_stage(key, Stage::Waiting);
+                    self.arm_task(key, due);
+                }
+                (Phase::Queued, _) => self.wait_for_turn(key),
+                _ => self.make_ready(key),
             }
         }
     }
@@ -59,32 +54,14 @@ impl Dispatcher {
             Stage::Held if live.task.terminating.is_some() || live.maybe_created.is_some() => {
                 self.look(key);
             }
-            Stage::Waiting | Stage::Held => self.make_ready(key),
+            Stage::Waiting => self.wait_for_turn(key),
+            Stage::Held => self.make_ready(key),
             _ => {}
         }
     }
 
-    /// Lets the oldest waiting run of a job go on once no older run is active.
-    pub(super) fn release_waiting(&mut self, job: &JobRef) {
-        let Some(oldest) = self.live.of_job(job).first().copied() else { return };
-        let key = TaskKey { app: job.app.clone(), id: oldest };
-        let waits = self
-            .live
-            .get(&key)
-            .is_some_and(|live| live.stage == Stage::Waiting && live.task.not_before.is_none());
-        if waits {
-            self.make_ready(&key);
-        }
-    }
-
+    /// A `pending` task waits for room at the executor.
     pub(super) fn make_ready(&mut self, key: &TaskKey) {
-        let Some(task) = self.live.task_mut(key) else { return };
-        if task.phase == Phase::Queued {
-            task.phase = Phase::Pending;
-            let mut commit = Commit::new();
-            commit.update_task(task);
-            self.commit_later(commit);
-        }
         self.live.set_stage(key, Stage::Ready);
         self.ready.push_back(key.clone());
     }
@@ -232,7 +209,7 @@ impl Dispatcher {
         if *key == wanted || self.live.get(&wanted).is_some() || self.store.task(&wanted.app, id)?.is_some() {
             return Ok(key.clone());
         }
-        let Some(mut task) = self.live.remove(key) else { return Ok(key.clone()) };
+        let Some((mut task, _)) = self.leave(key) else { return Ok(key.clone()) };
         let mut commit = Commit::new();
         commit.remove_task(&task);
         task.id = id;
@@ -244,14 +221,14 @@ impl Dispatcher {
             commit.put_slot(&job, &row);
         }
         self.commit_later(commit);
-        Ok(self.live.insert(task, Stage::Submitting))
+        Ok(self.enter(task, Stage::Submitting))
     }
 
     /// The row of the slot that a task was claimed for.
     fn slot_row(&self, task: &Task) -> Option<SlotRow> {
         let outcome = match task.trigger {
             Trigger::Schedule => SlotOutcome::Ran { task: task.id },
-            Trigger::CatchUp => SlotOutcome::CaughtUp { task: task.id },
+            Trigger::CatchUp | Trigger::Backfill => SlotOutcome::CaughtUp { task: task.id },
             _ => return None,
         };
         let (job, schedule, slot) = (task.job_ref()?, task.schedule.clone()?, task.scheduled?);

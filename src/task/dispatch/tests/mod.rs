@@ -1,6 +1,9 @@
 //! The dispatcher on a real store, with a manual clock and an executor that does as it is told.
 
+mod backfill;
+mod histories;
 mod pause;
+mod queue;
 mod runs;
 mod slots;
 
@@ -36,6 +39,8 @@ struct FakeExecutor {
 #[derive(Default)]
 struct FakeState {
     submitted: Vec<TaskName>,
+    /// What had not ended when each of them came.
+    beside: Vec<Vec<TaskName>>,
     cancelled: Vec<TaskName>,
     states: HashMap<TaskName, Observed>,
     unavailable: bool,
@@ -44,9 +49,27 @@ struct FakeState {
     observations: Option<mpsc::Sender<Observation>>,
 }
 
+impl FakeState {
+    fn unfinished(&self) -> Vec<TaskName> {
+        let runs = |name: &&TaskName| !matches!(self.states.get(*name), Some(Observed::Finished(_)));
+        self.submitted.iter().filter(runs).cloned().collect()
+    }
+}
+
 impl FakeExecutor {
     fn submitted(&self) -> Vec<TaskName> {
         self.state.lock().unwrap().submitted.clone()
+    }
+
+    /// What was submitted, each with what had not ended then.
+    fn starts(&self) -> Vec<(TaskName, Vec<TaskName>)> {
+        let state = self.state.lock().unwrap();
+        state.submitted.iter().cloned().zip(state.beside.iter().cloned()).collect()
+    }
+
+    /// What has not ended, in the order in which it came.
+    fn unfinished(&self) -> Vec<TaskName> {
+        self.state.lock().unwrap().unfinished()
     }
 
     fn cancelled(&self) -> Vec<TaskName> {
@@ -93,6 +116,8 @@ impl Executor for FakeExecutor {
         let answer = if state.states.contains_key(&name) {
             Submitted::Adopted { id }
         } else {
+            let beside = state.unfinished();
+            state.beside.push(beside);
             state.states.insert(name.clone(), Observed::Submitted { message: None });
             state.submitted.push(name);
             Submitted::Created
