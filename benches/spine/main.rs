@@ -18,6 +18,7 @@ mod idle;
 mod life;
 mod machine;
 mod overload;
+mod plan;
 mod processes;
 mod records;
 mod recovery;
@@ -48,7 +49,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("wheel", wheel::run),
     ("durable", durable::run),
     ("processes", processes::run),
@@ -59,6 +60,7 @@ const BENCHES: [Bench; 10] = [
     ("recovery", recovery::run),
     ("growth", growth::run),
     ("life", life::run),
+    ("plan", plan::run),
 ];
 
 fn main() -> ExitCode {

@@ -8,6 +8,7 @@ use super::check::CheckArgs;
 use super::cluster;
 use super::error::CliError;
 use super::next::NextArgs;
+use super::plan::PlanArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
@@ -123,6 +124,8 @@ pub(super) enum Verb {
     Openapi(openapi::OpenapiArgs),
     /// Show when an expression fires next
     Next(NextArgs),
+    /// Show all that the configuration will start, and what starts together
+    Plan(PlanArgs),
     /// Take the finalizer off PipelineRuns that nobody will record any more
     Release(cluster::ReleaseArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

@@ -7,6 +7,7 @@ use super::connection::ConnectionError;
 use super::exit_code;
 use super::import;
 use super::next::NextError;
+use super::plan::PlanError;
 use super::render::RenderError;
 use crate::api::ApiError;
 use crate::api::client::ClientError;
@@ -63,6 +64,9 @@ pub(super) enum CliError {
     /// There is nothing to show of an expression.
     #[error(transparent)]
     Next(#[from] NextError),
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// There is nothing to render.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -123,6 +127,7 @@ impl CliError {
         match self {
             Self::Output(error)
             | Self::Next(NextError::Write(error))
+            | Self::Plan(PlanError::Write(error))
             | Self::Render(RenderError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::LostSight { source, .. } => source.is_closed_pipe(),
             _ => false,
@@ -151,10 +156,13 @@ impl CliError {
             Self::Output(_)
             | Self::Program(_)
             | Self::Next(NextError::Write(_))
+            | Self::Plan(PlanError::Write(_))
             | Self::Render(RenderError::Write(_)) => exit_code::IO,
-            Self::Config(_) | Self::Next(_) | Self::Connect(_) | Self::Release(ReleaseError::Connect(_)) => {
-                exit_code::USAGE
-            }
+            Self::Config(_)
+            | Self::Next(_)
+            | Self::Plan(_)
+            | Self::Connect(_)
+            | Self::Release(ReleaseError::Connect(_)) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
             Self::Release(_)

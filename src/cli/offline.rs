@@ -1,6 +1,6 @@
 //! What the configuration alone tells, where no service runs: Apps, jobs and objects, but no task.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use super::cluster;
 use super::error::CliError;
 use super::exit_code;
 use super::output::say;
+use super::plan::{self, PlanArgs};
 use super::render::{self, RenderArgs};
 use super::session::Session;
 use crate::api::client::Listing;
@@ -21,6 +22,13 @@ use crate::hint::nearest;
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {
     Ok(render::run(args, &load(globals)?, &mut io::stdout().lock())?)
+}
+
+/// `tekcron plan`.
+pub(super) fn plan(args: &PlanArgs, session: &Session) -> Result<u8, CliError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    plan::run(args, &load(&session.globals)?, session.now(), &mut out)?;
+    Ok(exit_code::SUCCESS)
 }
 
 /// `tekcron check`. Problems have been said when this returns.

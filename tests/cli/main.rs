@@ -12,6 +12,7 @@ mod listings;
 mod logs;
 mod offline;
 mod papers;
+mod plan;
 mod refusals;
 mod runs;
 mod sample;
