@@ -33,7 +33,13 @@ pub(crate) fn run(scale: Scale) {
         for _ in 0..scale.rounds {
             let began = Instant::now();
             let config = records::load_config(&config_dir, &dir.path().join("data"));
-            let args = PlanArgs { from: Some(span.from.to_string()), to: Some(span.to.to_string()), output };
+            let args = PlanArgs {
+                from: Some(span.from.to_string()),
+                to: Some(span.to.to_string()),
+                diff: None,
+                exit_code: false,
+                output,
+            };
             plan::run(&args, &config, from, &mut io::sink()).expect("nowhere takes all");
             ours.push(began.elapsed().as_secs_f64());
             let began = Instant::now();

@@ -27,6 +27,12 @@ pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliErro
 /// `tekcron plan`.
 pub(super) fn plan(args: &PlanArgs, session: &Session) -> Result<u8, CliError> {
     let mut out = BufWriter::new(io::stdout().lock());
+    if let Some([old, new]) = args.diff.as_deref() {
+        let overrides = session.globals.overrides()?;
+        let (old, new) = (config::load(old, &overrides)?, config::load(new, &overrides)?);
+        let differ = plan::run_difference(args, &old, &new, session.now(), &mut out)?;
+        return Ok(if differ && args.exit_code { exit_code::FAILURE } else { exit_code::SUCCESS });
+    }
     plan::run(args, &load(&session.globals)?, session.now(), &mut out)?;
     Ok(exit_code::SUCCESS)
 }
@@ -76,7 +82,7 @@ pub(super) fn jobs(
     Ok(first(wanted.map(|(owner, job)| JobResource::new(owner, job, None, session.now())), limit))
 }
 
-fn load(globals: &Globals) -> Result<Config, CliError> {
+pub(super) fn load(globals: &Globals) -> Result<Config, CliError> {
     Ok(config::load(globals.config(), &globals.overrides()?)?)
 }
 

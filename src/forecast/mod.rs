@@ -5,8 +5,10 @@
 //! one. [`Load`] gathers what starts in each minute and says which jobs meet there. A fire is what a
 //! schedule asks for: whether it starts is up to overlap, limits and whoever pauses the job.
 
+mod difference;
 mod fires;
 mod load;
 
+pub use self::difference::{Change, Difference, Instants, differences};
 pub use self::fires::{Entry, Fire, Fires, Span, Timetable};
 pub use self::load::{Load, Minute, Summary, Together};

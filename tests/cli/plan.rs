@@ -180,3 +180,70 @@ async fn the_time_that_is_offered_is_one_that_is_taken() {
     let run = home.run(&["plan", "--from", "2026-01-01", "--to", to, "-o", "svg"]).await;
     assert!(run.code == 0 && run.out.contains(">1000000 fires of 1 jobs;"), "{run}");
 }
+
+/// Two directories, side by side.
+fn edited(old: &str, new: &str) -> Home {
+    let home = Home::with(&[("etl", new)]);
+    let before = home.0.path().join("old/config/apps");
+    std::fs::create_dir_all(&before).unwrap();
+    std::fs::write(before.join("etl.toml"), old).unwrap();
+    home
+}
+
+const DIFF: [&str; 8] =
+    ["plan", "--diff", "old/config", "config", "--from", "2026-03-10", "--to", "2026-03-11"];
+
+#[tokio::test]
+async fn a_review_sees_what_appears_vanishes_and_moves() {
+    let old = ETL.replace("name = \"refill\"", "name = \"refill\"\nschedule = \"*/2 9 * * *\"");
+    let new = ETL.replace("30 2 * * *", "45 2 * * *").replace("jitter = \"10m\"", "jitter = \"20m\"");
+    let new = new.replace("{ cron = \"0 1 * * *\" }, ", "{ cron = \"0 1,13 * * *\" }, ");
+    let home = edited(&old, &new);
+    insta::assert_snapshot!(home.run(&DIFF).await);
+    let run = home.run(&[&DIFF[..], &["-o", "json"]].concat()).await;
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    let changes = found["changes"].as_array().unwrap();
+    let count = |word: &str| changes.iter().filter(|change| change["change"] == word).count();
+    assert_eq!((count("appears"), count("vanishes"), count("moves")), (1, 30, 25), "{run}");
+    let moved = changes.iter().find(|change| change["job"] == "etl.nightly").unwrap();
+    assert_eq!(moved["old"]["scheduled"], "2026-03-10T01:30:00Z");
+    assert_eq!(moved["new"]["scheduled"], "2026-03-10T01:45:00Z");
+}
+
+#[tokio::test]
+async fn a_difference_ends_well_unless_it_was_asked_to_tell_by_its_exit_code() {
+    let differs = edited(ETL, &ETL.replace("30 2", "45 2"));
+    let same = edited(ETL, &format!("# The same.\n{ETL}"));
+    for (home, args, code) in
+        [(&differs, None, 0), (&differs, Some("--exit-code"), 1), (&same, Some("--exit-code"), 0)]
+    {
+        let run = home.run(&DIFF.into_iter().chain(args).collect::<Vec<_>>()).await;
+        assert_eq!((run.code, run.err.as_str()), (code, ""), "{run}");
+    }
+    let run = same.run(&DIFF).await;
+    assert_eq!(run.out, "no fire differs from 2026-03-10T00:00:00Z to 2026-03-11T00:00:00Z\n");
+}
+
+#[tokio::test]
+async fn a_difference_of_what_is_not_there_is_none() {
+    let home = edited(ETL, ETL);
+    for (args, said) in [
+        (
+            &["plan", "--diff", "older", "config"][..],
+            "error: expected a config directory, found nothing at `older`",
+        ),
+        (
+            &["plan", "--diff", "config", "newer"],
+            "error: expected a config directory, found nothing at `newer`",
+        ),
+        (
+            &["plan", "--diff", "config", "old/config", "-o", "ics"],
+            "error: `--diff` is written as `table` or `json`, found `ics`",
+        ),
+        (&["plan", "--exit-code"], "error: the following required arguments were not provided:"),
+    ] {
+        let run = home.run(args).await;
+        assert_eq!((run.code, run.out.as_str()), (64, ""), "{args:?}: {run}");
+        assert!(run.err.starts_with(said), "{args:?}: {run}");
+    }
+}

@@ -6,10 +6,12 @@
 
 mod calendar;
 mod chart;
+mod difference;
 mod json;
 mod table;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +36,14 @@ pub struct PlanArgs {
     /// Fires before this. Default: 24 hours after the first
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// How to write it
+    /// What an edit does in that time: the fires that appear, vanish or move from one config directory to
+    /// another
+    #[arg(long, num_args = 2, value_names = ["OLD_DIR", "NEW_DIR"])]
+    pub diff: Option<Vec<PathBuf>>,
+    /// With --diff, end with 1 where fires differ
+    #[arg(long, requires = "diff")]
+    pub exit_code: bool,
+    /// How to write it; a difference only as table or json
     #[arg(short, long, value_enum, default_value_t)]
     pub output: PlanFormat,
 }
@@ -79,6 +88,9 @@ pub enum PlanError {
         /// A time that lies behind as many as there may be.
         until: Timestamp,
     },
+    /// A difference is neither a calendar nor a picture.
+    #[error("`--diff` is written as `table` or `json`, found `{0}`")]
+    Format(&'static str),
     /// It could not be written.
     #[error("writing the plan failed")]
     Write(#[source] io::Error),
@@ -100,6 +112,30 @@ pub fn run(args: &PlanArgs, config: &Config, now: Timestamp, out: &mut dyn Write
         PlanFormat::Svg => chart::write(&plan, out),
     };
     written.and_then(|()| out.flush()).map_err(PlanError::Write)
+}
+
+/// Writes what differs from what `old` starts to what `new` does, and says whether anything does.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn run_difference(
+    args: &PlanArgs,
+    old: &Config,
+    new: &Config,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<bool, PlanError> {
+    match args.output {
+        PlanFormat::Table | PlanFormat::Json => {}
+        PlanFormat::Ics => return Err(PlanError::Format("ics")),
+        PlanFormat::Svg => return Err(PlanError::Format("svg")),
+    }
+    let span = span(args, now)?;
+    let (old, new) = (Timetable::of(old), Timetable::of(new));
+    bounded(&old, span)?;
+    bounded(&new, span)?;
+    let written = difference::write(&old, &new, span, args.output, out);
+    written.and_then(|differs| out.flush().map(|()| differs)).map_err(PlanError::Write)
 }
 
 /// What is written.
@@ -150,4 +186,9 @@ fn bounded(timetable: &Timetable<'_>, span: Span) -> Result<(), PlanError> {
 fn local(fire: &Fire<'_>) -> String {
     let rules = fire.entry.schedule.recurrence.timezone().rules();
     fire.slot.display_with_offset(rules.to_offset(fire.slot)).to_string()
+}
+
+/// As in `3 jobs`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

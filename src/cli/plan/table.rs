@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Plan, local};
+use super::{Plan, counted, local};
 use crate::forecast::{Entry, Summary, Together};
 use crate::schedule::Zone;
 
@@ -69,8 +69,4 @@ fn meetings(what: &str, together: &[Together], out: &mut dyn Write) -> io::Resul
         writeln!(out, "  and {} of others (`-o json` has them)", counted(more, "set"))?;
     }
     Ok(())
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
