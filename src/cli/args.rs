@@ -12,8 +12,8 @@ use super::plan::PlanArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, import, job, job_history, jobs, logs, man, openapi, reload, run_job, run_task,
-    serve, store, task, tasks, terminate_task, token,
+    app, apps, completions, explain, import, job, job_history, jobs, logs, man, openapi, reload, run_job,
+    run_task, serve, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -124,6 +124,8 @@ pub(super) enum Verb {
     Openapi(openapi::OpenapiArgs),
     /// Show when an expression fires next
     Next(NextArgs),
+    /// Say why a job is due at a time, or is not, and what became of it
+    Explain(explain::ExplainArgs),
     /// Show all that the configuration will start, and what starts together
     Plan(PlanArgs),
     /// Take the finalizer off PipelineRuns that nobody will record any more

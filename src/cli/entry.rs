@@ -9,9 +9,9 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, cluster, completions, exit_code, import, job, job_history, jobs, logs, man, moment, next,
-    offline, openapi, output, reload, run_job, run_task, schema, serve, store, task, tasks, terminate_task,
-    token,
+    app, apps, cluster, completions, exit_code, explain, import, job, job_history, jobs, logs, man, moment,
+    next, offline, openapi, output, reload, run_job, run_task, schema, serve, store, task, tasks,
+    terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -47,6 +47,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Openapi(_) => openapi::run(&mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next_slots(&args, &session)?,
+        Verb::Explain(args) => online(explain::run(&args, &session))?,
         Verb::Plan(args) => return offline::plan(&args, &session),
         Verb::Release(args) => cluster::release(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,

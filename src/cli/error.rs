@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 
 use super::connection::ConnectionError;
 use super::exit_code;
+use super::explain::ExplainError;
 use super::import;
 use super::next::NextError;
 use super::plan::PlanError;
@@ -67,6 +68,9 @@ pub(super) enum CliError {
     /// There is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// There is nothing to explain.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// There is nothing to render.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -161,12 +165,14 @@ impl CliError {
             Self::Config(_)
             | Self::Next(_)
             | Self::Plan(_)
+            | Self::Explain(ExplainError::Time(_))
             | Self::Connect(_)
             | Self::Release(ReleaseError::Connect(_)) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
             Self::Release(_)
             | Self::Render(_)
+            | Self::Explain(ExplainError::Unknown { .. } | ExplainError::Ambiguous { .. })
             | Self::NoApp { .. }
             | Self::NoTask { .. }
             | Self::OtherApp { .. } => exit_code::FAILURE,

@@ -16,6 +16,7 @@ mod detail;
 mod entry;
 mod error;
 pub mod exit_code;
+mod explain;
 mod import;
 mod job;
 mod job_history;

@@ -127,7 +127,7 @@ fn name_line<T: Named>(item: &T) -> String {
     format!("{}/{}\n", T::KIND, item.name())
 }
 
-fn json(value: &(impl Serialize + ?Sized)) -> String {
+pub(super) fn json(value: &(impl Serialize + ?Sized)) -> String {
     let text = serde_json::to_string_pretty(value).expect("resources are plain data with text keys");
     text + "\n"
 }

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::DateTime;
+use jiff::civil;
+use jiff::tz::Offset;
 
 use super::expression::{DayRule, Field, Fields, Values, WEEKDAYS};
 
@@ -44,6 +46,12 @@ impl Calendar {
     pub(super) fn new(fields: &Fields, known: &mut KnownDays) -> Self {
         let Fields { seconds, minutes, hours, .. } = *fields;
         Self { times: Times { seconds, minutes, hours }, days: known.of(fields) }
+    }
+
+    /// Whether what a wall clock shows matches.
+    pub(super) fn contains(&self, shown: civil::DateTime) -> bool {
+        let wall = Offset::UTC.to_timestamp(shown).map(|instant| instant.as_second());
+        wall.is_ok_and(|wall| self.next_after(wall - 1) == Some(wall))
     }
 
     /// The first match after `wall`.

@@ -5,6 +5,7 @@
 
 mod calendar;
 mod clock_change;
+mod explain;
 mod expression;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -21,6 +22,7 @@ mod zone;
 use jiff::SignedDuration;
 
 pub use self::clock_change::{ClockChange, Effect};
+pub use self::explain::{Explanation, FieldAt};
 pub use self::expression::{Expression, ExpressionError, OtherReading};
 pub use self::jitter::jitter;
 pub use self::key::{KeyError, ScheduleKey};

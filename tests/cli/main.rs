@@ -6,6 +6,7 @@ mod access;
 mod arguments;
 #[path = "../crd/mod.rs"]
 mod crd;
+mod explain;
 mod fake;
 mod import;
 mod listings;

@@ -21,6 +21,7 @@ mod refused;
 mod shorthand;
 mod text;
 mod values;
+mod written;
 
 pub use self::elsewhere::OtherReading;
 pub use self::error::ExpressionError;
