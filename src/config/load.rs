@@ -14,7 +14,9 @@ use super::problem::{Problem, Problems};
 use super::regular;
 use super::settings::Settings;
 use super::source::Source;
-use super::validate::{FromFile, Surroundings, app, hide_secrets, settings, warn_of_credentials};
+use super::validate::{
+    FromFile, Lints, Surroundings, app, crowd, hide_secrets, settings, warn_of_credentials,
+};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 
 /// What came of looking at a configuration.
@@ -165,9 +167,13 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         secret_services: secrets_of_a_cluster(&read.services).collect(),
         security_groups: read.names.security_groups.filter(|_| !dir.loose && !unknown),
         now: dir.now,
+        lints: Lints::default(),
         recurrences: RefCell::default(),
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
+    let shown = dir.shown.display().to_string();
+    problems.extend(around.lints.rest(&shown));
+    problems.extend(dir.now.and_then(|now| crowd(&apps, &shown, now)));
     let problems = Problems::new(problems);
     let config = (problems.errors() == 0).then(|| Config {
         dir: dir.place.to_owned(),

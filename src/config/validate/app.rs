@@ -4,6 +4,7 @@ use toml::de::DeTable;
 
 use super::env::env;
 use super::job::jobs;
+use super::lint;
 use super::place::Surroundings;
 use super::pod::pod_template;
 use crate::app::{
@@ -35,7 +36,7 @@ pub(in crate::config) fn app<'s>(
     let app = root.require("app", "a file holds one App: `[app]` with at least `name = \"…\"`");
     let table = app.and_then(|value| value.table());
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
-    let jobs = jobs(&mut root, may_run, around);
+    let (jobs, places) = jobs(&mut root, may_run, around);
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
@@ -61,6 +62,7 @@ pub(in crate::config) fn app<'s>(
         keep_workdir: flag(&mut table, "keep_workdir"),
         jobs,
     };
+    lint::runs_at_once(&app, &places, around);
     if !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
         table.warn(Fault::new(
             "expected a `command` or `[[jobs]]`, found neither",

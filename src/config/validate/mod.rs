@@ -3,6 +3,7 @@
 mod app;
 mod env;
 mod job;
+mod lint;
 mod outside;
 mod place;
 mod pod;
@@ -12,6 +13,7 @@ mod service;
 mod settings;
 
 pub(super) use self::app::app;
+pub(super) use self::lint::{Lints, crowd};
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;
 pub(super) use self::service::hide_secrets;

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::lint::Lints;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
 use crate::schedule::Recurrences;
@@ -24,6 +25,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) security_groups: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
+    /// What of all Apps so far was warned of.
+    pub(in crate::config) lints: Lints,
     /// The recurrences of all Apps so far.
     pub(in crate::config) recurrences: RefCell<Recurrences>,
 }
@@ -122,6 +125,7 @@ mod tests {
                 secret_services: BTreeSet::new(),
                 security_groups: None,
                 now: None,
+                lints: Lints::default(),
                 recurrences: RefCell::default(),
             };
             let checked = surroundings.directory(Path::new(path));

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use super::lint;
 use super::place::Surroundings;
 use crate::config::fault::Fault;
 use crate::config::parse;
@@ -27,7 +28,7 @@ const ID: &str = "as in `id = \"nightly\"`; left out, one is made of expression,
 const NEVER: &str = "`tekcron next` shows when an expression is due";
 
 /// The schedules of a job: `schedule`, or `schedules`. What the job says of all of them holds where one
-/// does not say otherwise. In a check, changes of the clocks ahead are warned of.
+/// does not say otherwise. A check warns of what they do that may not be meant.
 pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<Schedule>> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job);
@@ -44,20 +45,8 @@ pub(super) fn schedules(job: &mut Table<'_>, around: &Surroundings) -> Vec<Arc<S
     for value in several.and_then(|value| value.array()).unwrap_or_default() {
         read.extend(listed(&value, &common, around).map(|schedule| (schedule, value)));
     }
-    if let Some(now) = around.now {
-        read.iter().for_each(|(schedule, value)| warn_of_clocks(schedule, value, now));
-    }
+    lint::schedules(&read, around);
     distinct(read)
-}
-
-fn warn_of_clocks(schedule: &Schedule, value: &Value<'_>, now: Timestamp) {
-    if let Some(change) = schedule.recurrence.next_clock_change(now) {
-        let zone = schedule.recurrence.timezone();
-        value.warn(Fault::new(
-            format!("in {zone}, {change}"),
-            "`dst` says what happens on such days; in `UTC` there are none",
-        ));
-    }
 }
 
 /// What of a schedule may stand in its job as well.
