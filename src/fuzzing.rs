@@ -6,7 +6,8 @@
 
 use crate::{api, config, executor, schedule, store};
 
-/// A cron expression, a zone and a time in seconds since the epoch, one a line; the last two may be absent.
+/// A cron expression, a zone, a time in seconds since the epoch and a job, one a line; the last three may be
+/// absent.
 pub fn expression(input: &[u8]) {
     schedule::fuzzing::expression(input);
 }

@@ -24,6 +24,7 @@ mod records;
 mod recovery;
 mod report;
 mod sample;
+mod schedule;
 mod syncs;
 mod takes_all;
 mod wheel;
@@ -49,8 +50,9 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     ("wheel", wheel::run),
+    ("schedule", schedule::run),
     ("durable", durable::run),
     ("processes", processes::run),
     ("idle", idle::run),

@@ -6,7 +6,8 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 
 use super::resources::{ErrorBody, ErrorEnvelope};
-use crate::daemon::ReloadError;
+use crate::config::EditError;
+use crate::daemon::{JobError, ReloadError};
 use crate::executor::ExecutorError;
 use crate::hint;
 use crate::store::StoreError;
@@ -23,6 +24,8 @@ pub(super) enum Code {
     Overlap,
     Ambiguous,
     BadConfig,
+    Exists,
+    ReadOnly,
     GivenToken,
     RequestTimeout,
     TooLarge,
@@ -48,6 +51,8 @@ impl Code {
             Self::Overlap => ("overlap", StatusCode::CONFLICT),
             Self::Ambiguous => ("ambiguous", StatusCode::CONFLICT),
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
+            Self::Exists => ("exists", StatusCode::CONFLICT),
+            Self::ReadOnly => ("read-only", StatusCode::CONFLICT),
             Self::GivenToken => ("given-token", StatusCode::CONFLICT),
             Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
@@ -170,6 +175,25 @@ impl From<ReloadError> for Failure {
             ReloadError::Config(_) => Self { code: Code::BadConfig, message: error.to_string(), hint: None },
             ReloadError::Look(_) => Self::new(Code::Internal, error),
             ReloadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Store(error) => error.into(),
+            JobError::Edit(error) => match error {
+                EditError::NoApp(_) | EditError::NoJob(_) | EditError::NoSchedule { .. } => {
+                    Self::not_found(error)
+                }
+                EditError::Exists(_) => Self::new(Code::Exists, error),
+                EditError::InFile { .. } => Self::new(Code::ReadOnly, error),
+                // The report holds hints of its own, one a problem.
+                EditError::Wrong(_) => {
+                    Self { code: Code::BadRequest, message: error.to_string(), hint: None }
+                }
+            },
         }
     }
 }

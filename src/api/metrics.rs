@@ -43,7 +43,7 @@ pub(super) async fn render(State(serving): State<Shared>, _: NoParams) -> Result
 /// The earliest slot of all schedules after `now`.
 fn next_fire(config: &Config, now: Timestamp) -> Option<Timestamp> {
     let schedules = config.jobs().flat_map(|(_, job)| &job.schedules);
-    schedules.filter_map(|schedule| schedule.recurrence.next_after(now)).min()
+    schedules.filter_map(|schedule| schedule.next_after(now)).min()
 }
 
 /// How many tasks are in each phase that is not the end, zeros included.

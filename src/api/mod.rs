@@ -34,6 +34,7 @@ mod run;
 mod server;
 mod service;
 mod slots;
+mod stored;
 mod stream;
 mod tasks;
 mod terminate;

@@ -10,7 +10,7 @@ use utoipa::{Modify, OpenApi as Described};
 
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
-use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, terminate};
+use super::{admin, apps, health, jobs, logs, metrics, run, slots, stored, tasks, terminate};
 
 #[derive(Described)]
 #[openapi(
@@ -32,6 +32,11 @@ use super::{admin, apps, health, jobs, logs, metrics, run, slots, tasks, termina
         tasks::of_job,
         run::of_job,
         slots::list,
+        stored::create,
+        stored::remove,
+        stored::schedule,
+        stored::unschedule,
+        stored::list,
         tasks::all,
         tasks::show_named,
         terminate::by_name,
@@ -78,7 +83,9 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, document: &mut OpenApi) {
         for (path, item) in &mut document.paths.paths {
-            for (method, operation) in [("get", &mut item.get), ("post", &mut item.post)] {
+            for (method, operation) in
+                [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)]
+            {
                 let words = path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
                 let name = std::iter::once(method).chain(words).collect::<Vec<_>>().join("-");
                 operation.as_mut().map(|operation| operation.operation_id.replace(name));

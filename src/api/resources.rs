@@ -226,6 +226,10 @@ pub struct JobResource {
     pub schedules: Vec<ScheduleResource>,
     /// Overlap policy.
     pub overlap: String,
+    /// Whether it was created by command; else it stands in a file, and is read-only.
+    pub stored: bool,
+    /// The file of its App.
+    pub file: String,
     /// The earliest next slot of all schedules.
     pub next: Option<Timestamp>,
     /// Its task that was claimed last.
@@ -271,6 +275,8 @@ impl JobResource {
             next: schedules.iter().filter_map(|schedule| schedule.next).min(),
             schedules,
             overlap: job.terms.overlap.to_string(),
+            stored: job.stored,
+            file: app.file.clone(),
             last_task: last_task.map(TaskResource::from),
         }
     }
@@ -280,17 +286,42 @@ impl ScheduleResource {
     /// A schedule of `job` as it is shown at `now`.
     pub fn new(job: &JobRef, schedule: &Schedule, now: Timestamp) -> Self {
         let recurrence = &schedule.recurrence;
-        let next = recurrence.next_after(now);
+        let next = schedule.next_after(now);
+        let bounds = recurrence.bounds();
         Self {
             key: schedule.key.to_string(),
             cron: recurrence.expression().to_string(),
+            resolved: recurrence.expression().resolved().map(ToOwned::to_owned),
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
             catch_up: schedule.catch_up.to_string(),
+            from: bounds.from,
+            until: bounds.until,
+            exclude: schedule.exclude.names().map(ToOwned::to_owned).collect(),
+            command: schedule
+                .parameters
+                .as_ref()
+                .and_then(|parameters| parameters.command.as_ref())
+                .map(CommandBody::from),
             next,
             starts: next.map(|slot| slot + jitter(schedule, job, slot)),
         }
     }
+}
+
+/// A job that was created by command, as the text that it would be in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredJobResource {
+    /// `APP.JOB`.
+    pub name: String,
+    /// The App.
+    pub app: String,
+    /// The file of its App; none where the App is not configured.
+    pub file: Option<String>,
+    /// Whether it is in effect: a file may name a job of the same name, or its App be gone.
+    pub runs: bool,
+    /// Its `[[jobs]]` table.
+    pub toml: String,
 }
 
 /// A schedule of a job.
@@ -300,13 +331,28 @@ pub struct ScheduleResource {
     pub key: String,
     /// The expression as it was written.
     pub cron: String,
+    /// The expression with what stands for each `H` in it.
+    #[serde(default)]
+    pub resolved: Option<String>,
     /// Time zone.
     pub timezone: String,
     /// How it meets daylight-saving transitions.
     pub dst: String,
     /// Catch-up policy.
     pub catch_up: String,
-    /// Its next slot.
+    /// From when on it has slots.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Until when it has slots.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The calendars in which it does not run.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Its own command.
+    #[serde(default)]
+    pub command: Option<CommandBody>,
+    /// Its next slot that no calendar excludes.
     pub next: Option<Timestamp>,
     /// When the task of that slot starts: the slot, and its jitter.
     pub starts: Option<Timestamp>,

@@ -10,7 +10,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, tasks,
-    terminate,
+    admin, apps, auth, connections, guard, health, jobs, logs, metrics, observe, openapi, run, slots, stored,
+    tasks, terminate,
 };
 
 /// Who may ask.
@@ -51,6 +51,10 @@ const fn act(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route
     Route { method: Method::POST, path, access: Access::Token, handler }
 }
 
+const fn remove(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::DELETE, path, access: Access::Token, handler }
+}
+
 const ROUTES: &[Route] = &[
     open("/livez", || get(health::live)),
     open("/readyz", || get(health::ready)),
@@ -63,11 +67,16 @@ const ROUTES: &[Route] = &[
     read("/v1/apps/{app}/tasks/{id}", || get(tasks::show)),
     read("/v1/apps/{app}/tasks/{id}/logs", || get(logs::show)),
     act("/v1/apps/{app}/tasks/{id}/terminate", || post(terminate::by_id)),
+    act("/v1/apps/{app}/jobs", || post(stored::create)),
     read("/v1/jobs", || get(jobs::list)),
     read("/v1/jobs/{job}", || get(jobs::show)),
+    remove("/v1/jobs/{job}", || delete(stored::remove)),
+    act("/v1/jobs/{job}/schedules", || post(stored::schedule)),
+    remove("/v1/jobs/{job}/schedules/{schedule}", || delete(stored::unschedule)),
     read("/v1/jobs/{job}/tasks", || get(tasks::of_job)),
     act("/v1/jobs/{job}/tasks", || post(run::of_job)),
     read("/v1/jobs/{job}/slots", || get(slots::list)),
+    read("/v1/stored-jobs", || get(stored::list)),
     read("/v1/tasks", || get(tasks::all)),
     read("/v1/tasks/{name}", || get(tasks::show_named)),
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),

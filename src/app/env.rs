@@ -94,6 +94,7 @@ pub fn variables(
         Some(&config.settings.env),
         Some(&app.env),
         job.map(|job| &job.terms.env),
+        job.and_then(|job| job.parameters(task.schedule.as_ref())).map(|parameters| &parameters.env),
         Some(&task.overrides.env),
     ];
     for layer in layers.into_iter().flatten() {

@@ -39,6 +39,8 @@ use crate::job::{Job, JobName};
 pub struct App {
     /// The name.
     pub name: AppName,
+    /// The file that it stands in, as its author would name it.
+    pub file: String,
     /// Container image, used by the Tekton executor.
     pub image: Option<String>,
     /// Absolute path of the directory that the embedded executor copies for each task.

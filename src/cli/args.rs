@@ -12,8 +12,9 @@ use super::plan::PlanArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, completions, explain, import, job, job_history, jobs, logs, man, openapi, reload, run_job,
-    run_task, serve, store, task, tasks, terminate_task, token,
+    app, apps, completions, create_job, delete_job, explain, export, import, job, job_history, job_schedules,
+    jobs, logs, man, openapi, reload, run_job, run_task, schedule_job, serve, store, task, tasks,
+    terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -156,6 +157,18 @@ pub(super) enum Verb {
     Job(job::JobArgs),
     /// List the tasks of a job, newest first
     JobHistory(job_history::JobHistoryArgs),
+    /// Make a job on an App, beside those of the files
+    CreateJob(create_job::CreateJobArgs),
+    /// Give a job that was created by command a schedule more
+    ScheduleJob(schedule_job::ScheduleJobArgs),
+    /// List the schedules of all jobs, or of one
+    JobSchedules(job_schedules::JobSchedulesArgs),
+    /// Take a schedule from a job that was created by command
+    DeleteJobSchedule(delete_job::DeleteJobScheduleArgs),
+    /// Delete a job that was created by command
+    DeleteJob(delete_job::DeleteJobArgs),
+    /// Print the jobs that were created by command as they would stand in files
+    Export(export::ExportArgs),
     /// Manage the token that opens the service
     Token(token::TokenArgs),
     /// Verify, export, import or compact the store, while no service runs

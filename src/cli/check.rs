@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::config::{self, Checked, Config, SettingsOverrides};
+use crate::job::JobRef;
+use crate::schedule::Schedule;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -49,6 +52,7 @@ pub fn run(
     }
     match config {
         Some(config) => {
+            hashes(&config, out)?;
             writeln!(out, "{}", found(&config))?;
             Ok(CheckOutcome::Sound)
         }
@@ -70,6 +74,29 @@ fn beside(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+/// How many expressions with an `H` are shown.
+const HASHES: usize = 20;
+
+/// What `H` stands for, job by job.
+fn hashes(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let all = config.jobs().flat_map(|(app, job)| {
+        let hashed = |schedule: &Arc<Schedule>| {
+            let expression = schedule.recurrence.expression();
+            let resolved = expression.resolved()?;
+            Some(format!("{}: `{expression}` is `{resolved}`", JobRef::of(app, job)))
+        };
+        job.schedules.iter().filter_map(hashed).collect::<Vec<_>>()
+    });
+    let mut all = all.into_iter();
+    for line in all.by_ref().take(HASHES) {
+        writeln!(out, "{line}")?;
+    }
+    match all.count() {
+        0 => Ok(()),
+        more => writeln!(out, "and {more} more with an `H`: `tekcron jobs` shows them all"),
     }
 }
 

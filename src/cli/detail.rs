@@ -57,6 +57,7 @@ pub(super) fn job(job: &JobResource, now: Timestamp) -> String {
         ("App", Some(job.app.clone())),
         ("Command", job.command.as_ref().map(ToString::to_string)),
         ("Overlap", Some(job.overlap.clone())),
+        ("Source", Some(jobs::source(job))),
         ("Next", job.next.map(|next| format!("{next} (in {})", age::until(next, now)))),
         ("LastTask", last_task(job.last_task.as_ref(), now)),
     ]);
@@ -100,7 +101,7 @@ fn last_task(task: Option<&TaskResource>, now: Timestamp) -> Option<String> {
 }
 
 const SCHEDULES: &[Column<ScheduleResource>] = &[
-    Column::new("Schedule", |schedule, _| schedule.cron.clone()),
+    Column::new("Schedule", |schedule, _| jobs::expression(schedule)),
     Column::new("Timezone", |schedule, _| schedule.timezone.clone()),
     Column::new("DST", |schedule, _| schedule.dst.clone()),
     Column::new("CatchUp", |schedule, _| schedule.catch_up.clone()),

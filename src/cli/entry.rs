@@ -9,9 +9,9 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, cluster, completions, exit_code, explain, import, job, job_history, jobs, logs, man, moment,
-    next, offline, openapi, output, reload, run_job, run_task, schema, serve, store, task, tasks,
-    terminate_task, token,
+    app, apps, cluster, completions, create_job, delete_job, exit_code, explain, export, import, job,
+    job_history, job_schedules, jobs, logs, man, moment, next, offline, openapi, output, reload, run_job,
+    run_task, schedule_job, schema, serve, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -63,6 +63,12 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Jobs(args) => online(jobs::run(&args, &session))?,
         Verb::Job(args) => online(job::run(&args, &session))?,
         Verb::JobHistory(args) => online(job_history::run(&args, &session))?,
+        Verb::CreateJob(args) => online(create_job::run(&args, &session))?,
+        Verb::ScheduleJob(args) => online(schedule_job::run(&args, &session))?,
+        Verb::JobSchedules(args) => online(job_schedules::run(&args, &session))?,
+        Verb::DeleteJobSchedule(args) => online(delete_job::schedule(&args, &session))?,
+        Verb::DeleteJob(args) => online(delete_job::job(&args, &session))?,
+        Verb::Export(args) => online(export::run(&args, &session))?,
         Verb::Token(args) => online(token::run(&args, &session))?,
         Verb::Store(args) => store::run(&args, &session)?,
         Verb::Reload(_) => online(reload::run(&session))?,
@@ -73,10 +79,11 @@ fn run(cli: Cli) -> Result<u8, CliError> {
 }
 
 fn next_slots(args: &NextArgs, session: &Session) -> Result<(), CliError> {
+    next::notes(args)?.iter().for_each(|note| output::say(note));
     let found = next::run(args, &*session.clock, &mut io::stdout().lock())?;
     if found < args.count as usize {
         output::say(&format!(
-            "{found} of {} shown: expressions end with the year {}",
+            "{found} of {} shown: there are no more up to the year {}, where expressions end",
             args.count,
             moment::LAST_YEAR
         ));

@@ -106,6 +106,20 @@ pub(super) enum CliError {
         /// Its App.
         found: String,
     },
+    /// Which schedule is meant is not clear.
+    #[error("the job `{job}` has {} schedules\nhint: name one of them: {}", keys.len(), keys.join(", "))]
+    WhichSchedule {
+        /// The job.
+        job: String,
+        /// The keys of its schedules.
+        keys: Vec<String>,
+    },
+    /// Nobody is there to agree.
+    #[error("this deletes, and nobody is there to be asked\nhint: `--force` deletes without asking")]
+    NotAsked,
+    /// Somebody was asked, and did not agree.
+    #[error("nothing was deleted")]
+    NotAgreed,
     /// Man pages could not be written.
     #[error("cannot write man pages to `{dir}`: {source}")]
     Man {
@@ -170,7 +184,9 @@ impl CliError {
             | Self::Release(ReleaseError::Connect(_)) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
-            Self::Release(_)
+            Self::WhichSchedule { .. } | Self::NotAsked => exit_code::USAGE,
+            Self::NotAgreed
+            | Self::Release(_)
             | Self::Render(_)
             | Self::Explain(ExplainError::Unknown { .. } | ExplainError::Ambiguous { .. })
             | Self::NoApp { .. }

@@ -19,7 +19,7 @@ use crate::api::resources::{SlotResource, TaskResource};
 use crate::config::Config;
 use crate::hint::{did_you_mean, nearest};
 use crate::job::{Job, JobRef};
-use crate::schedule::{Explanation, FieldAt, Schedule, Zone, jitter};
+use crate::schedule::{FieldAt, Schedule, Zone, jitter};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -70,21 +70,32 @@ pub(super) enum ExplainError {
 }
 
 /// What is said of one schedule.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Explained {
     job: String,
     schedule: String,
     cron: String,
+    /// The expression with what stands for each `H`.
+    resolved: Option<String>,
     timezone: String,
     dst: String,
     /// Unset where it is never due again.
     at: Option<Timestamp>,
     local: Option<String>,
     due: bool,
+    /// As `due`, but of what a calendar excludes too.
+    #[serde(skip)]
+    slot: bool,
     starts: Option<Timestamp>,
     fields: Vec<Field>,
+    /// Of `@every` and `@at`, which have no fields, what they have to do with it.
+    instants: Option<String>,
     days: Option<&'static str>,
     clocks: Vec<String>,
+    /// Which bound it is beyond.
+    bounds: Option<String>,
+    /// The calendar.
+    excluded_by: Option<String>,
     before: Option<Timestamp>,
     after: Option<Timestamp>,
     ledger: Option<SlotResource>,
@@ -110,7 +121,7 @@ pub(super) async fn run(args: &ExplainArgs, session: &Session) -> Result<(), Cli
     let mut explained = Vec::new();
     for schedule in schedules {
         let mut one = explain(&name, schedule, wanted, session.now())?;
-        if let Some(at) = one.at.filter(|at| one.due && *at <= session.now()) {
+        if let Some(at) = one.at.filter(|at| one.slot && *at <= session.now()) {
             ask(&mut one, &name, at, session).await;
         }
         explained.push(one);
@@ -155,46 +166,46 @@ fn explain(
     let at = match wanted {
         Some(Moment::Instant(at)) => Some(at),
         Some(Moment::Wall(shown)) => Some(on_the_wall(shown, zone, &mut clocks)?),
-        None => recurrence.next_after(now),
-    };
-    let found = at.map(|at| recurrence.explain(at));
-    let (before, after) = match &found {
-        Some(found) => (found.before, found.after),
-        None => (recurrence.last_until(now), None),
+        None => schedule.next_after(now),
     };
     let local = |at: Timestamp| at.display_with_offset(zone.rules().to_offset(at)).to_string();
-    let due = found.as_ref().is_some_and(|found| found.due);
-    let days = found.as_ref().and_then(|found| found.days);
-    let (fields, of_clocks) = found.map(said).unwrap_or_default();
-    clocks.extend(of_clocks);
-    let at = at.and_then(|at| Timestamp::from_second(at.as_second()).ok());
-    Ok(Explained {
+    let mut explained = Explained {
         job: name.to_string(),
         schedule: schedule.key.to_string(),
         cron: recurrence.expression().to_string(),
+        resolved: recurrence.expression().resolved().map(str::to_owned),
         timezone: zone.to_string(),
         dst: recurrence.dst().to_string(),
-        at,
-        local: at.map(local),
-        due,
-        starts: at.filter(|_| due).map(|at| at + jitter(schedule, name, at)),
-        fields,
-        days,
         clocks,
-        before,
-        after,
-        ledger: None,
-        task: None,
-        unknown: None,
+        ..Explained::default()
+    };
+    let Some(at) = at else {
+        return Ok(Explained { before: schedule.last_until(now), ..explained });
+    };
+    let found = schedule.explain(at);
+    explained.clocks.extend(found.clocks);
+    explained.clocks.extend(found.next_change.map(|next| format!("the next change that it meets: {next}")));
+    Ok(Explained {
+        at: Some(found.at),
+        local: Some(local(found.at)),
+        due: found.due,
+        slot: found.slot,
+        starts: found.due.then(|| found.at + jitter(schedule, name, found.at)),
+        fields: found.fields.into_iter().map(Field::from).collect(),
+        instants: found.instants,
+        days: found.days,
+        bounds: found.bounds,
+        excluded_by: found.excluded_by,
+        before: found.before,
+        after: found.after,
+        ..explained
     })
 }
 
-/// What the fields and the clocks have to do with it.
-fn said(found: Explanation) -> (Vec<Field>, Vec<String>) {
-    let field =
-        |FieldAt { field, written, values, shown, matches }| Field { field, written, values, shown, matches };
-    let next = found.next_change.map(|change| format!("the next change that it meets: {change}"));
-    (found.fields.into_iter().map(field).collect(), found.clocks.into_iter().chain(next).collect())
+impl From<FieldAt> for Field {
+    fn from(FieldAt { field, written, values, shown, matches }: FieldAt) -> Self {
+        Self { field, written, values, shown, matches }
+    }
 }
 
 /// The instant at which clocks show `shown`, or would have; where they do so twice the first.
@@ -257,8 +268,12 @@ async fn ledger(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Sess
 }
 
 fn text(one: &Explained, now: Timestamp) -> String {
-    let mut text =
-        format!("{}: `{}` in {}, dst `{}`, key {}\n", one.job, one.cron, one.timezone, one.dst, one.schedule);
+    let resolved =
+        one.resolved.as_ref().map(|resolved| format!(", which is `{resolved}`,")).unwrap_or_default();
+    let mut text = format!(
+        "{}: `{}`{resolved} in {}, dst `{}`, key {}\n",
+        one.job, one.cron, one.timezone, one.dst, one.schedule
+    );
     let (Some(at), Some(local)) = (one.at, &one.local) else {
         text += "it is never due again\n";
         return text + &pairs([("Before", one.before.map(|slot| slot.to_string()))]);
@@ -271,8 +286,11 @@ fn text(one: &Explained, now: Timestamp) -> String {
     }
     let starts = one.starts.filter(|starts| *starts != at).map(|starts| format!("{starts:.3} by its jitter"));
     let clocks = one.clocks.iter().map(|said| ("Clocks", Some(said.clone())));
-    let head = [("Days", one.days.map(str::to_owned))];
+    let head = [("Slots", one.instants.clone()), ("Days", one.days.map(str::to_owned))];
+    let excluded = one.excluded_by.as_ref().map(|name| format!("by the calendar `{name}`"));
     let tail = [
+        ("Bounds", one.bounds.clone()),
+        ("Excluded", excluded),
         ("Starts", starts),
         ("Before", one.before.map(|slot| slot.to_string())),
         ("After", one.after.map(|slot| slot.to_string())),

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::table::{Column, NONE};
 use super::{age, offline, reference, tasks};
 use crate::api::client::Listing;
-use crate::api::resources::{JobResource, TaskResource};
+use crate::api::resources::{JobResource, ScheduleResource, TaskResource};
 
 /// Arguments of `jobs`.
 #[derive(Debug, Args)]
@@ -45,10 +45,16 @@ pub(super) const COLUMNS: &[Column<JobResource>] = &[
     Column::new("Succeeded", |job, _| last_succeeded(job.last_task.as_ref())),
     Column::wide("Timezone", |job, _| timezones(job)),
     Column::wide("Overlap", |job, _| job.overlap.clone()),
+    Column::wide("Source", |job, _| source(job)),
     Column::wide("Command", |job, _| {
         job.command.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
     }),
 ];
+
+/// Where the job stands.
+pub(super) fn source(job: &JobResource) -> String {
+    if job.stored { "created by command".to_owned() } else { job.file.clone() }
+}
 
 /// How long ago the last task was claimed.
 pub(super) fn last(task: Option<&TaskResource>, now: Timestamp) -> String {
@@ -61,7 +67,15 @@ pub(super) fn last_succeeded(task: Option<&TaskResource>) -> String {
 }
 
 fn schedules(job: &JobResource) -> String {
-    joined(job.schedules.iter().map(|schedule| schedule.cron.clone()))
+    joined(job.schedules.iter().map(expression))
+}
+
+/// The expression, and what its `H` stands for.
+pub(super) fn expression(schedule: &ScheduleResource) -> String {
+    match &schedule.resolved {
+        Some(resolved) => format!("{} ({resolved})", schedule.cron),
+        None => schedule.cron.clone(),
+    }
 }
 
 fn timezones(job: &JobResource) -> String {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::moment::{self, MomentError};
 use crate::clock::Clock;
+use crate::job::JobRef;
 use crate::schedule::{
     DstMode, Expression, ExpressionError, Recurrence, RecurrenceError, UnknownWord, Zone, ZoneError,
 };
@@ -26,6 +27,9 @@ pub struct NextArgs {
     /// How it meets changes of the clocks: vixie, skip or literal
     #[arg(long, value_name = "MODE", default_value = "vixie")]
     pub dst: String,
+    /// The job whose name decides what `H` stands for, and when `@every` begins
+    #[arg(long, value_name = "APP.JOB")]
+    pub job: Option<JobRef>,
     /// Slots after this, exclusive: RFC 3339, or a date or date and time in the time zone. Default: now
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -88,8 +92,7 @@ struct Slot {
 /// # Errors
 /// Where expression, zone, mode or start are none, or `out` does not take them.
 pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<usize, NextError> {
-    let none = |problem| NextError::Expression { text: args.expression.clone(), problem };
-    let expression: Expression = args.expression.parse().map_err(none)?;
+    let expression = expression(args)?;
     let zone: Zone = args.timezone.parse()?;
     let dst: DstMode = args.dst.parse().map_err(NextError::Dst)?;
     let now = clock.now();
@@ -102,6 +105,28 @@ pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<us
         NextFormat::Json => write_json(&slots, out),
     };
     written.map(|()| slots.len()).map_err(NextError::Write)
+}
+
+/// What is to be said beside the slots: what `H` stands for, and for whom.
+///
+/// # Errors
+/// Where the expression is none.
+pub fn notes(args: &NextArgs) -> Result<Vec<String>, NextError> {
+    let expression = expression(args)?;
+    let resolved = expression.resolved().map(|resolved| format!("`{expression}` is `{resolved}`"));
+    let nobody = (expression.depends_on_job() && args.job.is_none()).then(|| match expression.resolved() {
+        Some(_) => {
+            "`H` is a hash of an empty name here; `--job APP.JOB` shows what it is for a job".to_owned()
+        }
+        None => "each job begins at another second; `--job APP.JOB` shows when a job is due".to_owned(),
+    });
+    Ok(resolved.into_iter().chain(nobody).collect())
+}
+
+fn expression(args: &NextArgs) -> Result<Expression, NextError> {
+    let job = args.job.as_ref().map(ToString::to_string).unwrap_or_default();
+    Expression::for_job(&args.expression, &job)
+        .map_err(|problem| NextError::Expression { text: args.expression.clone(), problem })
 }
 
 fn slots(recurrence: &Recurrence, from: Timestamp, count: u32) -> Vec<Slot> {

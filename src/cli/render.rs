@@ -100,7 +100,7 @@ fn beside(config: &Config, app: &App) -> Written<Vec<Value>> {
 fn written(run: &PipelineRun, beside: Vec<Value>, format: RenderFormat) -> Written<String> {
     Ok(match format {
         RenderFormat::Yaml => {
-            let documents = beside.iter().map(serde_yaml_ng::to_string).collect::<Result<Vec<_>, _>>()?;
+            let documents = beside.iter().map(document).collect::<Result<Vec<_>, _>>()?;
             [documents, vec![serde_yaml_ng::to_string(run)?]].concat().join("---\n")
         }
         RenderFormat::Json if beside.is_empty() => serde_json::to_string_pretty(run)?,
@@ -109,6 +109,12 @@ fn written(run: &PipelineRun, beside: Vec<Value>, format: RenderFormat) -> Writt
             serde_json::to_string_pretty(&json!({ "apiVersion": "v1", "kind": "List", "items": items }))?
         }
     })
+}
+
+fn document(object: &Value) -> Result<String, serde_yaml_ng::Error> {
+    let text = serde_yaml_ng::to_string(object)?;
+    let comment = "# Its values are not shown: tekcron writes them before the first run that needs them.\n";
+    Ok(if object["kind"] == "Secret" { format!("{comment}{text}") } else { text })
 }
 
 /// An App goes before a job of the same name.

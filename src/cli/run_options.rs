@@ -63,7 +63,7 @@ impl RunOptions {
     }
 }
 
-fn shell_line(text: &str) -> Result<String, String> {
+pub(super) fn shell_line(text: &str) -> Result<String, String> {
     Command::shell(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -71,15 +71,15 @@ fn display_name(text: &str) -> Result<String, String> {
     check_display_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
-fn size(text: &str) -> Result<String, String> {
+pub(super) fn size(text: &str) -> Result<String, String> {
     text.parse::<ByteSize>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-fn cores(text: &str) -> Result<String, String> {
+pub(super) fn cores(text: &str) -> Result<String, String> {
     text.parse::<Cpu>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("expected NAME=VALUE, found `{text}`")),

@@ -18,6 +18,8 @@ pub(super) struct Files {
     pub(super) settings: Option<File>,
     /// In order of their names.
     pub(super) apps: Vec<File>,
+    /// Calendars, by their names.
+    pub(super) calendars: Vec<File>,
     /// Names of files that look like Apps and are not where Apps are looked for.
     pub(super) strays: Vec<String>,
     /// Names of files whose end is almost `.toml`.
@@ -48,6 +50,10 @@ impl Files {
                 Kind::Toml if name == SETTINGS => files.settings = files.take(dir, name),
                 Kind::Toml => files.strays.push(name),
                 Kind::Misnamed => files.misnamed.push(name),
+                Kind::Calendar => {
+                    let file = files.take(dir, name);
+                    files.calendars.extend(file);
+                }
                 Kind::Other => {}
             }
         }
@@ -60,7 +66,7 @@ impl Files {
                     files.apps.extend(file);
                 }
                 Kind::Misnamed => files.misnamed.push(name),
-                Kind::Other => {}
+                Kind::Calendar | Kind::Other => {}
             }
         }
         Ok(files)
@@ -82,7 +88,7 @@ impl Files {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         };
-        for File { name, bytes } in self.settings.iter().chain(&self.apps) {
+        for File { name, bytes } in self.settings.iter().chain(&self.calendars).chain(&self.apps) {
             add(name.as_bytes());
             add(bytes);
         }
@@ -100,6 +106,13 @@ fn read(dir: &Path, name: String) -> Result<File, ReadError> {
         Ok(bytes) => Ok(File { name, bytes }),
         Err(source) => Err(ReadError { path, source }),
     }
+}
+
+/// The calendars in a directory, as far as they can be read.
+pub(super) fn calendars(dir: &Path) -> Vec<File> {
+    let names = names(dir).unwrap_or_default();
+    let calendars = names.into_iter().filter(|name| Kind::of(name) == Kind::Calendar);
+    calendars.filter_map(|name| read(dir, name).ok()).collect()
 }
 
 /// What is in the directory of the App files. Only the absence of their directory is an absence: what cannot be looked at
@@ -133,6 +146,7 @@ enum Kind {
     Toml,
     /// Meant to be TOML, it seems: other capitals, or one letter off.
     Misnamed,
+    Calendar,
     Other,
 }
 
@@ -140,6 +154,7 @@ impl Kind {
     fn of(name: &str) -> Self {
         match name.rsplit_once('.') {
             Some((_, "toml")) => Self::Toml,
+            Some((_, "ics")) => Self::Calendar,
             // An editor's copy.
             Some((_, "toml~")) => Self::Other,
             Some((_, end)) if strsim::damerau_levenshtein(&end.to_lowercase(), "toml") <= 1 => Self::Misnamed,
@@ -179,6 +194,7 @@ mod tests {
             ("etl.toml~", Kind::Other),
             ("etl.toml.bak", Kind::Other),
             ("etl.yaml", Kind::Other),
+            ("holidays.ics", Kind::Calendar),
             ("etl.html", Kind::Other),
             ("README.md", Kind::Other),
             ("toml", Kind::Other),

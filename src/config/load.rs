@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Config;
 use super::fault::Fault;
-use super::files::{APPS, File, Files, ReadError, SETTINGS};
+use super::files::{APPS, File, Files, ReadError, SETTINGS, calendars};
 use super::overrides::SettingsOverrides;
 use super::problem::{Problem, Problems};
 use super::regular;
@@ -18,6 +18,7 @@ use super::validate::{
     FromFile, Lints, Surroundings, app, crowd, hide_secrets, settings, warn_of_credentials,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
+use crate::schedule::ExclusionCalendar;
 
 /// What came of looking at a configuration.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ fn app_alone(path: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>)
         Err(error) => return Err(error),
     };
     let app = File { name: format!("{APPS}/{name}"), bytes };
-    let files = Files { settings, apps: vec![app], ..Files::default() };
+    let files = Files { settings, apps: vec![app], calendars: calendars(&place), ..Files::default() };
     // Shown as its author would name it: `apps/etl.toml` is in the working directory, `etl.toml` in `apps`.
     let shown = if shown.ends_with(APPS) { parent(&shown) } else { shown.join("..") };
     Ok(assemble(Directory { shown: &shown, place: &place, loose: false, now }, files, overrides))
@@ -158,7 +159,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
     let mut problems: Vec<Problem> = strays(dir.shown, &files).collect();
     problems.extend(files.unread.iter().map(|error| unreadable(dir.shown, error)));
     let unknown = files.unread.iter().any(|error| error.path == dir.shown.join(SETTINGS));
-    let read = read_settings(dir, files.settings, base, overrides, &mut problems);
+    let read = read_settings(dir, files.settings, &files.calendars, base, overrides, &mut problems);
     let around = Surroundings {
         base: base.to_owned(),
         data_dir: read.settings.data_dir.clone(),
@@ -166,6 +167,8 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         services: read.names.services.filter(|_| !dir.loose && !unknown),
         secret_services: secrets_of_a_cluster(&read.services).collect(),
         security_groups: read.names.security_groups.filter(|_| !dir.loose && !unknown),
+        calendars: read.calendars.clone(),
+        calendar_names: read.names.calendars.filter(|_| !dir.loose && !unknown),
         now: dir.now,
         lints: Lints::default(),
         recurrences: RefCell::default(),
@@ -181,6 +184,9 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         apps,
         services: read.services,
         security_groups: read.security_groups,
+        calendars: read.calendars,
+        files: generation.clone(),
+        stored: Arc::default(),
         generation,
     });
     Checked { config, problems }
@@ -190,6 +196,7 @@ struct ReadSettings {
     settings: Settings,
     services: BTreeMap<ServiceName, Service>,
     security_groups: BTreeMap<String, SecurityGroup>,
+    calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     names: Names,
 }
 
@@ -198,11 +205,13 @@ struct ReadSettings {
 struct Names {
     services: Option<BTreeSet<String>>,
     security_groups: Option<BTreeSet<String>>,
+    calendars: Option<BTreeSet<String>>,
 }
 
 impl ReadSettings {
     fn without_file(settings: Settings, names: Names) -> Self {
-        Self { settings, services: BTreeMap::new(), security_groups: BTreeMap::new(), names }
+        let (services, security_groups, calendars) = Default::default();
+        Self { settings, services, security_groups, calendars, names }
     }
 }
 
@@ -214,6 +223,7 @@ fn secrets_of_a_cluster(services: &BTreeMap<ServiceName, Service>) -> impl Itera
 fn read_settings(
     dir: Directory<'_>,
     file: Option<File>,
+    calendars: &[File],
     base: &Path,
     overrides: &SettingsOverrides,
     problems: &mut Vec<Problem>,
@@ -221,7 +231,8 @@ fn read_settings(
     let outside = dir.now.is_some();
     let Some(file) = file else {
         let settings = settings(&mut FromFile::default(), overrides, base, outside, problems);
-        let names = Names { services: Some(BTreeSet::new()), security_groups: Some(BTreeSet::new()) };
+        let none = || Some(BTreeSet::new());
+        let names = Names { services: none(), security_groups: none(), calendars: none() };
         return ReadSettings::without_file(settings, names);
     };
     let Some(source) = source(dir.shown, file, problems) else {
@@ -232,7 +243,7 @@ fn read_settings(
     hide_secrets(&source, tree.get_ref());
     let readable = source.is_sound();
     let mut from_file = match readable {
-        true => FromFile::read(&source, tree.get_ref(), base),
+        true => FromFile::read(&source, tree.get_ref(), base, calendars),
         false => FromFile::default(),
     };
     let mut beyond = Vec::new();
@@ -240,14 +251,15 @@ fn read_settings(
     if outside {
         warn_of_credentials(&source, tree.get_ref(), &from_file.services);
     }
-    let FromFile { services, service_names, groups, group_names, .. } = from_file;
+    let FromFile { services, service_names, groups, group_names, calendars, calendar_names, .. } = from_file;
     drop(tree);
     problems.extend(source.into_problems().into_iter().chain(beyond));
     let names = Names {
         services: readable.then_some(service_names),
         security_groups: readable.then_some(group_names),
+        calendars: readable.then_some(calendar_names),
     };
-    ReadSettings { settings, services, security_groups: groups, names }
+    ReadSettings { settings, services, security_groups: groups, calendars, names }
 }
 
 fn read_apps(

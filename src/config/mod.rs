@@ -13,6 +13,7 @@ mod fault;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod ics;
 pub mod import;
 mod load;
 mod overrides;
@@ -23,6 +24,7 @@ mod rescan;
 mod settings;
 pub mod shape;
 mod source;
+mod stored;
 mod table;
 mod validate;
 mod value;
@@ -36,8 +38,10 @@ pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
+pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{Job, JobRef};
+use crate::schedule::ExclusionCalendar;
 
 /// All that was configured, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +56,13 @@ pub struct Config {
     pub services: BTreeMap<ServiceName, Service>,
     /// Security groups that Apps name.
     pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Calendars that schedules may name.
+    pub calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
     /// Content hash of all files: changes exactly when they do.
+    pub files: String,
+    /// The jobs that were created by command, those that rest among them.
+    pub stored: Arc<StoredJobs>,
+    /// Content hash of files and stored jobs.
     pub generation: String,
 }
 

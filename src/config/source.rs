@@ -43,6 +43,11 @@ impl Source {
         }
     }
 
+    /// What the file is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -21,6 +21,7 @@ pub struct Banner {
     config: PathBuf,
     data: PathBuf,
     url: String,
+    cluster: Option<String>,
     probes: Option<SocketAddr>,
     zones: String,
     caveats: Vec<String>,
@@ -44,6 +45,7 @@ impl Banner {
             config: config.dir.clone(),
             data: config.settings.data_dir.clone(),
             url: format!("{scheme}://{address}"),
+            cluster: executor.site(),
             probes,
             zones: tzdb_version(),
             caveats: executor.caveats(),
@@ -60,7 +62,7 @@ fn next_fires(config: &Config, now: Timestamp, count: usize) -> Vec<(Timestamp, 
         for schedule in &job.schedules {
             let mut from = now;
             for _ in 0..count {
-                let Some(slot) = schedule.recurrence.next_after(from) else { break };
+                let Some(slot) = schedule.next_after(from) else { break };
                 let job = JobRef::of(app, job);
                 fires.push((slot + jitter(schedule, &job, slot), job));
                 from = slot;
@@ -89,6 +91,9 @@ impl fmt::Display for Banner {
         )?;
         writeln!(f, "  data     {}", self.data.display())?;
         writeln!(f, "  api      {}", self.url)?;
+        if let Some(cluster) = &self.cluster {
+            writeln!(f, "  cluster  {cluster}")?;
+        }
         if let Some(address) = self.probes {
             writeln!(f, "  probes   http://{address}")?;
         }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::banner::Banner;
 use self::chores::Chores;
 pub use self::error::DaemonError;
-pub use self::reload::{ReloadError, Reloader};
+pub use self::reload::{Edited, JobError, ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
 use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
@@ -67,7 +67,7 @@ pub async fn serve(
     let (dir, overrides) = (options.config_dir.clone(), options.overrides.clone());
     let first = async move { look::Looks::new().take(move || config::load(&dir, &overrides)).await };
     let Some(config) = signals.stop.run_until_cancelled(first).await else { return Ok(()) };
-    let config = Arc::new(config.map_err(DaemonError::Look)??);
+    let config = config.map_err(DaemonError::Look)??;
     let settings = config.settings.clone();
     telemetry::log_to_stderr(&settings)?;
     let metrics = telemetry::record_metrics()?;
@@ -86,6 +86,9 @@ pub async fn serve(
     let probed = probes.as_ref().and_then(|listener| listener.local_addr().ok());
 
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
+    let (config, resting) = config.with_stored(store.stored_jobs()?);
+    reload::warn_of(&resting);
+    let config = Arc::new(config);
     let token = match given {
         Some(token) => {
             tracing::info!("the API's token is the one in TEKCRON_TOKEN");
@@ -112,6 +115,7 @@ pub async fn serve(
         options.overrides,
         Arc::clone(&current),
         dispatch.clone(),
+        store.clone(),
     ));
     let stop = signals.stop;
     let mut parts = Running::default();

@@ -6,9 +6,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::look::Looks;
-use crate::config::{self, Config, Problems, Rescans, Settings, SettingsOverrides, TektonSettings};
+use crate::config::{
+    self, Config, EditError, JobEdit, Problems, Rescans, Settings, SettingsOverrides, TektonSettings,
+};
 use crate::fault::point;
-use crate::store::StoreError;
+use crate::job::JobRef;
+use crate::store::{Commit, Store, StoreError};
 use crate::task::DispatchHandle;
 
 /// Puts a changed configuration into effect. A bad one keeps the old one; the log has a complaint about
@@ -18,6 +21,8 @@ pub struct Reloader {
     overrides: SettingsOverrides,
     current: Arc<ArcSwap<Config>>,
     dispatch: DispatchHandle,
+    /// Where jobs that are created by command are kept.
+    store: Store,
     /// The generation of the files that were last found to be bad.
     refused: Mutex<Option<String>>,
     /// The generation of the files at the last rescan.
@@ -41,6 +46,17 @@ pub enum ReloadError {
     Store(#[from] StoreError),
 }
 
+/// Why a stored job was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The change is wrong.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Reloader {
     /// A reloader of the files in `dir` for everybody who reads `current`.
     pub fn new(
@@ -48,12 +64,14 @@ impl Reloader {
         overrides: SettingsOverrides,
         current: Arc<ArcSwap<Config>>,
         dispatch: DispatchHandle,
+        store: Store,
     ) -> Self {
         Self {
             dir,
             overrides,
             current,
             dispatch,
+            store,
             refused: Mutex::new(None),
             changing: Mutex::new(None),
             rescans: Arc::default(),
@@ -76,7 +94,7 @@ impl Reloader {
         let settled = self.changing.lock().await.replace(found.clone()) == Some(found.clone());
         let differs = match &refused {
             Some(refused) => *refused != found,
-            None => self.current.load().generation != found,
+            None => self.current.load().files != found,
         };
         if settled && differs {
             // The log has how it went.
@@ -113,7 +131,7 @@ impl Reloader {
             config::load(&dir, &overrides).map_err(|problems| (problems, found))
         };
         let config = match self.looks.take(look).await.map_err(ReloadError::Look)? {
-            Ok(config) => Arc::new(config),
+            Ok(config) => config,
             Err((problems, found)) => {
                 *refused = found;
                 count("refused");
@@ -121,15 +139,69 @@ impl Reloader {
             }
         };
         *refused = None;
-        if config.generation == before.generation {
+        if config.files == before.files {
             return Ok(false);
         }
-        let config = Arc::new(keep_until_restart(&before, &config));
+        let (config, resting) = keep_until_restart(&before, &config).with_stored((*before.stored).clone());
+        warn_of(&resting);
+        let config = Arc::new(config);
         self.dispatch.reload(Arc::clone(&config)).await?;
         point("reloaded");
         self.current.store(config);
         count("applied");
         Ok(true)
+    }
+
+    /// Changes a stored job. When this returns, the change is on disk and in effect. The configuration before and
+    /// after, and the job.
+    ///
+    /// # Errors
+    /// [`JobError`]; then everything stays as it was.
+    pub async fn edit(&self, edit: JobEdit) -> Result<Edited, JobError> {
+        // One change at a time, and none while the files are read.
+        let _refused = self.refused.lock().await;
+        let before = self.current.load_full();
+        let (job, stored) = edit.apply(&before)?;
+        let mut jobs = (*before.stored).clone();
+        let mut commit = Commit::new();
+        match stored {
+            Some(stored) => {
+                commit.put_job(&job, &stored);
+                jobs.insert(job.clone(), stored);
+            }
+            None => {
+                commit.remove_job(&job);
+                jobs.remove(&job);
+            }
+        }
+        let (after, mut resting) = before.with_stored(jobs);
+        if let Some(place) = resting.iter().position(|(resting, _)| *resting == job) {
+            return Err(EditError::Wrong(resting.swap_remove(place).1).into());
+        }
+        let after = Arc::new(after);
+        self.store.commit(commit).await?;
+        self.dispatch.reload(Arc::clone(&after)).await?;
+        self.current.store(Arc::clone(&after));
+        tracing::info!(%job, generation = after.generation, "a job was changed by command");
+        Ok(Edited { before, after, job })
+    }
+}
+
+/// A stored job that was changed.
+#[derive(Debug)]
+pub struct Edited {
+    /// The configuration that it was changed in.
+    pub before: Arc<Config>,
+    /// The one that is in effect now.
+    pub after: Arc<Config>,
+    /// The job.
+    pub job: JobRef,
+}
+
+/// Says which stored jobs do not run, and why.
+pub(super) fn warn_of(resting: &[(JobRef, Problems)]) {
+    for (job, problems) in resting {
+        tracing::warn!(%job, "a job that was created by command does not run\n{problems}");
     }
 }
 

@@ -151,6 +151,11 @@ pub trait Executor: Send + Sync + 'static {
     /// The most tasks it takes at once; what is beyond waits as `pending`.
     fn capacity(&self) -> usize;
 
+    /// The most submissions that it does something about at once: others would wait in it, each with its object.
+    fn submits_at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Takes the object for execution, exactly once for its name, however often it is called.
     ///
     /// # Errors
@@ -197,6 +202,11 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Limits that this executor cannot keep here, in words for `task`, `app` and start-up.
     fn caveats(&self) -> Vec<String>;
+
+    /// Where tasks run, where that is not here.
+    fn site(&self) -> Option<String> {
+        None
+    }
 
     /// Whether it holds on to tasks until they are [released](Self::release).
     fn holds(&self) -> bool {

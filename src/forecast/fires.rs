@@ -43,12 +43,12 @@ pub struct Fire<'t> {
 }
 
 impl Entry<'_> {
-    /// The first slot after `after`, exclusive.
+    /// The first slot after `after`, exclusive, that runs.
     fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        self.schedule.recurrence.next_after(after)
+        self.schedule.next_after(after)
     }
 
-    /// The slots in `span`.
+    /// The slots in `span` that no calendar excludes.
     pub fn slots(&self, span: Span) -> impl Iterator<Item = Timestamp> {
         let first = self.next_after(before(span.from));
         std::iter::successors(first, |slot| self.next_after(*slot)).take_while(move |slot| *slot < span.to)

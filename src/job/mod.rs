@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 pub use self::name::{JobName, JobRef, JobRefError};
 use crate::app::{Command, Resources, Timeout};
-use crate::schedule::{Overlap, Schedule};
+use crate::schedule::{Overlap, Schedule, ScheduleKey};
 
 /// A named command on an App.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Job {
     pub name: JobName,
     /// When it runs; empty for a job run by hand.
     pub schedules: Vec<Arc<Schedule>>,
+    /// Whether it was created by command, and stands in no file.
+    pub stored: bool,
     /// What its runs are. Jobs that say the same share it.
     pub terms: Arc<Terms>,
 }
@@ -39,6 +41,23 @@ pub struct Terms {
     pub overlap: Overlap,
     /// Whether and how a failed run is tried again.
     pub retries: Retries,
+}
+
+/// What a schedule says of its runs, over what the job says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parameters {
+    /// The command; the job's where unset.
+    pub command: Option<Command>,
+    /// Environment beside, and over, the job's.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Job {
+    /// What the schedule of a slot says of its runs; none for a run by hand.
+    pub fn parameters(&self, schedule: Option<&ScheduleKey>) -> Option<&Parameters> {
+        let schedule = self.schedules.iter().find(|known| Some(&known.key) == schedule)?;
+        schedule.parameters.as_deref()
+    }
 }
 
 /// Whether and how failed runs are tried again. `failed` and `timed-out` are retried, `cancelled`

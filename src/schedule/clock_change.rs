@@ -3,12 +3,13 @@ use std::fmt;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 
+use super::calendar::Calendar;
 use super::segment::Segment;
 use super::{DstMode, Recurrence};
 
 /// How far ahead a change of the clocks is worth a warning: every zone that changes them at all does so
 /// within a year.
-const HORIZON: SignedDuration = SignedDuration::from_hours(400 * 24);
+pub(super) const HORIZON: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// A change of the clocks that jumps over, or repeats, a time of day that a schedule names. Displayed
 /// as a sentence for people.
@@ -34,22 +35,22 @@ pub enum Effect {
 
 impl Recurrence {
     /// The next change of the clocks after `after` that this schedule meets, within about a year.
-    /// None for a schedule that follows the hands of the clock, such as `*/5 * * * *`.
+    /// None for a schedule that follows the hands of the clock, such as `*/5 * * * *`, or asks none.
     pub fn next_clock_change(&self, after: Timestamp) -> Option<ClockChange> {
-        if !self.expression().fields().fixed_time {
-            return None;
-        }
+        let times = self.fixed_times()?;
         let changes = self.timezone().rules().following(after).map(|change| change.timestamp());
-        changes.take_while(|change| change.duration_since(after) <= HORIZON).find_map(|at| self.meets(at))
+        changes
+            .take_while(|change| change.duration_since(after) <= HORIZON)
+            .find_map(|at| self.meets(times, at))
     }
 
-    fn meets(&self, at: Timestamp) -> Option<ClockChange> {
+    fn meets(&self, times: &Calendar, at: Timestamp) -> Option<ClockChange> {
         let segment = Segment::around(self.timezone(), at.as_second());
         let (first, end, effect) = match segment.high_water < segment.first_shown() {
             true => (segment.high_water, segment.first_shown(), Effect::Skipped),
             false => (segment.first_shown(), segment.high_water, Effect::Repeated),
         };
-        let wall = self.calendar().next_after(first - 1).filter(|found| *found < end)?;
+        let wall = times.next_after(first - 1).filter(|found| *found < end)?;
         let shown = jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(wall).ok()?);
         Some(ClockChange { at, shown, effect, dst: self.dst() })
     }

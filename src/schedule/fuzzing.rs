@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CatchUp, DstMode, Expression, Recurrence, Schedule, ScheduleKey, SlotRange, Zone, jitter, missed,
+    CatchUp, DstMode, Exclusion, Expression, Recurrence, Schedule, ScheduleKey, SlotRange, Zone, jitter,
+    missed,
 };
 use crate::cli::next::{self, NextArgs, NextFormat};
 use crate::clock::ManualClock;
@@ -15,9 +16,9 @@ pub(crate) fn expression(input: &[u8]) {
     let Ok(input) = std::str::from_utf8(input) else { return };
     let mut lines = input.split('\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (text, zone, seconds) = (line(), line(), line());
-    shown(text, zone, seconds);
-    let expression = match text.parse::<Expression>() {
+    let (text, zone, seconds, job) = (line(), line(), line(), line());
+    shown(text, zone, seconds, job);
+    let expression = match Expression::for_job(text, job) {
         Ok(expression) => expression,
         Err(error) => {
             assert!(text.get(error.span()).is_some(), "{error:?}");
@@ -27,7 +28,11 @@ pub(crate) fn expression(input: &[u8]) {
     };
     let shown = expression.to_string();
     assert_eq!(shown, text.trim());
-    assert_eq!(shown.parse().as_ref(), Ok(&expression));
+    assert_eq!(Expression::for_job(&shown, job).as_ref(), Ok(&expression));
+    if let Some(resolved) = expression.resolved() {
+        let read: Expression = resolved.parse().expect("what `H` stands for is an expression");
+        assert!(read.resolved().is_none() && read.fields() == expression.fields(), "{resolved}");
+    }
     if let Some(other) = expression.other_reading() {
         assert!(!shown[other.span].is_empty());
     }
@@ -42,11 +47,12 @@ pub(crate) fn expression(input: &[u8]) {
 }
 
 /// As a person sees it: the slots, or what is wrong.
-fn shown(expression: &str, zone: &str, from: &str) {
+fn shown(expression: &str, zone: &str, from: &str, job: &str) {
     let args = NextArgs {
         expression: expression.to_owned(),
         timezone: zone.to_owned(),
         dst: "vixie".to_owned(),
+        job: job.parse().ok(),
         from: Some(from.to_owned()),
         count: 3,
         output: NextFormat::Table,
@@ -84,9 +90,16 @@ fn policies(recurrence: &Recurrence, from: Timestamp) {
         catch_up_window: Some(SignedDuration::MAX),
         max_catch_up: 3,
         jitter: SignedDuration::MAX,
+        exclude: Exclusion::default(),
+        parameters: None,
     };
     let job = "app.job".parse().expect("this is a job");
     let next = recurrence.next_after(from);
+    for at in [Some(from), next].into_iter().flatten() {
+        let found = schedule.explain(at);
+        assert_eq!(found.due, recurrence.last_until(found.at) == Some(found.at), "{found:?}");
+        assert!(found.fields.is_empty() == found.instants.is_some(), "{found:?}");
+    }
     let delay = jitter(&schedule, &job, from);
     assert!(next.is_none_or(|next| delay < next.duration_since(from)), "{delay}");
     let watermark = from.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);

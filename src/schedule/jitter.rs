@@ -33,7 +33,7 @@ fn hash(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{CatchUp, DstMode, Recurrence, ScheduleKey, Zone};
+    use crate::schedule::{CatchUp, DstMode, Exclusion, Recurrence, ScheduleKey, Zone};
 
     fn every_minute(jitter: SignedDuration) -> Schedule {
         let recurrence = Recurrence::new("* * * * *".parse().unwrap(), Zone::UTC, DstMode::Vixie).unwrap();
@@ -45,6 +45,8 @@ mod tests {
             catch_up_window: None,
             max_catch_up: 100,
             jitter,
+            exclude: Exclusion::default(),
+            parameters: None,
         }
     }
 

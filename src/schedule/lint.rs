@@ -3,8 +3,9 @@
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Recurrence;
+use super::clock_change::{ClockChange, Effect, HORIZON};
 use super::expression::{DayRule, Field};
+use super::{Bounds, Schedule};
 
 /// The slots that are looked at.
 const SLOTS: usize = 100;
@@ -52,14 +53,35 @@ pub struct UnevenStep {
     pub next: Timestamp,
 }
 
-impl Recurrence {
+impl Schedule {
+    /// The next change of the clocks that jumps over, or repeats, a time of this schedule, within about a year.
+    /// Times that do not run anyway, by calendar or bounds, are none of its business.
+    pub fn next_clock_change(&self, after: Timestamp) -> Option<ClockChange> {
+        let next = |from| self.recurrence.next_clock_change(from);
+        std::iter::successors(next(after), |change| next(change.at))
+            .take_while(|change| change.at.duration_since(after) <= HORIZON)
+            .find(|change| self.would_run(change))
+    }
+
+    fn would_run(&self, change: &ClockChange) -> bool {
+        let rules = self.recurrence.timezone().rules();
+        let at = match change.effect {
+            Effect::Skipped => change.at,
+            Effect::Repeated => rules.to_timestamp(change.shown).unwrap_or(change.at),
+        };
+        let Bounds { from, until } = self.recurrence.bounds();
+        from.is_none_or(|from| from <= at)
+            && until.is_none_or(|until| at <= until)
+            && self.excluded_by(at).is_none()
+    }
+
     /// The greatest day of the month that is named by itself, or begins a range, where months lack it.
     pub fn short_months(&self, now: Timestamp) -> Option<ShortMonths> {
         let first = |item: &str| item.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i8>().ok();
-        let [.., days, _, _] = self.expression().words()?;
+        let [.., days, _, _] = self.recurrence.expression().words()?;
         let day = days.split(',').filter_map(first).filter(|day| *day > 28).max()?;
-        let [.., months, _] = self.expression().written()?;
-        let this_month = self.timezone().rules().to_datetime(now).date().first_of_month();
+        let [.., months, _] = self.recurrence.expression().written()?;
+        let this_month = self.recurrence.timezone().rules().to_datetime(now).date().first_of_month();
         let month = |ahead| this_month.checked_add(jiff::Span::new().months(ahead)).ok();
         let named = |month: &Date| months.matches(month.at(0, 0, 0, 0));
         let lacks = |month: &Date| month.days_in_month() < day;
@@ -74,11 +96,11 @@ impl Recurrence {
 
     /// Where a day need match only one of two restricted day fields.
     pub fn either_day(&self, now: Timestamp) -> Option<EitherDay> {
-        if self.expression().fields().day_rule != DayRule::Either {
+        if self.recurrence.expression().fields()?.day_rule != DayRule::Either {
             return None;
         }
-        let [.., day, _, weekday] = self.expression().written()?;
-        let shown = |slot| self.timezone().rules().to_datetime(slot);
+        let [.., day, _, weekday] = self.recurrence.expression().written()?;
+        let shown = |slot| self.recurrence.timezone().rules().to_datetime(slot);
         let one_sided = |shown: &DateTime| day.matches(*shown) != weekday.matches(*shown);
         let next = self.slots(now).take(SLOTS).map(shown).find(one_sided)?;
         let by_weekday = weekday.matches(next);
@@ -87,7 +109,7 @@ impl Recurrence {
 
     /// A field `*/n` whose last step before it begins anew is shorter than the others.
     pub fn uneven_step(&self, now: Timestamp) -> Option<UnevenStep> {
-        let words = self.expression().words()?;
+        let words = self.recurrence.expression().words()?;
         let units = [(Field::Second, 1), (Field::Minute, 60), (Field::Hour, 3600), (Field::Day, 86_400)];
         words.into_iter().zip(units).find_map(|(word, (field, unit))| self.uneven(word, field, unit, now))
     }
@@ -98,7 +120,7 @@ impl Recurrence {
         let slots: Vec<_> = self.slots(now).take(SLOTS).collect();
         let gaps = slots.windows(2).map(|pair| (pair[1].duration_since(pair[0]), pair[1]));
         // On the wall clock: a change of the clocks is another matter.
-        let wall = |slot: Timestamp| self.timezone().rules().to_offset(slot);
+        let wall = |slot: Timestamp| self.recurrence.timezone().rules().to_offset(slot);
         let steady = gaps.filter(|(gap, slot)| wall(*slot - *gap) == wall(*slot));
         let (even, uneven): (Vec<_>, Vec<_>) = steady.partition(|(gap, _)| *gap >= regular);
         let (gap, next) = uneven.first().copied()?;
@@ -112,10 +134,10 @@ impl Recurrence {
         slots.windows(2).map(|pair| (pair[1].duration_since(pair[0]), pair[1])).min()
     }
 
-    /// The next instant that is a slot of another recurrence too.
+    /// The next instant at which another schedule is due too.
     pub fn meets_other(&self, other: &Self, now: Timestamp) -> Option<Timestamp> {
         let second = SignedDuration::from_secs(1);
-        let from = |recurrence: &Self, at: Timestamp| recurrence.next_after(at - second);
+        let from = |schedule: &Self, at: Timestamp| schedule.next_after(at - second);
         let mut at = self.next_after(now)?;
         for _ in 0..STEPS {
             let there = from(other, at)?;
@@ -132,7 +154,7 @@ impl Recurrence {
 
     /// Whether it is due at minute 0 alone.
     pub fn is_on_the_hour(&self) -> bool {
-        self.expression().fields().minutes.iter().eq([0])
+        self.recurrence.expression().fields().is_some_and(|fields| fields.minutes.iter().eq([0]))
     }
 
     fn slots(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> {
@@ -143,10 +165,15 @@ impl Recurrence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{DstMode, Zone};
+    use crate::schedule::explain::tests::{schedule as of, weekends};
+    use crate::schedule::{DstMode, Exclusion, Recurrence, Zone};
 
     fn recurrence(expression: &str) -> Recurrence {
         Recurrence::new(expression.parse().unwrap(), Zone::UTC, DstMode::Vixie).unwrap()
+    }
+
+    fn schedule(expression: &str) -> Schedule {
+        of(recurrence(expression), Exclusion::default())
     }
 
     fn now() -> Timestamp {
@@ -166,32 +193,39 @@ mod tests {
             ("0 0 1-31 * *", None),
             ("0 0 */2 * *", None),
             ("0 0 28 * *", None),
+            ("0 0 L * *", None),
+            ("0 0 L-2,15W * *", None),
+            ("0 0 L,30 * *", Some((30, 12, 1, "2027-02-01"))),
+            ("0 0 31W * *", Some((31, 12, 5, "2027-02-01"))),
+            ("0 0 H * *", None),
+            ("@every 31d", None),
+            ("@at 2026-12-31T02:00:00Z", None),
             ("@monthly", None),
         ] {
-            let found = recurrence(expression).short_months(now());
+            let found = schedule(expression).short_months(now());
             let found = found.map(|found| (found.day, found.named, found.without, found.next.to_string()));
             let expected = expected.map(|(day, named, without, next)| (day, named, without, next.to_owned()));
             assert_eq!(found, expected, "{expression}");
         }
-        let leap = recurrence("0 0 29 2 *").short_months("2027-12-01T00:00:00Z".parse().unwrap()).unwrap();
+        let leap = schedule("0 0 29 2 *").short_months("2027-12-01T00:00:00Z".parse().unwrap()).unwrap();
         assert_eq!((leap.without, leap.next.to_string().as_str()), (0, "2029-02-01"));
     }
 
     #[test]
     fn a_day_that_only_one_day_field_matches_is_named() {
-        let found = recurrence("0 6 13 * FRI").either_day(now()).unwrap();
+        let found = schedule("0 6 13 * FRI").either_day(now()).unwrap();
         assert_eq!((found.next.to_string().as_str(), found.by_weekday), ("2026-12-04T06:00:00", true));
-        let found = recurrence("0 6 2 * FRI").either_day(now()).unwrap();
+        let found = schedule("0 6 2 * FRI").either_day(now()).unwrap();
         assert_eq!((found.next.to_string().as_str(), found.by_weekday), ("2026-12-02T06:00:00", false));
         for one in ["0 6 13 * +FRI", "0 6 13 * *", "0 6 * * FRI", "0 6 */2 * FRI"] {
-            assert_eq!(recurrence(one).either_day(now()), None, "{one}");
+            assert_eq!(schedule(one).either_day(now()), None, "{one}");
         }
     }
 
     #[test]
     fn a_step_that_does_not_divide_its_field_is_found_where_it_bites() {
         let told = |expression: &str| {
-            recurrence(expression)
+            schedule(expression)
                 .uneven_step(now())
                 .map(|found| (found.field, found.gap.as_secs(), found.next.to_string()))
         };
@@ -208,6 +242,8 @@ mod tests {
             "* * */2 * *",
             "*/40 9 * * *",
             "@daily",
+            "H/7 9 * * *",
+            "@every 7m",
         ] {
             assert_eq!(told(even), None, "{even}");
         }
@@ -221,10 +257,44 @@ mod tests {
             ("0 2 * * *", "30 2 * * *", None),
             ("*/2 * * * *", "1-59/2 * * * *", None),
         ] {
-            let (one, other) = (recurrence(one), recurrence(other));
+            let (one, other) = (schedule(one), schedule(other));
             let expected = expected.map(|at| at.parse().unwrap());
             assert_eq!(one.meets_other(&other, now()), expected, "{one:?} {other:?}");
             assert_eq!(other.meets_other(&one, now()), expected, "{one:?} {other:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_run_is_not_found() {
+        let without_weekends = |expression| of(recurrence(expression), weekends());
+        let (daily, sundays) = (without_weekends("0 2 * * *"), schedule("0 2 * * SUN"));
+        assert_eq!(daily.meets_other(&sundays, now()), None);
+        assert_eq!(sundays.meets_other(&daily, now()), None);
+        assert!(schedule("0 2 * * *").meets_other(&sundays, now()).is_some());
+        // Of the days that match one field alone the next is Saturday the 5th.
+        let either = without_weekends("0 6 5 * MON").either_day(now()).unwrap();
+        assert_eq!(either.next.to_string(), "2026-12-07T06:00:00");
+    }
+
+    #[test]
+    fn only_changes_of_the_clocks_at_which_it_would_run_are_found() {
+        let paris = || {
+            let zone = "Europe/Paris".parse().unwrap();
+            Recurrence::new("30 2 * * *".parse().unwrap(), zone, DstMode::Vixie).unwrap()
+        };
+        let found = |recurrence: Recurrence, exclude: Exclusion| {
+            let change = of(recurrence, exclude).next_clock_change(now());
+            change.map(|change| change.shown.to_string())
+        };
+        let bounded = |from: &str, until: &str| {
+            let bound = |text: &str| Some(text.parse().unwrap());
+            paris().within(Bounds { from: bound(from), until: bound(until) }).unwrap()
+        };
+        assert_eq!(found(paris(), Exclusion::default()).as_deref(), Some("2027-03-28T02:30:00"));
+        assert_eq!(found(paris(), weekends()), None);
+        let summer = bounded("2027-04-01T00:00:00Z", "2027-12-01T00:00:00Z");
+        assert_eq!(found(summer, Exclusion::default()).as_deref(), Some("2027-10-31T02:30:00"));
+        let spring = bounded("2027-04-01T00:00:00Z", "2027-05-01T00:00:00Z");
+        assert_eq!(found(spring, Exclusion::default()), None);
     }
 }

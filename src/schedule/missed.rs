@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CatchUp, Recurrence, Schedule};
+use super::{CatchUp, Schedule};
 
 /// How far back `catch_up = "all"` reaches where the schedule does not say.
 const WINDOW_OF_ALL: SignedDuration = SignedDuration::from_hours(24);
@@ -23,21 +23,23 @@ pub struct SlotRange {
 /// What is done about missed slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missed {
-    /// The slots that do not run: all that were missed before the first of `run`.
+    /// The slots that do not run: all that were missed before the first of `run`. Some of them may be excluded by
+    /// a calendar; the last one is not.
     pub given_up: Option<SlotRange>,
     /// The slots that run, earliest first.
     pub run: Vec<Timestamp>,
 }
 
-/// Decides about the slots after `watermark`, up to and with `until`, by the schedule's catch-up policy.
+/// Decides about the slots after `watermark`, up to and with `until`, by the schedule's catch-up policy. Slots
+/// that a calendar excludes never run.
 pub fn missed(schedule: &Schedule, watermark: Timestamp, until: Timestamp) -> Missed {
     let policy = Policy::of(schedule);
     let oldest = policy.window.map_or(Timestamp::MIN, |window| earlier(until, window));
     let mut run = Vec::new();
-    let mut rest = last_between(&schedule.recurrence, watermark, until);
+    let mut rest = last_between(schedule, watermark, until);
     while let Some(slot) = rest.filter(|slot| *slot >= oldest && run.len() < policy.most) {
         run.push(slot);
-        rest = last_between(&schedule.recurrence, watermark, earlier(slot, SignedDuration::from_secs(1)));
+        rest = last_between(schedule, watermark, earlier(slot, SignedDuration::from_secs(1)));
     }
     run.reverse();
     let given_up = rest.map(|last| {
@@ -65,9 +67,9 @@ impl Policy {
     }
 }
 
-/// The last slot after `after`, up to and with `until`.
-fn last_between(recurrence: &Recurrence, after: Timestamp, until: Timestamp) -> Option<Timestamp> {
-    recurrence.last_until(until).filter(|slot| *slot > after)
+/// The last slot that runs after `after`, up to and with `until`.
+fn last_between(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    schedule.last_until(until).filter(|slot| *slot > after)
 }
 
 fn earlier(instant: Timestamp, by: SignedDuration) -> Timestamp {

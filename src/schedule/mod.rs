@@ -5,8 +5,12 @@
 
 mod calendar;
 mod clock_change;
+mod days;
+mod every;
+mod exclusion;
 mod explain;
 mod expression;
+mod fires;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod jitter;
@@ -20,9 +24,12 @@ mod segment;
 pub mod wheel;
 mod zone;
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 pub use self::clock_change::{ClockChange, Effect};
+pub use self::exclusion::{ExcludedTimes, Exclusion, ExclusionCalendar, NotExcludable};
 pub use self::explain::{Explanation, FieldAt};
 pub use self::expression::{Expression, ExpressionError, OtherReading};
 pub use self::jitter::jitter;
@@ -31,8 +38,10 @@ pub use self::lint::{EitherDay, ShortMonths, UnevenStep};
 pub use self::missed::{Missed, SlotRange, missed};
 pub use self::overlap::{OverlapDecision, decide_overlap};
 pub use self::policy::{CatchUp, DstMode, Overlap, OverlapError, UnknownWord};
-pub use self::recurrence::{Recurrence, RecurrenceError, Recurrences};
+pub use self::recurrence::{Bounds, BoundsError, Recurrence, RecurrenceError, Recurrences};
 pub use self::zone::{Zone, ZoneError, tzdb_version};
+
+use crate::job::Parameters;
 
 /// One schedule of one job.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,4 +60,8 @@ pub struct Schedule {
     pub max_catch_up: u32,
     /// Starts are spread over this long after the slot, repeatably.
     pub jitter: SignedDuration,
+    /// The calendars in which it does not run.
+    pub exclude: Exclusion,
+    /// What its runs have otherwise than those of other schedules of the job.
+    pub parameters: Option<Arc<Parameters>>,
 }

@@ -1,8 +1,14 @@
 //! Stretches of time in which the clocks of a zone run evenly.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::Zone;
+use super::calendar::{DAY, LAST};
 
 /// A change of the clocks that lies further back than this cannot have shown a time that they show
 /// again: no two offsets are further apart.
@@ -45,6 +51,46 @@ impl Segment {
     /// What the wall clock shows when it begins.
     pub(super) fn first_shown(&self) -> i64 {
         self.start.saturating_add(self.offset)
+    }
+}
+
+/// The segments of a zone in the years that have slots, one after the other. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Segments(Arc<[Segment]>);
+
+impl fmt::Debug for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Segments").field(&self.0.len()).finish()
+    }
+}
+
+/// Those of the zones that were asked for, by name, with the rules that they follow.
+static KNOWN: LazyLock<RwLock<HashMap<String, (TimeZone, Segments)>>> = LazyLock::new(RwLock::default);
+
+impl Segments {
+    pub(super) fn of(zone: &Zone) -> Self {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, segments)) = known.get(zone.name()).filter(|(rules, _)| rules == zone.rules()) {
+            return segments.clone();
+        }
+        drop(known);
+        let made = Self::walked(zone);
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(zone.name().to_owned(), (zone.rules().clone(), made.clone()));
+        made
+    }
+
+    fn walked(zone: &Zone) -> Self {
+        let first = Segment::around(zone, -2 * DAY);
+        let later =
+            |segment: &Segment| (segment.end <= LAST + 2 * DAY).then(|| Segment::around(zone, segment.end));
+        Self(std::iter::successors(Some(first), later).collect())
+    }
+
+    /// The segment that holds an instant of the years that have slots.
+    pub(super) fn around(&self, instant: i64) -> Segment {
+        let place = self.0.partition_point(|segment| segment.end <= instant);
+        self.0[place.min(self.0.len() - 1)]
     }
 }
 

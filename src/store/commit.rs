@@ -6,6 +6,7 @@ use super::key;
 use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use crate::app::AppName;
+use crate::config::StoredJob;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
@@ -72,9 +73,24 @@ impl Commit {
         self.put(key::slot(job, &row.schedule, row.first), record::encode_slot(row.last, row.outcome))
     }
 
+    /// The row that began at `first` is part of another.
+    pub fn remove_slot(&mut self, job: &JobRef, schedule: &ScheduleKey, first: Timestamp) -> &mut Self {
+        self.delete(key::slot(job, schedule, first))
+    }
+
     /// The nominal time of a job's latest successful run.
     pub fn put_previous_success(&mut self, job: &JobRef, nominal: Timestamp) -> &mut Self {
         self.put(key::previous_success(job), record::encode(&record::micros(nominal)))
+    }
+
+    /// A job that was created by command, as it is now.
+    pub fn put_job(&mut self, job: &JobRef, stored: &StoredJob) -> &mut Self {
+        self.put(key::job(job), record::encode(&stored.toml()))
+    }
+
+    /// A job that was created by command is none any more.
+    pub fn remove_job(&mut self, job: &JobRef) -> &mut Self {
+        self.delete(key::job(job))
     }
 
     /// A schedule has been decided up to here.

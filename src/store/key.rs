@@ -13,6 +13,7 @@ const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
 const PREVIOUS_SUCCESS: u8 = b'p';
+const JOB: u8 = b'j';
 const SLOT: u8 = b's';
 const TASK: u8 = b't';
 const WATERMARK: u8 = b'w';
@@ -23,6 +24,8 @@ pub(super) enum Kind {
     Active,
     Counter,
     Idempotency,
+    /// A job that was created by command.
+    Job,
     /// Where the task of a name is: in format 1, and in exports of it.
     Name,
     PreviousSuccess,
@@ -32,10 +35,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 8] = [
+    const ALL: [(u8, Self, &'static str); 9] = [
         (ACTIVE, Self::Active, "active"),
         (COUNTER, Self::Counter, "counter"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
+        (JOB, Self::Job, "job"),
         (NAME, Self::Name, "name"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
         (SLOT, Self::Slot, "slot"),
@@ -70,7 +74,7 @@ impl Kind {
             Self::Active | Self::Counter | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
-            Self::PreviousSuccess => &["app", "job"],
+            Self::Job | Self::PreviousSuccess => &["app", "job"],
             Self::Slot | Self::Watermark => &["app", "job", "schedule"],
         }
     }
@@ -240,6 +244,22 @@ pub(super) fn is_meta(key: &[u8]) -> bool {
 
 pub(super) fn previous_success(job: &JobRef) -> Vec<u8> {
     text_key(PREVIOUS_SUCCESS, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn job(job: &JobRef) -> Vec<u8> {
+    text_key(JOB, &[job.app.as_str(), job.job.as_str()])
+}
+
+pub(super) fn all_jobs() -> Vec<u8> {
+    vec![JOB]
+}
+
+/// The job whose record `key` is.
+pub(super) fn job_of(key: &[u8]) -> Option<JobRef> {
+    let mut texts = key.get(1..)?.split(|byte| *byte == END);
+    let mut next = || std::str::from_utf8(texts.next()?).ok();
+    let (app, job) = (next()?, next()?);
+    Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {

@@ -10,6 +10,7 @@ use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use super::{key, record::unreadable};
 use crate::app::AppName;
+use crate::config::{StoredJob, StoredJobs};
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
@@ -98,6 +99,20 @@ impl Store {
             counters.insert(app, record::decode_counter(&at, &value)?);
         }
         Ok(counters)
+    }
+
+    /// The jobs that were created by command.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn stored_jobs(&self) -> Result<StoredJobs, StoreError> {
+        let mut jobs = StoredJobs::new();
+        for row in self.tree().scan_prefix(key::all_jobs()) {
+            let (at, value) = row.map_err(read_error)?;
+            let job = key::job_of(&at).ok_or_else(|| unreadable("job", &at, "a key of another shape"))?;
+            jobs.insert(job, StoredJob::from_toml(record::decode("job", &at, &value)?));
+        }
+        Ok(jobs)
     }
 
     /// The nominal time of a job's latest successful run, also when that is no longer kept.

@@ -107,13 +107,29 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("get", "/v1/jobs/{job}/tasks", "/v1/jobs/etl.nightly/tasks"),
         ("post", "/v1/jobs/{job}/tasks", "/v1/jobs/etl.nightly/tasks"),
         ("get", "/v1/jobs/{job}/slots", "/v1/jobs/etl.nightly/slots"),
+        ("post", "/v1/apps/{app}/jobs", "/v1/apps/etl/jobs"),
+        ("post", "/v1/apps/{app}/jobs", "/v1/apps/none/jobs"),
+        ("post", "/v1/jobs/{job}/schedules", "/v1/jobs/etl.made/schedules"),
+        ("get", "/v1/stored-jobs", "/v1/stored-jobs"),
+        ("delete", "/v1/jobs/{job}/schedules/{schedule}", "/v1/jobs/etl.made/schedules/often"),
+        ("delete", "/v1/jobs/{job}", "/v1/jobs/etl.made"),
+        ("delete", "/v1/jobs/{job}", "/v1/jobs/etl.nightly"),
         ("get", "/v1/tasks", "/v1/tasks"),
         ("get", "/v1/tasks/{name}", "/v1/tasks/none"),
         ("post", "/v1/tasks/{name}/terminate", "/v1/tasks/none/terminate"),
         ("post", "/v1/reload", "/v1/reload"),
         ("post", "/v1/token/rotate", "/v1/token/rotate"),
     ] {
-        let answer = if method == "get" { world.get(at).await } else { world.post(at, "").await };
+        let body = match at {
+            "/v1/apps/etl/jobs" => r#"{"name": "made", "command": ["true"]}"#,
+            "/v1/jobs/etl.made/schedules" => r#"{"cron": "0 2 * * *", "id": "often"}"#,
+            _ => "",
+        };
+        let answer = match method {
+            "get" => world.get(at).await,
+            "post" => world.post(at, body).await,
+            _ => world.delete(at).await,
+        };
         assert_eq!(errors(&document, method, path, &answer), [""; 0], "{method} {at}: {answer:?}");
         asked.insert((method.to_uppercase(), path.to_owned()));
         // Without one of its fields it would be another.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{App, Command, LogsOnTerminate, PodTemplate, Resources, Retention, Timeout};
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::Job;
-use tekcron::schedule::{CatchUp, DstMode, Recurrence, Schedule, ScheduleKey};
+use tekcron::schedule::{CatchUp, DstMode, Exclusion, Recurrence, Schedule, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Two Apps with a job `nightly` each, run by hand; one of them with a job `weekly`, due on Sundays; and one
@@ -25,6 +25,9 @@ pub(crate) fn config(dir: &Path) -> Config {
         apps: apps.into_iter().map(|app| (app.name.clone(), Arc::new(app))).collect(),
         services: BTreeMap::new(),
         security_groups: BTreeMap::new(),
+        calendars: std::collections::BTreeMap::new(),
+        files: String::new(),
+        stored: std::sync::Arc::default(),
         generation: "g1".to_owned(),
     }
 }
@@ -54,6 +57,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
 
 fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
     App {
+        file: "etl.toml".to_owned(),
         name: name.parse().unwrap(),
         image: None,
         path: Some(PathBuf::from("/srv/etl")),
@@ -75,6 +79,7 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
 
 fn job(name: &str) -> Job {
     Job {
+        stored: false,
         name: name.parse().unwrap(),
         schedules: if name == "weekly" { vec![std::sync::Arc::new(sundays())] } else { Vec::new() },
         terms: std::sync::Arc::default(),
@@ -92,6 +97,8 @@ fn sundays() -> Schedule {
         catch_up_window: None,
         max_catch_up: 100,
         jitter: SignedDuration::ZERO,
+        exclude: Exclusion::default(),
+        parameters: None,
     }
 }
 

@@ -101,7 +101,13 @@ impl World {
         let token = Token::load_or_create(dir.path()).unwrap();
         let current = Arc::new(ArcSwap::new(Arc::clone(&config)));
         let overrides = SettingsOverrides::default();
-        let reloader = Reloader::new(config.dir.clone(), overrides, Arc::clone(&current), dispatch.clone());
+        let reloader = Reloader::new(
+            config.dir.clone(),
+            overrides,
+            Arc::clone(&current),
+            dispatch.clone(),
+            store.clone(),
+        );
         let service = Service {
             store: store.clone(),
             dispatch,
@@ -129,6 +135,10 @@ impl World {
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send(self.request(Method::POST, path).body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path).body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn post_keyed(&self, path: &str, key: &str, body: &str) -> Answer {

@@ -81,7 +81,10 @@ async fn next_says_how_many_it_may_show_and_that_expressions_end() {
     let help = Run::of(tekcron(&["next", "--help"])).await.out;
     assert!(help.contains("How many, at most: 1 to 10000"), "{help}");
     let run = Run::of(tekcron(&["next", "0 0 1 1 *", "--from", "2098-06-01", "-n", "5", "-o", "json"])).await;
-    assert_eq!((run.code, run.err.as_str()), (0, "2 of 5 shown: expressions end with the year 2100\n"));
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (0, "2 of 5 shown: there are no more up to the year 2100, where expressions end\n")
+    );
     let run = Run::of(tekcron(&["next", "0 0 1 1 *", "--from", "2098-06-01", "-n", "2"])).await;
     assert_eq!((run.code, run.err.as_str()), (0, ""));
 }

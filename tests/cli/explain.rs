@@ -69,6 +69,80 @@ async fn without_a_time_the_next_slot_is_explained_and_it_is_due() {
     assert!(found[1]["starts"].as_str() > found[1]["at"].as_str(), "{run}");
 }
 
+const SETTINGS: &str = "[calendars.holidays]\ndates = [\"2026-12-24..2026-12-26\"]\n";
+
+const BOUND: &str = r#"
+[app]
+name = "etl"
+command = "sh etl.sh"
+
+[[jobs]]
+name = "nightly"
+schedules = [{ cron = "H H(0-5) * * *", id = "h", exclude = ["holidays"] }]
+
+[[jobs]]
+name = "instants"
+schedules = [{ cron = "@every 6h", id = "every" }, { cron = "@at 2026-12-25T12:00:00Z", id = "at" }]
+
+[[jobs]]
+name = "season"
+schedule = "0 2 * * *"
+from = "2026-12-01"
+until = "2026-12-24"
+exclude = ["holidays"]
+"#;
+
+fn bound() -> Home {
+    let home = Home::with(&[("etl", BOUND)]);
+    std::fs::write(home.0.path().join("config/tekcron.toml"), SETTINGS).unwrap();
+    home
+}
+
+#[tokio::test]
+async fn a_value_by_the_jobs_name_is_shown_with_what_it_stands_for_and_a_calendar_by_its_name() {
+    insta::assert_snapshot!(bound().run(&["explain", "nightly", "2026-12-25T02:48"]).await);
+}
+
+#[tokio::test]
+async fn instants_are_explained_in_words() {
+    insta::assert_snapshot!(bound().run(&["explain", "instants", "2026-12-25T12:00"]).await);
+}
+
+#[tokio::test]
+async fn bounds_say_so_and_neighbours_are_those_that_run() {
+    let explain = async |time: &str| -> Value {
+        let run = bound().run(&["explain", "season", time, "-o", "json"]).await;
+        let mut found: Value = serde_json::from_str(&run.out).unwrap();
+        found[0].take()
+    };
+    let early = explain("2026-11-30T02:00").await;
+    assert_eq!((&early["due"], &early["excluded_by"]), (&json!(false), &Value::Null), "{early}");
+    assert_eq!(early["bounds"], "`from` is 2026-12-01T00:00:00Z: it is before that");
+    assert_eq!((&early["before"], &early["after"]), (&Value::Null, &json!("2026-12-01T02:00:00Z")));
+    let excluded = explain("2026-12-24T02:00").await;
+    assert_eq!((&excluded["due"], &excluded["bounds"]), (&json!(false), &Value::Null), "{excluded}");
+    assert_eq!((&excluded["excluded_by"], &excluded["starts"]), (&json!("holidays"), &Value::Null));
+    assert_eq!((&excluded["before"], &excluded["after"]), (&json!("2026-12-23T02:00:00Z"), &Value::Null));
+    let late = explain("2026-12-27T02:00").await;
+    assert_eq!(late["bounds"], "`until` is 2026-12-24T23:59:59.999999999Z: it is after that");
+}
+
+#[tokio::test]
+async fn without_a_time_an_excluded_slot_is_passed_over() {
+    let home = Home::with(&[(
+        "etl",
+        "[app]\nname = \"etl\"\ncommand = \"date\"\n[[jobs]]\nname = \"all\"\nschedule = \"0 0 1 1,2 *\"\nexclude = [\"januaries\"]\n",
+    )]);
+    let settings = "[calendars.januaries]\ncron = [\"* * * 1 *\"]\n";
+    std::fs::write(home.0.path().join("config/tekcron.toml"), settings).unwrap();
+    let run = home.run(&["explain", "all", "-o", "json"]).await;
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    let at = found[0]["at"].as_str().unwrap();
+    assert!(at.ends_with("-02-01T00:00:00Z") && found[0]["due"] == true, "{run}");
+    let after = found[0]["after"].as_str().unwrap();
+    assert!(after.ends_with("-02-01T00:00:00Z") && after > at, "{run}");
+}
+
 #[tokio::test]
 async fn a_job_by_hand_says_so() {
     let run = home().run(&["explain", "job/etl.refill"]).await;
@@ -153,6 +227,23 @@ async fn a_slot_that_has_passed_is_looked_up_in_the_ledger() {
 
     let run = asked(vec![(SLOTS, Reply::page::<Value>(&[], None))]).await;
     assert!(run.out.contains("Unknown:   no row:"), "{run}");
+}
+
+#[tokio::test]
+async fn what_a_calendar_excluded_has_its_row_looked_up_too() {
+    let skipped = row("skipped", Some("excluded by calendar"), None);
+    let fake = Fake::start(vec![(SLOTS, Reply::page(&[skipped], None))]).await;
+    let home =
+        Home::with(&[("etl", &ETL.replace("id = \"k5f2\"", "id = \"k5f2\", exclude = [\"mondays\"]"))]);
+    let settings = "[calendars.mondays]\ncron = [\"* * * * MON\"]\n";
+    std::fs::write(home.0.path().join("config/tekcron.toml"), settings).unwrap();
+    let mut command = fake.command(&["explain", "nightly", "2026-11-23T02:30"]);
+    command.current_dir(home.0.path());
+    let run = Run::of(command).await;
+    fake.requests();
+    assert!(run.out.contains("it is not due at 2026-11-23T01:30:00Z"), "{run}");
+    assert!(run.out.contains("by the calendar `mondays`\n"), "{run}");
+    assert!(run.out.contains("skipped: excluded by calendar\n"), "{run}");
 }
 
 #[tokio::test]

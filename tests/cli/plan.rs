@@ -247,3 +247,95 @@ async fn a_difference_of_what_is_not_there_is_none() {
         assert!(run.err.starts_with(said), "{args:?}: {run}");
     }
 }
+
+/// Each kind of schedule, some of their slots excluded or out of bounds.
+const KINDS: &str = r#"
+[app]
+name = "kinds"
+command = "date"
+
+[[jobs]]
+name = "hashed"
+schedule = "H H(0-5) * * *"
+exclude = ["holidays"]
+
+[[jobs]]
+name = "instants"
+schedules = [{ cron = "@every 12h", id = "every" }, { cron = "@at 2026-12-26T12:00:00Z", id = "at" }]
+
+[[jobs]]
+name = "season"
+schedule = "0 2 * * *"
+from = "2026-12-23"
+until = "2026-12-27"
+exclude = ["holidays"]
+"#;
+
+fn holidays(home: Home, dates: &str) -> Home {
+    let settings = format!("[calendars.holidays]\ndates = [\"{dates}\"]\n");
+    std::fs::write(home.0.path().join("config/tekcron.toml"), settings).unwrap();
+    home
+}
+
+#[tokio::test]
+async fn what_is_excluded_or_out_of_bounds_is_in_no_plan() {
+    let home = holidays(Home::with(&[("kinds", KINDS)]), "2026-12-24..2026-12-26");
+    let run = home.run(&["plan", "--from", "2026-12-22", "--to", "2026-12-30", "-o", "json"]).await;
+    let plan: Value = serde_json::from_str(&run.out).unwrap();
+    let of = |job: &str, schedule: &str| -> Vec<String> {
+        let fires = plan["fires"].as_array().unwrap().iter();
+        let fires =
+            fires.filter(|fire| fire["job"] == job && fire["schedule"].as_str().unwrap().contains(schedule));
+        fires.map(|fire| fire["scheduled"].as_str().unwrap().to_owned()).collect()
+    };
+    let days: Vec<_> = of("kinds.hashed", "").iter().map(|slot| slot[8..10].to_owned()).collect();
+    assert_eq!(days, ["22", "23", "27", "28", "29"], "{run}");
+    let next = home
+        .run(&["next", "H H(0-5) * * *", "--job", "kinds.hashed", "--from", "2026-12-22", "-n", "1"])
+        .await;
+    assert!(next.out.contains(&of("kinds.hashed", "")[0]), "{next}");
+    assert_eq!(of("kinds.season", ""), ["2026-12-23T02:00:00Z", "2026-12-27T02:00:00Z"], "{run}");
+    assert_eq!(of("kinds.instants", "at"), ["2026-12-26T12:00:00Z"], "{run}");
+    let every: Vec<jiff::Timestamp> =
+        of("kinds.instants", "every").iter().map(|slot| slot.parse().unwrap()).collect();
+    let apart = every.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_hours());
+    assert_eq!((every.len(), apart.collect::<Vec<_>>()), (16, vec![12; 15]), "{run}");
+    let load: u64 =
+        plan["load"].as_array().unwrap().iter().map(|minute| minute["starts"].as_u64().unwrap()).sum();
+    assert_eq!(load, 24, "{run}");
+}
+
+#[tokio::test]
+async fn a_review_of_a_calendar_sees_which_fires_it_takes() {
+    let home = holidays(edited(KINDS, KINDS), "2026-12-24..2026-12-26");
+    std::fs::write(
+        home.0.path().join("old/config/tekcron.toml"),
+        "[calendars.holidays]\ndates = [\"2026-12-25\"]\n",
+    )
+    .unwrap();
+    let span = ["plan", "--diff", "old/config", "config", "--from", "2026-12-22", "--to", "2026-12-30"];
+    let run = home.run(&[&span[..], &["-o", "json"]].concat()).await;
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    let changes = found["changes"].as_array().unwrap().iter();
+    let told: Vec<_> = changes
+        .map(|change| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (
+                text(&change["job"]),
+                text(&change["change"]),
+                text(&change["old"]["scheduled"])[8..10].to_owned(),
+            )
+        })
+        .collect();
+    let gone = |job: &str, day: &str| (job.to_owned(), "vanishes".to_owned(), day.to_owned());
+    assert_eq!(
+        told,
+        [
+            gone("kinds.hashed", "24"),
+            gone("kinds.hashed", "26"),
+            gone("kinds.season", "24"),
+            gone("kinds.season", "26")
+        ],
+        "{run}"
+    );
+}

@@ -74,15 +74,22 @@ pub(crate) fn queued(id: u64) -> TaskResource {
 
 pub(crate) fn job() -> JobResource {
     JobResource {
+        stored: false,
+        file: "config/apps/etl.toml".into(),
         name: "etl.nightly".into(),
         app: "etl".into(),
         command: Some(CommandBody::Exec(["sh", "etl.sh", "--full"].map(Into::into).to_vec())),
         schedules: vec![ScheduleResource {
             key: "k5f2".into(),
             cron: "0 2 * * *".into(),
+            resolved: None,
             timezone: "Europe/London".into(),
             dst: "vixie".into(),
             catch_up: "latest".into(),
+            from: None,
+            until: None,
+            exclude: Vec::new(),
+            command: None,
             next: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
             starts: Some(now() + SignedDuration::from_mins(49 * 60 + 30)),
         }],

@@ -133,3 +133,27 @@ fn both_time_outs_are_what_the_config_says() {
         assert_eq!(task_runs.iter().find(of_run).unwrap()["spec"]["timeout"], written);
     }
 }
+
+/// Whether they are kept is up to the cluster's network.
+#[test]
+#[ignore = "needs a cluster"]
+fn a_security_group_is_a_policy_that_selects_its_pods() {
+    let group = "[security_groups.db]\nrules = [{ protocol = \"tcp\", destination = \"10.0.0.7\", ports = \"5432\" }]";
+    let app = "command = \"sleep 600\"\nsecurity_groups = [\"db\"]";
+    let Some(world) = World::new("policy", group, &[("bound", app)]) else { return };
+    let _daemon = world.serve();
+    let name = world.begin(&["bound"]);
+    let policies = world.policies();
+    let [policy] = policies.as_slice() else { panic!("{policies:?}") };
+    let spec = policy.spec.clone().unwrap();
+    let selected = spec.pod_selector.unwrap().match_labels.unwrap();
+    let pods = world.pods();
+    let labels = pods[0].metadata.labels.as_ref().unwrap();
+    assert!(selected.iter().all(|(key, value)| labels.get(key) == Some(value)), "{selected:?} {labels:?}");
+    assert_eq!(
+        spec.egress.unwrap()[0].to.as_ref().unwrap()[0].ip_block.as_ref().unwrap().cidr,
+        "10.0.0.7/32"
+    );
+    world.place.ok(&["terminate-task", &name]);
+    world.ended(&name);
+}

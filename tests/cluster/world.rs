@@ -6,8 +6,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
@@ -21,6 +22,8 @@ pub(crate) struct World {
     pub(crate) place: Place,
     pub(crate) namespace: String,
     pub(crate) instance: String,
+    /// Whether the namespace is this world's own.
+    owned: bool,
     runtime: Runtime,
     client: Client,
     env: Vec<(String, String)>,
@@ -45,6 +48,34 @@ impl World {
     /// A world with Apps, by name: what their files say after name and image; and what the settings say besides.
     pub(crate) fn new(test: &str, settings: &str, apps: &[(&str, &str)]) -> Option<Self> {
         let (namespace, image) = cluster()?;
+        Some(Self::of(test, settings, apps, namespace, &image, false))
+    }
+
+    /// The same in a namespace of its own.
+    pub(crate) fn in_namespace_of_its_own(test: &str, settings: &str, apps: &[(&str, &str)]) -> Option<Self> {
+        let (_, image) = cluster()?;
+        let namespace = format!("tekcron-{test}-{}", std::process::id());
+        let world = Self::of(test, settings, apps, namespace.clone(), &image, true);
+        let object = json!({ "metadata": { "name": namespace } });
+        world.runtime.block_on(async {
+            let namespaces: Api<Namespace> = Api::all(world.client.clone());
+            let object = serde_json::from_value(object).unwrap();
+            namespaces.create(&PostParams::default(), &object).await.unwrap();
+            // Pods are taken once its account is there.
+            let accounts: Api<ServiceAccount> = Api::namespaced(world.client.clone(), &namespace);
+            while accounts.get_opt("default").await.unwrap().is_none() {}
+        });
+        Some(world)
+    }
+
+    fn of(
+        test: &str,
+        settings: &str,
+        apps: &[(&str, &str)],
+        namespace: String,
+        image: &str,
+        owned: bool,
+    ) -> Self {
         let instance = format!("{test}-{}", std::process::id());
         let place = Place::with(&[]);
         let settings = format!(
@@ -59,7 +90,7 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async { Client::try_default().await.unwrap() });
-        Some(Self { place, namespace, instance, runtime, client, env: vec![] })
+        Self { place, namespace, instance, owned, runtime, client, env: vec![] }
     }
 
     pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
@@ -125,8 +156,29 @@ impl World {
 
     /// Deletes a run as a colleague would.
     pub(crate) fn delete(&self, name: &str) {
-        let deleted = async { self.api("PipelineRun").delete(name, &DeleteParams::background()).await };
+        self.delete_with(name, &DeleteParams::background());
+    }
+
+    pub(crate) fn delete_with(&self, name: &str, params: &DeleteParams) {
+        let deleted = async { self.api("PipelineRun").delete(name, params).await };
         self.runtime.block_on(deleted).unwrap();
+    }
+
+    pub(crate) fn delete_namespace(&self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let deleted = async { namespaces.delete(&self.namespace, &DeleteParams::default()).await };
+        self.runtime.block_on(deleted).unwrap();
+    }
+
+    pub(crate) fn has_namespace(&self) -> bool {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        self.runtime.block_on(async { namespaces.get_opt(&self.namespace).await.unwrap().is_some() })
+    }
+
+    pub(crate) fn policies(&self) -> Vec<NetworkPolicy> {
+        let api: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), &self.namespace);
+        let params = ListParams::default().labels(&self.selector());
+        self.runtime.block_on(async { api.list(&params).await.unwrap().items })
     }
 
     fn selector(&self) -> String {
@@ -155,6 +207,13 @@ impl Drop for World {
                 let _ = api.patch(&name, &PatchParams::default(), &free).await;
                 let _ = api.delete(&name, &DeleteParams::background()).await;
             }
+            if self.owned {
+                let namespaces: Api<Namespace> = Api::all(self.client.clone());
+                let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
+            }
+            let params = DeleteParams::default();
+            let policies: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), &self.namespace);
+            let _ = policies.delete_collection(&params, &ListParams::default().labels(&selector)).await;
         });
     }
 }

@@ -59,6 +59,8 @@ fn every_setting_is_documented_with_its_default() {
     assert_eq!(documented("### `[services.NAME]`"), service);
     let group = in_schema(&schema, "/definitions/SecurityGroup/properties");
     assert_eq!(documented("### `[security_groups.NAME]`"), group);
+    let calendar = in_schema(&schema, "/definitions/Calendar/properties");
+    assert_eq!(documented("### `[calendars.NAME]`"), calendar);
     let rule = in_schema(&schema, "/definitions/Rule/properties");
     assert_eq!(documented("### Items of `rules`"), rule);
 }

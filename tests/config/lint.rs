@@ -36,6 +36,10 @@ fn each_warning_names_the_next_time_at_which_it_bites() {
 fn what_does_what_it_says_is_not_warned_of() {
     for keys in [
         "schedule = \"0 6 28 * *\"",
+        "schedule = \"0 6 L * *\"",
+        "schedule = \"H H H * *\"",
+        "schedule = \"@every 31d\"",
+        "schedule = \"@at 2027-01-31T00:00:00Z\"",
         "schedule = \"0 6 1-31 * *\"",
         "schedule = \"0 6 31 1,12 *\"",
         "schedule = \"0 6 13 * +FRI\"",

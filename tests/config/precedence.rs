@@ -25,6 +25,7 @@ fn defaults_yield_to_the_file_the_file_to_the_environment_and_that_to_flags() {
 #[test]
 fn every_variable_wins_over_the_file() {
     let place = Place::with_settings(crate::sample::SETTINGS);
+    place.write("holidays.ics", crate::sample::HOLIDAYS);
     place.write("apps/plain.toml", &format!("{PLAIN}image = \"busybox\"\n"));
     let overrides = environment(&[
         ("TEKCRON_INSTANCE", "green"),

@@ -345,7 +345,7 @@ fn jobs_and_their_schedules() {
         ),
         (
             "schedules = [{ cron = \"@daily\", tz = \"UTC\" }]",
-            "jobs[0].schedules[0].tz <tz> unknown key `tz` | the keys here are `cron`, `id`, `timezone`, `dst`, `catch_up`, `catch_up_window`, `max_catch_up`, `start_deadline`, `jitter`",
+            "jobs[0].schedules[0].tz <tz> unknown key `tz` | the keys here are `cron`, `id`, `timezone`, `dst`, `catch_up`, `catch_up_window`, `max_catch_up`, `start_deadline`, `jitter`, `from`, `until`, `exclude`, `command`, `env`",
         ),
         (
             "schedule = \"@daily\"\nschedules = []",
@@ -436,7 +436,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `calendars`",
         ),
         (
             "instance = \"My Cron\"",

@@ -47,7 +47,14 @@ rules = [
     { protocol = "tcp", destination = "0.0.0.0-9.255.255.255,11.0.0.0/8", ports = "443,8000-8080", description = "the web", log = false },
     { protocol = "all", destination = "10.1.2.3" },
 ]
+
+[calendars.holidays]
+dates = ["2026-12-24..2026-12-26", "2027-01-01"]
+cron = ["* * * * SAT,SUN"]
+ics = "holidays.ics"
 "#;
+
+pub(crate) const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nSUMMARY:Easter Monday\r\nDTSTART;VALUE=DATE:20270329\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 pub(crate) const APP: &str = r#"
 [app]
@@ -100,6 +107,9 @@ catch_up_window = "2 days"
 max_catch_up = 7
 start_deadline = "1h"
 jitter = "30s"
+from = "2026-01-01"
+until = "2099-12-31"
+exclude = []
 command = ["sh", "etl.sh", "--full"]
 cpu = 2
 memory = "1G"
@@ -115,7 +125,7 @@ FULL = "yes"
 name = "often"
 timezone = "Europe/Oslo"
 schedules = [
-    { cron = "*/5 8-17 * * MON-FRI", id = "office-hours", timezone = "Asia/Tokyo", dst = "literal", catch_up = "none", catch_up_window = "1h", max_catch_up = 1, start_deadline = "30s", jitter = 0 },
+    { cron = "*/5 8-17 * * MON-FRI", id = "office-hours", timezone = "Asia/Tokyo", dst = "literal", catch_up = "none", catch_up_window = "1h", max_catch_up = 1, start_deadline = "30s", jitter = 0, from = "2026-12-01", until = "2099-12-31T18:00:00Z", exclude = ["holidays"], command = "sh etl.sh --fast", env = { MODE = "fast" } },
     { cron = "@hourly" },
 ]
 

@@ -62,6 +62,11 @@ fn tables() -> Vec<(SchemaFile, &'static str, String)> {
         ),
         (
             SchemaFile::Settings,
+            "/definitions/Calendar/properties",
+            "[calendars.c]\ndates = []\nzzz = 1".to_owned(),
+        ),
+        (
+            SchemaFile::Settings,
             "/definitions/Rule/properties",
             "[security_groups.g]\nrules = [{ protocol = \"all\", destination = \"10.0.0.0/8\", zzz = 1 }]"
                 .to_owned(),
@@ -98,7 +103,11 @@ fn schema_and_parser_know_the_same_keys() {
 
 #[test]
 fn the_samples_hold_every_key_and_both_accept_them() {
-    let place = Place::with(&[("tekcron.toml", sample::SETTINGS), ("apps/etl.toml", sample::APP)]);
+    let place = Place::with(&[
+        ("tekcron.toml", sample::SETTINGS),
+        ("holidays.ics", sample::HOLIDAYS),
+        ("apps/etl.toml", sample::APP),
+    ]);
     std::fs::create_dir(place.path().join("work")).unwrap();
     place.load();
     for (file, text) in [(SchemaFile::App, sample::APP), (SchemaFile::Settings, sample::SETTINGS)] {
@@ -123,6 +132,7 @@ fn the_samples_hold_every_key_and_both_accept_them() {
             "/definitions/SecurityGroup/properties",
             &settings["security_groups"]["public_networks"],
         ),
+        (SchemaFile::Settings, "/definitions/Calendar/properties", &settings["calendars"]["holidays"]),
         (
             SchemaFile::Settings,
             "/definitions/Rule/properties",

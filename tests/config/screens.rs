@@ -102,6 +102,22 @@ fn an_expression_that_another_cron_reads_otherwise_is_warned_of() {
 }
 
 #[test]
+fn what_h_stands_for_is_shown_job_by_job() {
+    let jobs = r#"
+[[jobs]]
+name = "spread"
+schedules = [{ cron = "H H(0-5) * * *" }, { cron = "0 12 * * *" }]
+
+[[jobs]]
+name = "also"
+schedule = "H/15 * * * *"
+"#;
+    let (outcome, screen) = Place::with_app(&format!("{PLAIN}{jobs}")).screen(None);
+    assert_snapshot!(screen);
+    assert_eq!(outcome, CheckOutcome::Sound);
+}
+
+#[test]
 fn a_missing_config_directory_is_named() {
     assert_snapshot!(Place::with(&[]).report());
 }

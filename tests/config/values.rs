@@ -14,7 +14,11 @@ use crate::harness::{PLAIN, Place};
 use crate::sample;
 
 fn place() -> Place {
-    let place = Place::with(&[("tekcron.toml", sample::SETTINGS), ("apps/etl.toml", sample::APP)]);
+    let place = Place::with(&[
+        ("tekcron.toml", sample::SETTINGS),
+        ("holidays.ics", sample::HOLIDAYS),
+        ("apps/etl.toml", sample::APP),
+    ]);
     std::fs::create_dir(place.path().join("work")).unwrap();
     place
 }
@@ -160,6 +164,12 @@ fn what_a_job_says_holds_for_schedules_that_say_nothing() {
     assert_eq!(office.recurrence.timezone().to_string(), "Asia/Tokyo");
     assert_eq!((office.recurrence.dst(), office.catch_up), (DstMode::Literal, CatchUp::None));
     assert_eq!((office.max_catch_up, office.jitter), (1, SignedDuration::ZERO));
+    let bounds = office.recurrence.bounds();
+    assert_eq!(bounds.from, Some("2026-12-01T00:00:00+09:00".parse().unwrap()));
+    assert_eq!(bounds.until, Some("2099-12-31T18:00:00Z".parse().unwrap()));
+    assert_eq!(office.exclude.to_string(), "holidays");
+    assert_eq!((hourly.exclude.is_empty(), hourly.parameters.is_none()), (true, true));
+    assert_eq!(office.parameters.as_ref().unwrap().env, [("MODE".to_owned(), "fast".to_owned())].into());
     assert_eq!(hourly.recurrence.timezone().to_string(), "Europe/Oslo");
     assert_eq!(hourly.key, ScheduleKey::hashed("@hourly", "Europe/Oslo", "vixie"));
 }

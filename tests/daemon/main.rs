@@ -4,6 +4,7 @@
 
 mod cluster;
 mod harness;
+mod jobs;
 mod kill;
 mod life;
 mod pipe;

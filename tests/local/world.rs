@@ -196,6 +196,7 @@ pub(crate) fn exec<const N: usize>(words: [&str; N]) -> Submission {
 /// What submits `command` on the App `demo` after `change`.
 pub(crate) fn with(command: Command, change: impl FnOnce(&mut App)) -> Submission {
     let mut app = App {
+        file: "etl.toml".to_owned(),
         name: "demo".parse().unwrap(),
         image: None,
         path: None,
@@ -244,6 +245,9 @@ fn config(app: App) -> Config {
         apps: [(app.name.clone(), Arc::new(app))].into(),
         services: BTreeMap::new(),
         security_groups: BTreeMap::new(),
+        calendars: std::collections::BTreeMap::new(),
+        files: String::new(),
+        stored: std::sync::Arc::default(),
         generation: "c0ffee".into(),
     }
 }

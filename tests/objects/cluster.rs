@@ -53,7 +53,9 @@ fn no_value_is_shown_to_anybody() {
         "BindingSecret { name: \"tekcron-env-etl\", keys: [\"DATABASE_URL\", \"VCAP_SERVICES\"] }"
     );
     let shown = serde_json::to_string(&secret.redacted()).unwrap();
-    assert!(shown.contains("DATABASE_URL") && !shown.contains(PASSWORD), "{shown}");
+    assert!(shown.contains("tekcron-env-etl") && !shown.contains(PASSWORD), "{shown}");
+    // Applied, it overwrites no value with another.
+    assert!(!shown.contains("\"data\"") && !shown.contains("stringData"), "{shown}");
 }
 
 #[test]

@@ -41,6 +41,26 @@ fn later_layers_win_and_the_system_wins_over_all() {
 }
 
 #[test]
+fn what_a_schedule_says_of_its_runs_wins_over_the_job_and_the_run_over_it() {
+    let parameters = "[app]\nname = \"etl\"\n[[jobs]]\nname = \"nightly\"\ncommand = \"plain\"\nenv = { LAYER = \"job\", ONLY = \"job\" }\ntimezone = \"Europe/London\"\nschedules = [{ cron = \"0 2 * * *\", command = [\"sh\", \"full.sh\"], env = { LAYER = \"schedule\" } }, { cron = \"@hourly\" }]\n";
+    let config = Config::from_toml("", &[parameters]).unwrap();
+    let mut task = scheduled();
+    let command = |task: &Task| {
+        build(&config, task, None).unwrap().spec.pipeline_spec.tasks[0].task_spec.steps[0].command.clone()
+    };
+    assert_eq!((&*seen(&config, &task)["LAYER"], &*seen(&config, &task)["ONLY"]), ("schedule", "job"));
+    assert_eq!(command(&task), ["sh", "full.sh"]);
+    task.overrides.env = env([("LAYER", "run")]);
+    task.overrides.command = Some(Command::shell("other").unwrap());
+    assert_eq!(seen(&config, &task)["LAYER"], "run");
+    assert_eq!(command(&task), ["/bin/sh", "-c", "other"]);
+    let mut hourly = scheduled();
+    hourly.schedule = Some(config.jobs().next().unwrap().1.schedules[1].key.clone());
+    assert_eq!(seen(&config, &hourly)["LAYER"], "job");
+    assert_eq!(command(&hourly), ["/bin/sh", "-c", "plain"]);
+}
+
+#[test]
 fn the_systems_variables_are_known_by_name() {
     let config = config_with(|app| app.env = env([]));
     let authors: Vec<_> = {

@@ -48,6 +48,8 @@ fn what_stands_beside_a_run_is_rendered_on_request_and_shows_no_credential() {
         (&list["kind"], kinds),
         (&json!("List"), vec![json!("Secret"), json!("NetworkPolicy"), json!("PipelineRun")])
     );
+    // Whoever applies it overwrites no value with another.
+    assert!(list["items"][0]["data"].is_null() && list["items"][0]["stringData"].is_null());
     crd::assert_valid(&list["items"][2]);
     let alone: Value = serde_json::from_str(&rendered("plain", RenderFormat::Json)).unwrap();
     assert_eq!(alone["kind"], "PipelineRun");

@@ -28,6 +28,9 @@ pub(crate) fn config() -> Config {
         apps: apps.into(),
         services: services.map(|service| (service.name.clone(), service)).into(),
         security_groups: [("public-networks".to_owned(), public_networks())].into(),
+        calendars: std::collections::BTreeMap::new(),
+        files: String::new(),
+        stored: std::sync::Arc::default(),
         generation: "c0ffee".into(),
     }
 }
@@ -73,7 +76,7 @@ fn etl() -> App {
         overlap: Overlap::Skip,
         retries: Retries::default(),
     };
-    let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into() };
+    let job = Job { name: "nightly".parse().unwrap(), schedules: vec![], terms: terms.into(), stored: false };
     App {
         image: Some("registry.example/etl:1.4".into()),
         path: Some("/srv/etl".into()),
@@ -101,6 +104,7 @@ fn plain() -> App {
 
 fn app(name: &str) -> App {
     App {
+        file: "etl.toml".to_owned(),
         name: name.parse().unwrap(),
         image: None,
         path: None,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod clocks;
+mod exclusion;
 mod grammar;
 mod missed;
 mod next;

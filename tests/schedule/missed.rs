@@ -1,7 +1,7 @@
 //! What becomes of slots that were due while nobody watched.
 
 use jiff::SignedDuration;
-use tekcron::schedule::{CatchUp, DstMode, Missed, Schedule, ScheduleKey, SlotRange, missed};
+use tekcron::schedule::{CatchUp, DstMode, Exclusion, Missed, Schedule, ScheduleKey, SlotRange, missed};
 
 use crate::sample::{at, recurrence};
 
@@ -14,6 +14,8 @@ fn schedule(expression: &str, catch_up: CatchUp) -> Schedule {
         catch_up_window: None,
         max_catch_up: 100,
         jitter: SignedDuration::ZERO,
+        exclude: Exclusion::default(),
+        parameters: None,
     }
 }
 

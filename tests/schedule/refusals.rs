@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use tekcron::schedule::{DstMode, Expression, Recurrence, Zone};
 
+const UNITS: &str = "as in `@every 15m`; units are `w`, `d`, `h`, `m` and `s`, the larger ones first";
+
 /// The expression, the part that is wrong, what is said, and the hint.
 const REFUSALS: &[(&str, &str, &str, &str)] = &[
     // Numbers out of range.
@@ -217,101 +219,244 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "expected 5 fields (minute, hour, day of month, month, day of week), or 6 with the second first, found 9 (`0 2 * * * root run this now`)",
         "what is to run stands in `command`, not behind the fields",
     ),
-    // What other crons know, by name.
+    // Days that each month has elsewhere.
     (
-        "0 0 L * *",
-        "L",
-        "day of month: `L` (the last such day of the month) is not supported yet, found `L`",
-        "`28-31`, with a command that goes on only where tomorrow is the 1st",
+        "0 0 32W * *",
+        "32W",
+        "day of month: expected a number from 1 to 31 before `W`, found `32`",
+        "`31W`, or `LW` for the last working day",
     ),
     (
-        "0 0 L-3 * *",
-        "L-3",
-        "day of month: `L` (the last such day of the month) is not supported yet, found `L-3`",
-        "`28-31`, with a command that goes on only where tomorrow is the 1st",
+        "0 0 0W * *",
+        "0W",
+        "day of month: expected a number from 1 to 31 before `W`, found `0`",
+        "`1W` is the first working day",
     ),
     (
-        "0 0 * * 5L",
+        "0 0 1-15W * *",
+        "1-15W",
+        "day of month: expected one day or `L` before `W`, found `1-15W`",
+        "`15W`, one for each day: `14W,15W`",
+    ),
+    (
+        "0 0 W * *",
+        "W",
+        "day of month: expected one day or `L` before `W`, found `W`",
+        "`15W`, one for each day: `14W,15W`",
+    ),
+    (
+        "0 0 L-3W * *",
+        "L-3W",
+        "day of month: expected one day or `L` before `W`, found `L-3W`",
+        "`LW` is the last working day",
+    ),
+    (
+        "0 0 L-31 * *",
+        "L-31",
+        "day of month: expected a number of days from 1 to 30 after `L-`, found `31`",
+        "`L-30` is the 1st of a month of 31 days",
+    ),
+    (
+        "0 0 L-0 * *",
+        "L-0",
+        "day of month: expected a number of days from 1 to 30 after `L-`, found `0`",
+        "`L` is the last day itself, `L-1` the one before it",
+    ),
+    (
+        "0 0 L- * *",
+        "L-",
+        "day of month: expected a number of days from 1 to 30 after `L-`, found nothing",
+        "`L` is the last day itself, `L-1` the one before it",
+    ),
+    (
+        "0 0 5L * *",
         "5L",
-        "day of week: `L` (the last such day of the month) is not supported yet, found `5L`",
-        "`22-28` as day of month with `+5` as day of week is the fourth",
+        "day of month: expected a day, found the weekday `5L`",
+        "`*` as day of month, and `5L` as day of week",
     ),
     (
-        "0 0 * * friL",
-        "friL",
-        "day of week: `L` (the last such day of the month) is not supported yet, found `friL`",
-        "`22-28` as day of month with `+FRI` as day of week is the fourth",
+        "0 0 28L * *",
+        "28L",
+        "day of month: expected a day, found the weekday `28L`",
+        "`L` is the last day, `L-1` the one before it",
     ),
     (
-        "0 0 15W * *",
-        "15W",
-        "day of month: `W` (the working day nearest to a date) is not supported yet, found `15W`",
-        "`15` is the date itself, whatever day of the week that is",
+        "0 0 mon#2 * *",
+        "mon#2",
+        "day of month: expected a day, found the weekday `mon#2`",
+        "`*` as day of month, and `MON#2` as day of week",
     ),
     (
-        "0 0 LW * *",
-        "LW",
-        "day of month: `W` (the working day nearest to a date) is not supported yet, found `LW`",
-        "`28-31`, with a command that goes on only where tomorrow is the 1st",
+        "0 0 * * MON#6",
+        "MON#6",
+        "day of week: expected a number from 1 to 5 after `#`, found `6`",
+        "`MON#5`, or `MONL` for the last one of the month",
     ),
     (
-        "0 0 * * FRI#2",
-        "FRI#2",
-        "day of week: `#` (the n-th weekday of the month) is not supported yet, found `FRI#2`",
-        "`8-14` as day of month with `+FRI` as day of week",
+        "0 0 * * MON#0",
+        "MON#0",
+        "day of week: expected a number from 1 to 5 after `#`, found `0`",
+        "`MON#1` is the first one of the month",
     ),
     (
-        "0 0 * * 1#5",
-        "1#5",
-        "day of week: `#` (the n-th weekday of the month) is not supported yet, found `1#5`",
-        "`29-31` as day of month with `+1` as day of week",
+        "0 0 * * 5#",
+        "5#",
+        "day of week: expected a number from 1 to 5 after `#`, found nothing",
+        "`5#1` is the first one of the month",
     ),
     (
-        "H * * * *",
-        "H",
-        "minute: `H` (a value by the job's name) is not supported yet, found `H`",
-        "choose a value; `jitter` spreads starts",
+        "0 0 * * 5#L",
+        "5#L",
+        "day of week: expected a number from 1 to 5 after `#`, found `L`",
+        "`5#5`, or `5L` for the last one of the month",
+    ),
+    ("0 0 * * #2", "#2", "day of week: expected a weekday before `#`, found `#2`", "`MON#2`"),
+    (
+        "0 0 * * 8#2",
+        "8",
+        "day of week: expected a number from 0 to 7 or a name from SUN to SAT, found `8`",
+        "Sunday is `0` or `7`",
     ),
     (
-        "H/15 * * * *",
-        "H/15",
-        "minute: `H` (a value by the job's name) is not supported yet, found `H/15`",
-        "choose a value; `jitter` spreads starts",
+        "0 0 * * L",
+        "L",
+        "day of week: expected a weekday before `L`, found `L` alone",
+        "`FRIL` is the last Friday of the month; Quartz takes `L` alone for `SAT`",
     ),
     (
-        "0 H(0-5) * * *",
-        "H(0-5)",
-        "hour: `H` (a value by the job's name) is not supported yet, found `H(0-5)`",
-        "choose a value; `jitter` spreads starts",
+        "0 0 * * FRUL",
+        "FRU",
+        "day of week: expected a number from 0 to 7 or a name from SUN to SAT, found `FRU`",
+        "`FRI`",
+    ),
+    (
+        "0 0 * * 15w",
+        "15w",
+        "day of week: expected a weekday, found the day of month `15w`",
+        "`15W` as day of month, and `*` as day of week",
+    ),
+    (
+        "0 0 * * L-3",
+        "L-3",
+        "day of week: expected a weekday, found the day of month `L-3`",
+        "`L-3` as day of month, and `*` as day of week",
+    ),
+    (
+        "0 L * * *",
+        "L",
+        "hour: expected a number from 0 to 23, found `L`",
+        "`L`, `W` and `#` stand only in day fields",
+    ),
+    // Values by the job's name.
+    ("H(50-70) * * * *", "70", "minute: expected a number from 0 to 59, found `70`", "`H(50-59)`"),
+    ("0 0 H(0-9) * *", "0", "day of month: expected a number from 1 to 31, found `0`", "`H(1-9)`"),
+    ("0 H(24-99) * * *", "24", "hour: expected a number from 0 to 23, found `24`", "`H(0-23)`"),
+    (
+        "H(a-9) * * * *",
+        "a",
+        "minute: expected a number from 0 to 59, found `a`",
+        "`*` means any; a list is written `1,3`, a range `1-5`, a step `*/2`",
+    ),
+    (
+        "H(5) * * * *",
+        "H(5)",
+        "minute: expected `H`, `H(a-b)`, `H/n` or `H(a-b)/n`, found `H(5)`",
+        "`H(5-59)`",
+    ),
+    ("H() * * * *", "H()", "minute: expected `H`, `H(a-b)`, `H/n` or `H(a-b)/n`, found `H()`", "`H`"),
+    (
+        "H(0-5 * * * *",
+        "H(0-5",
+        "minute: expected `H`, `H(a-b)`, `H/n` or `H(a-b)/n`, found `H(0-5`",
+        "`H(0-5)`",
+    ),
+    ("H5 * * * *", "H5", "minute: expected `H`, `H(a-b)`, `H/n` or `H(a-b)/n`, found `H5`", "`H/5`"),
+    ("H-5 * * * *", "H-5", "minute: expected `H`, `H(a-b)`, `H/n` or `H(a-b)/n`, found `H-5`", "`H(0-5)`"),
+    (
+        "0 H/24 * * *",
+        "H/24",
+        "hour: expected a step from 1 to 23 after `/`, found `24`",
+        "`H` is one value of each day",
+    ),
+    (
+        "H(0-10)/20 * * * *",
+        "H(0-10)/20",
+        "minute: expected a step from 1 to 11 after `/`, found `20`",
+        "`H(0-10)` is one value of each hour",
+    ),
+    (
+        "H/ * * * *",
+        "H/",
+        "minute: expected a step from 1 to 59 after `/`, found nothing",
+        "`H/2` is every second minute",
     ),
     (
         "0~30 * * * *",
         "0~30",
-        "minute: `~` (a random value) is not supported yet, found `0~30`",
-        "choose a value; `jitter` spreads starts",
-    ),
-    ("@every 15m", "@every 15m", "`@every` (a fixed interval) is not supported yet", "`*/15 * * * *`"),
-    ("@every 1h", "@every 1h", "`@every` (a fixed interval) is not supported yet", "`0 * * * *`"),
-    ("@every 30s", "@every 30s", "`@every` (a fixed interval) is not supported yet", "`*/30 * * * * *`"),
-    ("@every 6h", "@every 6h", "`@every` (a fixed interval) is not supported yet", "`0 */6 * * *`"),
-    (
-        "@every 1h30m",
-        "@every 1h30m",
-        "`@every` (a fixed interval) is not supported yet",
-        "a step that divides the hour or the day does, as in `*/15 * * * *`",
+        "minute: `~` (a random value) has no slot to account for, found `0~30`",
+        "`H(0-30)` is a value by the job's name",
     ),
     (
-        "@every",
-        "@every",
-        "`@every` (a fixed interval) is not supported yet",
-        "a step that divides the hour or the day does, as in `*/15 * * * *`",
+        "~ * * * *",
+        "~",
+        "minute: `~` (a random value) has no slot to account for, found `~`",
+        "`H` is a value by the job's name",
+    ),
+    // Instants.
+    ("@every", "@every", "expected a duration after `@every`, found nothing", UNITS),
+    ("@every soon", "soon", "expected a duration after `@every`, found `soon`", UNITS),
+    (
+        "@every 15",
+        "15",
+        "expected a duration with its unit after `@every`, found `15`",
+        "`@every 15m`, `@every 15s`",
     ),
     (
-        "@at 2026-12-01T02:00:00Z",
-        "@at 2026-12-01T02:00:00Z",
-        "`@at` (one instant) is not supported yet",
-        "give the job no schedule, and start it when it is time by `tekcron run-job`",
+        "@every 500ms",
+        "500ms",
+        "expected whole seconds after `@every`, found `500ms`",
+        "`@every 1s` is the shortest",
     ),
+    ("@every 0s", "0s", "expected whole seconds after `@every`, found `0s`", "`@every 1s` is the shortest"),
+    (
+        "@every -1h",
+        "-1h",
+        "expected whole seconds after `@every`, found `-1h`",
+        "`@every 1s` is the shortest",
+    ),
+    (
+        "@every 1mo",
+        "1mo",
+        "expected a duration without months and years after `@every`, found `1mo`",
+        "these differ in length: `@monthly`, `@yearly`, or weeks and days",
+    ),
+    (
+        "@every 400d",
+        "400d",
+        "expected a year at most after `@every`, found `400d`",
+        "`@yearly`, or a date in fields, as in `0 0 1 1 *`",
+    ),
+    ("@at", "@at", "expected an instant after `@at`, found nothing", "`@at 2026-12-01T02:00:00Z`"),
+    ("@at noon", "noon", "expected an instant after `@at`, found `noon`", "`@at 2026-12-01T02:00:00Z`"),
+    (
+        "@at 2026-12-01 02:00",
+        "2026-12-01 02:00",
+        "expected an instant after `@at`, found `2026-12-01 02:00`",
+        "with its distance from UTC: `@at 2026-12-01T02:00:00Z`, `@at 2026-12-01T02:00:00+01:00`",
+    ),
+    (
+        "@at 2026-12-01T02:00:00.5Z",
+        "2026-12-01T02:00:00.5Z",
+        "expected a whole second after `@at`, found `2026-12-01T02:00:00.5Z`",
+        "`@at 2026-12-01T02:00:00Z`",
+    ),
+    (
+        "@at 2126-12-01T02:00:00Z",
+        "2126-12-01T02:00:00Z",
+        "expected an instant in the years 1970 to 2100 after `@at`, found `2126-12-01T02:00:00Z`",
+        "`@at 2026-12-01T02:00:00Z`",
+    ),
+    // What other crons know, by name.
     (
         "@reboot",
         "@reboot",
@@ -321,13 +466,13 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     (
         "@dayly",
         "@dayly",
-        "expected one of `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, found `@dayly`",
+        "expected one of `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, `@every`, `@at`, found `@dayly`",
         "`@daily`",
     ),
     (
         "@fortnightly",
         "@fortnightly",
-        "expected one of `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, found `@fortnightly`",
+        "expected one of `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, `@every`, `@at`, found `@fortnightly`",
         "or five fields, as in `0 2 * * *` for every day at 02:00",
     ),
     (
@@ -394,6 +539,9 @@ const NEVER: &[(&str, &str)] = &[
     ("0 0 31 4,6,9,11 *", "these months have at most 30 days: `0 0 30 4,6,9,11 *`"),
     ("30 0 0 31 SEP ?", "this month has at most 30 days: `30 0 0 30 SEP ?`"),
     ("0 0 31 2-2/2 */2", "this month has at most 29 days: `0 0 28 2-2/2 */2`"),
+    ("0 0 L-29 2 *", "this month has at most 29 days, and a day must match both day fields"),
+    ("0 0 31W 4 *", "this month has at most 30 days, and a day must match both day fields"),
+    ("0 0 1 * +MON#2", "these months have at most 31 days, and a day must match both day fields"),
 ];
 
 #[test]
@@ -405,7 +553,7 @@ fn an_expression_that_never_comes_is_refused_in_each_mode() {
                 format!("expected a day that one of the months has, found `{expression}`, which never comes");
             assert_eq!(error.to_string(), format!("{message}\nhint: {hint}"));
         }
-        let instead = hint.split('`').nth(1).unwrap();
+        let Some(instead) = hint.split('`').nth(1) else { continue };
         assert!(Recurrence::new(instead.parse().unwrap(), Zone::UTC, DstMode::Vixie).is_ok(), "{instead}");
     }
 }
@@ -415,7 +563,7 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused_at_a_place_that_it_has(
-        text in prop_oneof!["(?s).{0,40}", "[-0-9*/,?+LWH#@~A-Z \t\n]{0,24}", "@(every|at|reboot|daily)[ \n][0-9a-z]{0,6}"],
+        text in prop_oneof!["(?s).{0,40}", "[-0-9*/,?+LWH#@~A-Z() \t\n]{0,24}", "([0-9LHW()/#-]{1,6} ){4}[0-9LHW()/#A-Z-]{1,6}", "@(every|at|reboot|daily)[ \n][0-9a-z]{0,6}"],
     ) {
         if let Err(error) = text.parse::<Expression>() {
             prop_assert!(text.get(error.span()).is_some(), "{:?} {:?}", text, error);

@@ -403,3 +403,139 @@ fn an_expired_token_holds_tasks_and_is_told() {
     assert_eq!(world.task(1)["phase"], "pending");
     assert!(daemon.terminate().success());
 }
+
+#[test]
+fn a_terminated_task_whose_log_is_not_to_stay_leaves_none() {
+    let world = World::with("", "logs_on_terminate = \"delete\"\n");
+    let daemon = world.serve();
+    for id in 1..=2 {
+        let before = world.cluster.names();
+        world.place.ok(&["run-task", "etl"]);
+        let names = world.created(before.len() + 1);
+        let name = names.iter().find(|name| !before.contains(name)).unwrap();
+        world.cluster.runs_since(name, STARTED);
+        world.cluster.writes(name, "2026-12-01T02:00:06Z", "hello\n");
+        world.comes_to(id, "running");
+        let task = id.to_string();
+        let log = || Some(world.place.ok(&["logs", "etl", "--task", &task])).filter(|log| !log.is_empty());
+        assert_eq!(world.place.until("its log is here", log), "hello\n");
+        // The other one ends by itself, and keeps its log.
+        match id {
+            1 => _ = world.place.ok(&["terminate-task", "etl", "1"]),
+            _ => world.cluster.becomes(name, "succeeded"),
+        }
+        world.comes_to(id, if id == 1 { "cancelled" } else { "succeeded" });
+    }
+    let log = |task: &str| world.place.ok(&["logs", "etl", "--task", task]);
+    world.place.until("the first is gone", || log("1").is_empty().then_some(()));
+    assert_eq!(log("2"), "hello\n");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn what_no_daemon_will_record_is_released_by_hand() {
+    let world = World::with("", "");
+    let daemon = world.serve();
+    world.place.ok(&["run-task", "etl"]);
+    world.place.ok(&["run-task", "etl"]);
+    let names = world.created(2);
+    world.comes_to(2, "submitted");
+    daemon.kill();
+    let kubeconfig = world.cluster.kubeconfig(world.place.path());
+    let release = |args: &[&str]| {
+        let mut command = world.place.command(&[&["--config", "config", "release"], args].concat());
+        command.env("KUBECONFIG", &kubeconfig).output().unwrap()
+    };
+    let held = || world.cluster.runs().iter().filter(|run| has_finalizer(run)).count();
+    let output = release(&["nosuch-234567"]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("expected"), "{output:?}");
+    assert_eq!(held(), 2, "a name that is wrong changes nothing");
+    let output = release(&[&names[0]]);
+    assert!(output.status.success() && text(&output.stderr).contains(&names[0]), "{output:?}");
+    assert_eq!(held(), 1);
+    assert!(!has_finalizer(&world.cluster.run(&names[0]).unwrap()), "and it stays until somebody deletes it");
+    let output = release(&["--all"]);
+    assert!(output.status.success() && text(&output.stderr).contains(&names[1]), "{output:?}");
+    assert_eq!(held(), 0);
+    let output = release(&["--all"]);
+    assert!(text(&output.stderr).contains("no PipelineRun was held"), "{output:?}");
+}
+
+#[test]
+fn the_start_says_which_cluster() {
+    let world = World::with("", "");
+    let kubeconfig = world.cluster.kubeconfig(world.place.path());
+    let daemon = world.place.spawn(&[("KUBECONFIG", kubeconfig.to_str().unwrap())]);
+    let line = std::iter::from_fn(|| daemon.line()).find(|line| line.trim_start().starts_with("cluster"));
+    let line = line.unwrap();
+    assert!(line.contains(&world.cluster.url()) && line.contains("(namespace batch)"), "{line}");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_secret_of_another_instance_stays_and_the_task_says_so() {
+    let service = "[services.db]\nlabel = \"postgres\"\ncredentials = { env = \"WAREHOUSE\" }\n";
+    let world = World::with(service, "services = [\"db\"]\n");
+    let theirs = serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "data": { "DATABASE_URL": "dGhlaXJz" },
+        "metadata": { "name": "tekcron-env-etl", "labels": { "app.kubernetes.io/instance": "another" } },
+    });
+    world.cluster.with(|state| state.objects.create(SECRETS, theirs, STARTED).unwrap());
+    let daemon = world.serve();
+    let output = world.place.run(&["run-task", "etl", "--wait"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let task = world.task(1);
+    assert_eq!(task["reason"], "SecretTaken", "{task}");
+    let message = task["message"].as_str().unwrap();
+    assert!(
+        message.contains("belongs to another tekcron instance") && message.contains("hint: "),
+        "{message}"
+    );
+    let stays = world.cluster.look(|state| state.objects.get(SECRETS, "tekcron-env-etl").unwrap().clone());
+    assert_eq!(stays["data"]["DATABASE_URL"], "dGhlaXJz");
+    assert_eq!(world.cluster.count("create", RUNS), 0);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_check_of_the_cluster_says_all_that_is_missing() {
+    let world = World::with("", "service_account = \"robot\"\n");
+    world.cluster.with(|state| state.checked = true);
+    let kubeconfig = world.cluster.kubeconfig(world.place.path());
+    let check = || {
+        let mut command = world.place.command(&["--config", "config", "check", "--cluster"]);
+        let output = command.env("KUBECONFIG", &kubeconfig).output().unwrap();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    world.cluster.with(|state| state.installed = false);
+    let (fine, said) = check();
+    assert!(
+        !fine && said.contains("the cluster has no `tekton.dev/v1`") && said.contains("hint: "),
+        "{said}"
+    );
+    world.cluster.with(|state| {
+        state.installed = true;
+        state.denied = Some("delete");
+        state.clock_is(jiff::SignedDuration::from_secs(1));
+    });
+    let (fine, said) = check();
+    assert!(!fine, "{said}");
+    let expected = [
+        "not allowed in namespace `batch`: delete pipelineruns.tekton.dev",
+        "behind this machine's",
+        "service account `robot` of `etl` does not exist in namespace `batch`",
+    ];
+    for words in expected {
+        assert!(said.contains(words), "expected {words} in: {said}");
+    }
+    let refused =
+        "admission webhook \"webhook.pipeline.tekton.dev\" denied the request: it is not as it should be";
+    world.cluster.next("create", RUNS, 1, Act::status(400, "BadRequest", refused));
+    let (fine, said) = check();
+    assert!(
+        !fine && said.contains("`etl` would not be taken") && said.contains("not as it should be"),
+        "{said}"
+    );
+    assert_eq!(world.cluster.runs().len(), 0, "nothing is created");
+}

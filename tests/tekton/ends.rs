@@ -181,6 +181,55 @@ async fn what_waits_is_shown_in_the_clusters_words_and_given_up_after_a_while() 
     }
 }
 
+/// What it waited before the daemon came counts, by the cluster's own clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_before_a_restart_is_not_waited_for_again() {
+    for ahead in [0, 10, -10] {
+        let mut world = World::new();
+        world.options.unschedulable_after = Some(SignedDuration::from_mins(10));
+        let theirs = |world: &World| {
+            world.now().duration_since(jiff::Timestamp::UNIX_EPOCH) + SignedDuration::from_mins(ahead)
+        };
+        world.cluster.with(|state| state.clock_is(theirs(&world)));
+        let life = world.begin().await;
+        life.run().await;
+        let name = world.created(&[]).await;
+        world.cluster.becomes(&name, "unschedulable");
+        world.pass(8 * 60).await;
+        assert_eq!(life.task(1).phase, Phase::Submitted);
+        life.killed().await;
+        world.cluster.with(|state| state.clock_is(theirs(&world)));
+        let life = world.begin().await;
+        let since = world.now();
+        world.pass(60).await;
+        assert_eq!(life.task(1).phase, Phase::Submitted, "not before its time");
+        let ended = life.ends(&world, 1).await;
+        assert_eq!(ended.reason.as_deref(), Some("Unschedulable"));
+        assert!(world.now().duration_since(since) < SignedDuration::from_mins(4), "from {since}");
+        life.end(&world).await;
+    }
+}
+
+/// As those beyond the first few hundred are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_looked_at_now_and_then_is_here_while_it_runs() {
+    let mut world = World::new();
+    world.options.max_followed = 0;
+    let (life, name) = running(&world).await;
+    world.cluster.writes(&name, "2026-12-01T02:00:06Z", "one\n");
+    log_is(&world, &life, "one\n").await;
+    world.cluster.writes(&name, "2026-12-01T02:00:06Z", "one\n");
+    world.cluster.writes(&name, "2026-12-01T02:00:07Z", "begun, ");
+    world.pass(20).await;
+    world.cluster.writes(&name, "2026-12-01T02:00:08Z", "three\n");
+    world.cluster.becomes(&name, "timed-out");
+    let ended = life.ends(&world, 1).await;
+    assert_eq!(ended.phase, Phase::TimedOut);
+    assert_eq!(life.log(&ended.name).await, "one\none\nbegun, ");
+    assert!(world.cluster.calls("get", LOGS).iter().all(|call| call.query("follow") != "true"));
+    life.end(&world).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_a_little_starts_all_the_same() {
     let mut world = World::new();

@@ -185,9 +185,16 @@ async fn without_a_finalizer_a_run_that_others_delete_is_lost_or_its_known_end()
     assert!(!has_finalizer(&world.cluster.run(&name).unwrap()));
     world.cluster.runs_since(&name, STARTED);
     life.comes_to(&world, 1, Phase::Running).await;
+    world.cluster.writes(&name, "2026-12-01T02:00:06Z", "some words\n");
+    let name_of_task = life.task(1).name;
+    while life.log(&name_of_task).await.is_empty() {
+        world.pass(1).await;
+    }
     world.cluster.is_deleted(&name);
     let lost = life.comes_to(&world, 1, Phase::Lost).await;
     assert!(lost.message.as_deref().unwrap().contains("last seen"), "{lost:?}");
+    assert!(lost.log.kept > 0, "what was copied is on record: {lost:?}");
+    assert_eq!(life.log(&lost.name).await, "some words\n");
 
     life.run().await;
     let second = world.created(&[]).await;

@@ -66,6 +66,7 @@ impl World {
             max_submitted: 10_000,
             unschedulable_after: None,
             max_log: 1 << 20,
+            max_followed: 256,
             emit: false,
         };
         let clock = Arc::new(ManualClock::new(BEGIN.parse().unwrap()));

@@ -6,13 +6,14 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, JobResource, Page, RunBody, SlotResource, TaskResource, TerminateResource,
+    AppResource, JobResource, Page, RunBody, SlotResource, StoredJobResource, TaskResource, TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -87,6 +88,50 @@ impl Client {
     /// [`ClientError`].
     pub async fn job(&self, name: &str) -> Result<JobResource, ClientError> {
         self.json(self.get(self.url(&["v1", "jobs", name]))).await
+    }
+
+    /// Makes a job on `app`, in the keys of a `[[jobs]]` table.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_job(&self, app: &str, job: &Map<String, Value>) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "apps", app, "jobs"])).json(job)).await
+    }
+
+    /// Gives a job one schedule more, in the keys of an item of `schedules`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn schedule_job(
+        &self,
+        job: &str,
+        schedule: &Map<String, Value>,
+    ) -> Result<JobResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "jobs", job, "schedules"])).json(schedule)).await
+    }
+
+    /// Takes the schedule of that key from a job.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn unschedule_job(&self, job: &str, schedule: &str) -> Result<JobResource, ClientError> {
+        self.json(self.delete(self.url(&["v1", "jobs", job, "schedules", schedule]))).await
+    }
+
+    /// Deletes a job that was created by command.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete_job(&self, job: &str) -> Result<StoredJobResource, ClientError> {
+        self.json(self.delete(self.url(&["v1", "jobs", job]))).await
+    }
+
+    /// The jobs that were created by command, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn stored_jobs(&self, limit: usize) -> Result<Listing<StoredJobResource>, ClientError> {
+        self.list(self.url(&["v1", "stored-jobs"]), limit).await
     }
 
     /// Runs a task on `app`. The same `key` is the same task, so the request is sent again, once, where

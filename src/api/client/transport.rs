@@ -85,6 +85,10 @@ impl Client {
         self.http.get(url)
     }
 
+    pub(super) fn delete(&self, url: Url) -> RequestBuilder {
+        self.http.delete(url).timeout(ANSWER)
+    }
+
     pub(super) fn post(&self, url: Url) -> RequestBuilder {
         self.http.post(url).timeout(ANSWER)
     }

@@ -94,6 +94,12 @@ pub struct Job {
     pub start_deadline: Option<Duration>,
     /// Starts are spread over this long after the slot, repeatably
     pub jitter: Option<Duration>,
+    /// No slot before this: a time as in `2026-12-01T02:00:00Z`, or on the clocks of the time zone
+    pub from: Option<String>,
+    /// No slot after this; a date alone is included
+    pub until: Option<String>,
+    /// Names of calendars, declared in `tekcron.toml`, in which it does not run
+    pub exclude: Option<Vec<String>>,
     /// The command; the App's where unset
     pub command: Option<Command>,
     /// Environment beside, and over, the App's
@@ -137,6 +143,16 @@ pub struct Schedule {
     pub start_deadline: Option<Duration>,
     /// Starts are spread over this long after the slot, repeatably
     pub jitter: Option<Duration>,
+    /// No slot before this: a time as in `2026-12-01T02:00:00Z`, or on the clocks of the time zone
+    pub from: Option<String>,
+    /// No slot after this; a date alone is included
+    pub until: Option<String>,
+    /// Names of calendars, declared in `tekcron.toml`, in which it does not run
+    pub exclude: Option<Vec<String>>,
+    /// The command; the job's where unset
+    pub command: Option<Command>,
+    /// Environment beside, and over, the job's
+    pub env: Option<Env>,
 }
 
 /// Whether and how a failed run is tried again.

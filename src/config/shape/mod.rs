@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 pub use self::app::{App, AppFile, Job, Retries, Schedule};
 pub use self::pod::{ObjectName, PodTemplate, TaintEffect, Toleration, Volume};
-pub use self::settings::{Credentials, Protocol, Rule, SecurityGroup, Service, SettingsFile, Tls};
+pub use self::settings::{Calendar, Credentials, Protocol, Rule, SecurityGroup, Service, SettingsFile, Tls};
 pub use self::value::{
     ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, Executor, LogFormat, LogStream,
     LogsOnTerminate, Name, Overlap,

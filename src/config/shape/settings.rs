@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::pod::ObjectName;
-use super::value::{ByteSize, Duration, Env, Executor, LogFormat, LogStream, Name};
+use super::value::{ByteSize, Cron, Duration, Env, Executor, LogFormat, LogStream, Name};
 
 /// Settings of the service. Each is also an environment variable: `TEKCRON_` and its name in capitals.
 #[derive(Debug, JsonSchema)]
@@ -79,6 +79,20 @@ pub struct SettingsFile {
     pub services: Option<BTreeMap<String, Service>>,
     /// What the tasks of Apps may reach on a cluster, by name
     pub security_groups: Option<BTreeMap<String, SecurityGroup>>,
+    /// Times at which schedules that name the calendar do not run, by name
+    pub calendars: Option<BTreeMap<String, Calendar>>,
+}
+
+/// Times at which schedules do not run.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Calendar {
+    /// Days as in `2026-12-25`, or from one to another as in `2026-12-24..2027-01-01`
+    pub dates: Option<Vec<String>>,
+    /// Expressions of five fields; each minute that one matches is excluded
+    pub cron: Option<Vec<Cron>>,
+    /// An iCalendar file in the config directory, as in `holidays.ics`
+    pub ics: Option<String>,
 }
 
 /// Files of a TLS server, PEM.

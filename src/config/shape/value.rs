@@ -48,7 +48,7 @@ pub enum Duration {
     Zero(#[schemars(range(min = 0, max = 0))] u8),
 }
 
-/// A cron expression of five fields, of six with the seconds first, or a shorthand as `@daily`.
+/// A cron expression of five fields, of six with the seconds first, or a shorthand as `@daily` or `@every 15m`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Cron(#[schemars(length(min = 1))] pub String);
 

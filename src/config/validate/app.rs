@@ -34,9 +34,11 @@ pub(in crate::config) fn app<'s>(
 ) -> Option<(App, Value<'s>)> {
     let mut root = Table::root(source, tree);
     let app = root.require("app", "a file holds one App: `[app]` with at least `name = \"…\"`");
-    let table = app.and_then(|value| value.table());
+    let mut table = app.and_then(|value| value.table());
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
-    let (jobs, places) = jobs(&mut root, may_run, around);
+    let called = table.as_mut().and_then(|table| table.get("name")).filter(|name| name.is_text());
+    let called = called.and_then(|name| name.text()).unwrap_or_default();
+    let (jobs, places) = jobs(&mut root, called, may_run, around);
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
@@ -44,6 +46,7 @@ pub(in crate::config) fn app<'s>(
     let state = flag(&mut table, "state");
     let app = App {
         name: name.unwrap_or_else(|| "unnamed".parse().expect("this is a DNS label")),
+        file: source.name().to_owned(),
         image: table.get("image").and_then(|value| value.checked(image(value.text()?))),
         path: table.get("path").and_then(|value| path(&value, around)),
         command: command(&mut table),

@@ -13,14 +13,15 @@ use crate::job::{Job, JobName, Retries, Terms};
 use crate::schedule::Schedule;
 
 /// Where the names of jobs stand.
-pub(super) type Places<'s> = BTreeMap<JobName, Value<'s>>;
+pub(in crate::config) type Places<'s> = BTreeMap<JobName, Value<'s>>;
 
 const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs";
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
-/// The jobs of a file, and where their names stand. `app_runs` says whether a job may leave out its command.
-pub(super) fn jobs<'s>(
+/// The jobs of the file of `app`, and where their names stand. `app_runs` says whether a job may leave out its command.
+pub(in crate::config) fn jobs<'s>(
     root: &mut Table<'s>,
+    app: &str,
     app_runs: bool,
     around: &Surroundings,
 ) -> (BTreeMap<JobName, Job>, Places<'s>) {
@@ -35,7 +36,8 @@ pub(super) fn jobs<'s>(
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
         let name = name_at.as_ref().and_then(name::<JobName>);
-        let (schedules, terms) = job(table, app_runs, around);
+        let called = name.as_ref().map(|name| format!("{app}.{name}")).unwrap_or_default();
+        let (schedules, terms) = job(table, &called, app_runs, around);
         let (Some(name), Some(name_at)) = (name, name_at) else { continue };
         if let Some(first) = places.get(&name) {
             name_at.refuse(Fault::new(
@@ -52,21 +54,26 @@ pub(super) fn jobs<'s>(
             .filter(|last| **last == terms)
             .cloned()
             .unwrap_or(terms);
-        jobs.push((name.clone(), Job { name, schedules, terms }));
+        jobs.push((name.clone(), Job { name, schedules, terms, stored: false }));
     }
     // Made of all at once, a map has no room to spare.
     (jobs.into_iter().collect(), places)
 }
 
 /// The job but for its name.
-fn job(mut table: Table<'_>, app_runs: bool, around: &Surroundings) -> (Vec<Arc<Schedule>>, Terms) {
+fn job(
+    mut table: Table<'_>,
+    called: &str,
+    app_runs: bool,
+    around: &Surroundings,
+) -> (Vec<Arc<Schedule>>, Terms) {
     if !app_runs && !table.has("command") {
         table.refuse(Fault::new(
             "expected a `command` here or in `[app]`, found neither",
             "a shell line as in `command = \"sh etl.sh\"`, or an array of words",
         ));
     }
-    let schedules = schedules(&mut table, around);
+    let schedules = schedules(&mut table, called, around);
     let terms = Terms {
         command: command(&mut table),
         env: env(&mut table),

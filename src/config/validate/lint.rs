@@ -29,6 +29,7 @@ const CROWD: usize = 10;
 /// What is warned of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    Past,
     Clocks,
     ShortMonths,
     EitherDay,
@@ -41,6 +42,7 @@ impl Kind {
     /// What there are more of.
     fn more(self) -> &'static str {
         match self {
+            Self::Past => "schedules whose last slot has passed",
             Self::Clocks => "schedules that meet a change of the clocks",
             Self::ShortMonths => "schedules on a day that not every month has",
             Self::EitherDay => "schedules with two day fields of which one is enough",
@@ -52,8 +54,9 @@ impl Kind {
 
     fn hint(self) -> &'static str {
         match self {
+            Self::Past => "leave it out, or give it another time",
             Self::Clocks => "`dst` says what happens on such days; in `UTC` there are none",
-            Self::ShortMonths => "every month has the days up to 28",
+            Self::ShortMonths => "`L` is the last day of each month; all of them have the days up to 28",
             Self::EitherDay => "a `+` before the day of week asks for both",
             Self::UnevenStep => "a step counts within its field and begins anew with it",
             Self::RunsAtOnce => "`overlap = \"skip\"` has one at a time; a shorter `timeout` has fewer",
@@ -109,7 +112,7 @@ pub(super) fn schedules(read: &[(Schedule, Value<'_>)], around: &Surroundings) {
         let others = read[..place].iter().take(COMPARED);
         let meets = others
             .filter(|(other, _)| other.key != schedule.key)
-            .find_map(|(other, _)| Some((other, schedule.recurrence.meets_other(&other.recurrence, now)?)));
+            .find_map(|(other, _)| Some((other, schedule.meets_other(other, now)?)));
         if let Some((other, at)) = meets {
             let expression = other.recurrence.expression();
             let message = format!("this is due together with `{expression}` of the same job, next at {at}");
@@ -123,11 +126,18 @@ fn alone(schedule: &Schedule, value: &Value<'_>, around: &Surroundings, now: Tim
     let warn = |kind: Kind, message: String, hint: String| {
         around.lints.warn(kind, value, Fault::new(message, hint));
     };
-    if let Some(change) = recurrence.next_clock_change(now) {
+    if schedule.next_after(now).is_none()
+        && let Some(last) = schedule.last_until(now)
+    {
+        let message = format!("the last slot of this schedule, {last}, has passed: it is not due again");
+        warn(Kind::Past, message, Kind::Past.hint().to_owned());
+        return;
+    }
+    if let Some(change) = schedule.next_clock_change(now) {
         let message = format!("in {}, {change}", recurrence.timezone());
         warn(Kind::Clocks, message, Kind::Clocks.hint().to_owned());
     }
-    if let Some(found) = recurrence.short_months(now) {
+    if let Some(found) = schedule.short_months(now) {
         let next = found.next.strftime("%B %Y");
         let message = match found.without {
             0 => format!("not every month has a day {}: the next without is {next}", found.day),
@@ -141,7 +151,7 @@ fn alone(schedule: &Schedule, value: &Value<'_>, around: &Surroundings, now: Tim
         warn(Kind::ShortMonths, message, Kind::ShortMonths.hint().to_owned());
     }
     // What another cron reads otherwise has been told already, with both readings.
-    let either = recurrence.either_day(now).filter(|_| recurrence.expression().other_reading().is_none());
+    let either = schedule.either_day(now).filter(|_| recurrence.expression().other_reading().is_none());
     if let Some(found) = either {
         let (only, not) =
             if found.by_weekday { (&found.weekday, &found.day) } else { (&found.day, &found.weekday) };
@@ -154,7 +164,7 @@ fn alone(schedule: &Schedule, value: &Value<'_>, around: &Surroundings, now: Tim
         let hint = format!("`+{}` as day of week asks for both", found.weekday);
         warn(Kind::EitherDay, message, hint);
     }
-    if let Some(found) = recurrence.uneven_step(now) {
+    if let Some(found) = schedule.uneven_step(now) {
         let message = format!(
             "`{}` does not divide the {}s evenly: next at {} it comes {:#} after the one before",
             found.written, found.field, found.next, found.gap
@@ -168,7 +178,7 @@ pub(super) fn runs_at_once(app: &App, places: &BTreeMap<JobName, Value<'_>>, aro
     let Some(now) = around.now else { return };
     for (job, value) in app.jobs.values().filter_map(|job| Some((job, places.get(&job.name)?))) {
         let timeout = job.terms.timeout.unwrap_or(app.timeout);
-        let gaps = job.schedules.iter().filter_map(|schedule| schedule.recurrence.shortest_gap(now));
+        let gaps = job.schedules.iter().filter_map(|schedule| schedule.shortest_gap(now));
         let Some((gap, again)) = gaps.min() else { continue };
         let limit = match timeout {
             Timeout::None => None,
@@ -204,15 +214,14 @@ pub(in crate::config) fn crowd(
         .flat_map(|app| app.jobs.values().map(move |job| (app, job)))
         .filter(|(_, job)| !job.schedules.is_empty())
         .collect();
-    let on_the_hour =
-        |schedule: &Arc<Schedule>| schedule.jitter.is_zero() && schedule.recurrence.is_on_the_hour();
+    let on_the_hour = |schedule: &Arc<Schedule>| schedule.jitter.is_zero() && schedule.is_on_the_hour();
     let of_hour: Vec<_> = jobs.iter().filter(|(_, job)| job.schedules.iter().all(on_the_hour)).collect();
     if of_hour.len() < CROWD || of_hour.len() * 4 < jobs.len() * 3 {
         return None;
     }
     let mut at_once: BTreeMap<Timestamp, Vec<JobRef>> = BTreeMap::new();
     for (app, job) in &of_hour {
-        let next = job.schedules.iter().filter_map(|schedule| schedule.recurrence.next_after(now)).min();
+        let next = job.schedules.iter().filter_map(|schedule| schedule.next_after(now)).min();
         if let Some(next) = next {
             at_once.entry(next).or_default().push(JobRef::of(app, job));
         }
@@ -225,6 +234,6 @@ pub(in crate::config) fn crowd(
         most.len(),
         most.first()?
     );
-    let hint = "`jitter = \"5m\"` spreads starts, the same way each time; or choose other minutes";
+    let hint = "`H` in place of the minute is one of each job's own; `jitter = \"5m\"` spreads starts, the same way each time";
     Some(Problem::of_file(config, message, hint).only_a_warning())
 }

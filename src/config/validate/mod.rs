@@ -1,6 +1,7 @@
 //! From trees to checked values, one file an idea. Nothing here stops at the first problem.
 
 mod app;
+mod calendar;
 mod env;
 mod job;
 mod lint;
@@ -13,6 +14,7 @@ mod service;
 mod settings;
 
 pub(super) use self::app::app;
+pub(super) use self::job::jobs;
 pub(super) use self::lint::{Lints, crowd};
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;

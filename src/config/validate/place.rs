@@ -1,14 +1,15 @@
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::lint::Lints;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
-use crate::schedule::Recurrences;
+use crate::schedule::{ExclusionCalendar, Recurrences};
 
 /// What an App is checked against.
 pub(in crate::config) struct Surroundings {
@@ -23,6 +24,10 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) secret_services: BTreeSet<String>,
     /// The security groups that there are; unknown where the settings could not be read.
     pub(in crate::config) security_groups: Option<BTreeSet<String>>,
+    /// The calendars that can be used.
+    pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    /// The names of all calendars; unknown where the settings could not be read.
+    pub(in crate::config) calendar_names: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// What of all Apps so far was warned of.
@@ -124,6 +129,8 @@ mod tests {
                 services: None,
                 secret_services: BTreeSet::new(),
                 security_groups: None,
+                calendars: BTreeMap::new(),
+                calendar_names: None,
                 now: None,
                 lints: Lints::default(),
                 recurrences: RefCell::default(),

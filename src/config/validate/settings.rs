@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use toml::de::DeTable;
 
+use super::calendar::calendars;
 use super::env::env;
 use super::outside;
 use super::place::normal;
@@ -11,12 +13,14 @@ use super::security_group::security_groups;
 use super::service::services;
 use crate::app::{ByteSize, SecurityGroup, Service, ServiceName};
 use crate::config::fault::Fault;
+use crate::config::files::File;
 use crate::config::overrides::{SettingsFile, SettingsOverrides, variable_of};
 use crate::config::problem::{Place, Problem, Severity};
 use crate::config::settings::{Settings, TektonSettings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::schedule::ExclusionCalendar;
 
 /// What the settings file says.
 #[derive(Default)]
@@ -33,11 +37,19 @@ pub(in crate::config) struct FromFile<'s> {
     pub(in crate::config) groups: BTreeMap<String, SecurityGroup>,
     /// The names of all security groups, right or wrong.
     pub(in crate::config) group_names: BTreeSet<String>,
+    pub(in crate::config) calendars: BTreeMap<String, Arc<ExclusionCalendar>>,
+    /// The names of all calendars, right or wrong.
+    pub(in crate::config) calendar_names: BTreeSet<String>,
 }
 
 impl<'s> FromFile<'s> {
-    /// Reads the tree. Relative paths are relative to `base`.
-    pub(in crate::config) fn read(source: &'s Source, tree: &'s DeTable<'s>, base: &Path) -> Self {
+    /// Reads the tree. Relative paths are relative to `base`; `files` are the calendars that there are.
+    pub(in crate::config) fn read(
+        source: &'s Source,
+        tree: &'s DeTable<'s>,
+        base: &Path,
+        files: &[File],
+    ) -> Self {
         let mut root = Table::root(source, tree);
         let tls = root.get("tls");
         let mut file = SettingsFile { root: &mut root, tls: tls.as_ref().and_then(Value::table) };
@@ -48,9 +60,22 @@ impl<'s> FromFile<'s> {
         let env = env(&mut root);
         let (services, service_names) = services(&mut root, base);
         let (groups, group_names) = security_groups(&mut root);
+        let (calendars, calendar_names) = calendars(&mut root, files);
         let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
         root.finish();
-        Self { layer, env, listen, health_listen, tls, services, service_names, groups, group_names }
+        Self {
+            layer,
+            env,
+            listen,
+            health_listen,
+            tls,
+            services,
+            service_names,
+            groups,
+            group_names,
+            calendars,
+            calendar_names,
+        }
     }
 }
 

@@ -16,9 +16,6 @@ use crate::executor::{binding_secret, label};
 /// The most bytes of values that Kubernetes takes in one Secret.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What stands where a value is not shown.
-const HIDDEN: &str = "(not shown)";
-
 /// The Secret that holds the credentials of an App's bindings, and that its PipelineRuns only name.
 #[derive(Clone)]
 pub struct BindingSecret {
@@ -69,10 +66,9 @@ impl BindingSecret {
         hash.finalize().into()
     }
 
-    /// The object as it may be shown.
+    /// The object as it may be shown: without its values, so that whoever applies what was shown overwrites none.
     pub fn redacted(&self) -> Secret {
-        let hidden = self.values.keys().map(|key| (key.clone(), HIDDEN.to_owned())).collect();
-        Secret { string_data: Some(hidden), ..self.empty() }
+        self.empty()
     }
 
     /// The object as it may be shown, of an App whose credentials nobody has read: whether one of them holds a
@@ -81,7 +77,7 @@ impl BindingSecret {
         let mut secrets = Secrets::default();
         let name = binding_secret(&app.name);
         for key in [crate::app::env::VCAP_SERVICES, crate::app::env::DATABASE_URL] {
-            secrets.insert(&name, key, HIDDEN.into());
+            secrets.insert(&name, key, "".into());
         }
         Self::new(config, app, &secrets).ok().flatten().map(|secret| secret.redacted())
     }

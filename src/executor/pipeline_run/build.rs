@@ -242,7 +242,10 @@ fn task_run_template(app: &App) -> Option<TaskRunTemplate> {
 
 fn command(app: &App, job: Option<&Job>, task: &Task) -> Result<Command, BuildError> {
     let run = task.overrides.command.as_ref();
-    let command = run.or(job.and_then(|job| job.terms.command.as_ref())).or(app.command.as_ref());
+    let parameters = job.and_then(|job| job.parameters(task.schedule.as_ref()));
+    let of_schedule = parameters.and_then(|parameters| parameters.command.as_ref());
+    let of_job = job.and_then(|job| job.terms.command.as_ref());
+    let command = run.or(of_schedule).or(of_job).or(app.command.as_ref());
     command.cloned().ok_or_else(|| BuildError::NoCommand { app: app.name.clone() })
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::client::Cluster;
 use super::refusal::{Refusal, judge, judge_failure};
+use crate::executor::cluster::BindingSecret;
 use crate::executor::pipeline_run::MANAGER;
 use crate::executor::{Submission, SubmitError, label};
 
@@ -42,9 +43,7 @@ impl Beside {
         let mut written = self.secrets.lock().await;
         let (name, hash) = (secret.name(), secret.hash());
         if written.get(name) != Some(&hash) {
-            let params = PatchParams::apply(MANAGER).force();
-            let applied = cluster.secrets.patch(name, &params, &Patch::Apply(secret.object())).await;
-            applied.map_err(|error| failed("Secret", name, error))?;
+            write_secret(cluster, secret).await?;
             written.insert(name.to_owned(), hash);
         }
         Ok(())
@@ -76,6 +75,30 @@ impl Beside {
         *written = Some(policies);
         Ok(())
     }
+}
+
+/// Its name is the App's, and has nothing of the instance: where another instance has an App of that name, its
+/// Secret stays. Each instance writes under a manager of its own, so that the server itself says so, without the
+/// right to read Secrets. What others have changed by hand is ours again.
+async fn write_secret(cluster: &Cluster, secret: &BindingSecret) -> Result<(), SubmitError> {
+    let params = PatchParams::apply(&cluster.manager);
+    let object = Patch::Apply(secret.object());
+    let name = secret.name();
+    let mut applied = cluster.secrets.patch(name, &params, &object).await;
+    if let Err(kube::Error::Api(status)) = &applied
+        && status.code == 409
+    {
+        if status.message.contains(&format!(".metadata.labels.{}", label::INSTANCE)) {
+            let message = format!(
+                "Secret `{name}` belongs to another tekcron instance in namespace `{}`\nhint: give the App another \
+                 name, or one of the two instances a namespace of its own",
+                cluster.namespace
+            );
+            return Err(SubmitError::Refused { reason: "SecretTaken".to_owned(), message });
+        }
+        applied = cluster.secrets.patch(name, &params.force(), &object).await;
+    }
+    applied.map(drop).map_err(|error| failed("Secret", name, error))
 }
 
 /// The run was not created yet: whatever it was, its create did not happen.

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::emit::Origin;
 use super::object::{RunStatus, SeenRun, SeenTaskRun, TaskRunStatus};
-use super::status::{End, Verdict, has_ended, judge};
+use super::status::{End, Verdict, has_ended, judge, waits_since};
+use super::told::{Listener, Teller, wire};
 use crate::executor::{Observation, Observed, label};
 use crate::task::{LogSize, Outcome, Phase, TaskName};
 
@@ -34,10 +35,16 @@ struct Runs {
 #[derive(Debug, Default)]
 struct Run {
     uid: Option<String>,
-    /// Since when it is seen to wait for something, by our clock: the cluster's may be another.
-    waits: Option<Timestamp>,
+    waits: Option<Waits>,
+    /// When it began, by our clock, and how long it may take: `None` is for ever.
+    began: Option<Timestamp>,
+    timeout: Option<SignedDuration>,
     finalizers: Vec<String>,
     deleted: bool,
+    /// When it was last seen on the cluster, by our clock.
+    seen: Option<Timestamp>,
+    /// It is not on the cluster any more, and its log is still being copied, or its end on its way to the record.
+    gone: bool,
     /// Why we had it cancelled, where nobody asked for that.
     unschedulable: Option<String>,
     origin: Origin,
@@ -46,6 +53,13 @@ struct Run {
     asked: Asked,
     copy: Copy,
     told: Option<Observed>,
+}
+
+/// Since when a run waits for something: by our clock it was seen to, and by the cluster's it has.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    here: Timestamp,
+    there: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -68,9 +82,7 @@ enum Asked {
 enum Copy {
     #[default]
     NotBegun,
-    Begun {
-        ended: watch::Sender<bool>,
-    },
+    Begun(Teller),
     Done(LogSize),
 }
 
@@ -92,8 +104,9 @@ pub(super) struct Container {
     pub(super) pod: String,
     pub(super) container: String,
     pub(super) origin: Origin,
-    /// Turns true when the container writes no more.
-    pub(super) ended: watch::Receiver<bool>,
+    /// When its run times out, by our clock, as far as that is known.
+    pub(super) times_out: Option<Timestamp>,
+    pub(super) told: Listener,
 }
 
 /// What a release needs to know.
@@ -110,7 +123,7 @@ impl Board {
     }
 
     /// Notes what the cluster shows of a run. None where it is none of ours.
-    pub(super) fn see_run(&self, seen: SeenRun) -> Option<TaskName> {
+    pub(super) fn see_run(&self, seen: SeenRun, now: Timestamp) -> Option<TaskName> {
         let name: TaskName = seen.metadata.name.as_deref()?.parse().ok()?;
         let meta = seen.metadata;
         let mut runs = self.lock();
@@ -119,13 +132,18 @@ impl Board {
             // Another object of the same name: what was known is of its predecessor.
             run.task_run = None;
         }
+        // Where it was seen not to have begun, it began by now; else only the cluster's clock says when.
+        let (known, start) = (run.uid.is_some(), seen.status.start_time);
+        run.began = run.began.or(start.map(|start| if known { now } else { start }));
+        run.timeout = seen.spec.timeout();
+        (run.seen, run.gone) = (Some(now), false);
         run.origin = origin(&name, meta.labels.as_ref());
         run.uid = meta.uid;
         run.finalizers = meta.finalizers.unwrap_or_default();
         run.deleted = meta.deletion_timestamp.is_some();
         run.unschedulable =
             meta.annotations.and_then(|mut annotations| annotations.remove(label::UNSCHEDULABLE));
-        run.status = seen.status;
+        run.status = seen.status.compact();
         Some(name)
     }
 
@@ -134,7 +152,7 @@ impl Board {
         let labels = seen.metadata.labels?;
         let name: TaskName = labels.get(PIPELINE_RUN)?.parse().ok()?;
         let mut runs = self.lock();
-        let task_run = TaskRun { name: seen.metadata.name?, status: seen.status };
+        let task_run = TaskRun { name: seen.metadata.name?, status: seen.status.compact() };
         match runs.known.get_mut(&name) {
             Some(run) => run.task_run = Some(task_run),
             None => {
@@ -167,18 +185,24 @@ impl Board {
         }
     }
 
-    /// A run is not on the cluster any more. What follows is told as long as its end is not on record.
-    pub(super) fn gone(&self, name: &TaskName) -> Option<Observed> {
-        let run = self.lock().known.remove(name)?;
-        // Copies end when nobody holds the other end.
-        match run.verdict() {
-            Verdict::Ended(end) => Some(Observed::Finished(outcome(end, run.copied(), None))),
-            _ => Some(Observed::Absent),
-        }
+    /// A run is not on the cluster any more. What of its log is here, is its log: what follows is told when the
+    /// copy has come to its end. Returns whether that is new.
+    pub(super) fn gone(&self, name: &TaskName) -> bool {
+        let mut runs = self.lock();
+        runs.known.get_mut(name).is_some_and(|run| !std::mem::replace(&mut run.gone, true))
     }
 
+    /// What nobody asks for any more. A copy of its log ends with it.
     pub(super) fn forget(&self, name: &TaskName) {
         self.lock().known.remove(name);
+    }
+
+    /// Asks for all that a run has written up to now. None where its log is not being copied.
+    pub(super) fn flush(&self, name: &TaskName) -> Option<oneshot::Receiver<()>> {
+        match &self.lock().known.get(name)?.copy {
+            Copy::Begun(teller) => Some(teller.flush()),
+            Copy::NotBegun | Copy::Done(_) => None,
+        }
     }
 
     /// The log is copied.
@@ -203,11 +227,21 @@ impl Board {
         })
     }
 
-    /// The names of the runs that wait for something longer than `most`.
-    pub(super) fn waiting_since(&self, now: Timestamp, most: SignedDuration) -> Vec<(TaskName, String)> {
+    /// The names of the runs that wait for something longer than `most`. The cluster's clock is `ahead` of ours,
+    /// where that is known.
+    pub(super) fn waiting_since(
+        &self,
+        now: Timestamp,
+        most: SignedDuration,
+        ahead: Option<SignedDuration>,
+    ) -> Vec<(TaskName, String)> {
         let runs = self.lock();
         let waits = |run: &Run| {
-            let long = run.waits.is_some_and(|since| now.duration_since(since) > most);
+            let since = |waits: Waits| {
+                let there = waits.there.zip(ahead).map(|(there, ahead)| there - ahead);
+                there.map_or(waits.here, |there| there.min(waits.here))
+            };
+            let long = run.waits.is_some_and(|waits| now.duration_since(since(waits)) > most);
             match run.verdict() {
                 Verdict::Waiting { message: Some(message) } if long && run.unschedulable.is_none() => {
                     Some(message)
@@ -228,7 +262,7 @@ impl Board {
         let mut runs = self.lock();
         let Some(run) = runs.known.get_mut(name) else { return vec![] };
         let mut next = vec![];
-        if let Some(task_run) = run.unheard() {
+        if let Some(task_run) = run.unheard().filter(|_| !run.gone) {
             if run.asked == Asked::Not {
                 run.asked = Asked::UnderWay;
                 next.push(Next::Ask(name.clone(), task_run));
@@ -237,7 +271,10 @@ impl Board {
         }
         let verdict = run.verdict();
         run.waits = match verdict {
-            Verdict::Waiting { message: Some(_) } => run.waits.or(Some(now)),
+            Verdict::Waiting { message: Some(_) } => run.waits.or_else(|| {
+                let there = run.task_run.as_ref().and_then(|task_run| waits_since(&task_run.status));
+                Some(Waits { here: now, there })
+            }),
             _ => None,
         };
         let ended = matches!(verdict, Verdict::Ended(_));
@@ -285,6 +322,7 @@ impl Run {
         match judge(&self.status, task_run) {
             Verdict::Ended(end) => Verdict::Ended(self.blamed(end)),
             // It goes on running behind its finalizer, and ends when that goes.
+            _ if self.gone => Verdict::Ended(self.lost()),
             verdict if self.deleted => Verdict::Ended(End {
                 phase: Phase::Cancelled,
                 exit_code: None,
@@ -297,6 +335,23 @@ impl Run {
                 finished: None,
             }),
             verdict => verdict,
+        }
+    }
+
+    fn lost(&self) -> End {
+        let started =
+            self.task_run.as_ref().and_then(|task_run| match judge(&self.status, Some(&task_run.status)) {
+                Verdict::Running { started } => Some(started),
+                _ => None,
+            });
+        let seen = self.seen.map(|seen| format!("; it was last seen at {seen}")).unwrap_or_default();
+        End {
+            phase: Phase::Lost,
+            exit_code: None,
+            reason: "Lost".to_owned(),
+            message: format!("its PipelineRun is no longer on the cluster{seen}"),
+            started,
+            finished: None,
         }
     }
 
@@ -316,9 +371,7 @@ impl Run {
     /// Begins to copy the log, where there is one, or has what is being copied come to its end.
     fn copy_log(&mut self, name: &TaskName, ended: bool, next: &mut Vec<Next>) {
         match &self.copy {
-            Copy::Begun { ended: ends } => {
-                ends.send_if_modified(|before| std::mem::replace(before, ended) != ended);
-            }
+            Copy::Begun(teller) => teller.ended(ended),
             Copy::Done(_) => {}
             Copy::NotBegun => {
                 let container = self.task_run.as_ref().and_then(|task_run| {
@@ -329,22 +382,16 @@ impl Run {
                 });
                 match container {
                     Some((pod, container)) => {
-                        let (sender, receiver) = watch::channel(ended);
-                        self.copy = Copy::Begun { ended: sender };
+                        let (teller, told) = wire(ended);
+                        self.copy = Copy::Begun(teller);
                         let (name, origin) = (name.clone(), self.origin.clone());
-                        next.push(Next::Copy(Container { name, pod, container, origin, ended: receiver }));
+                        let times_out = self.began.zip(self.timeout).map(|(began, most)| began + most);
+                        next.push(Next::Copy(Container { name, pod, container, origin, times_out, told }));
                     }
                     None if ended => self.copy = Copy::Done(LogSize::default()),
                     None => {}
                 }
             }
-        }
-    }
-
-    fn copied(&self) -> LogSize {
-        match self.copy {
-            Copy::Done(size) => size,
-            _ => LogSize::default(),
         }
     }
 

@@ -6,11 +6,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::core::Request;
+use kube::{Api, Client, Config, Resource};
 
 use super::executor::TektonOptions;
 use super::object::{SeenRun, SeenTaskRun};
@@ -71,6 +73,8 @@ pub(super) struct Cluster {
     pub(super) policies: Api<NetworkPolicy>,
     /// Everything of this instance.
     pub(super) selector: String,
+    /// As whom this instance writes what others may write too.
+    pub(super) manager: String,
 }
 
 impl Cluster {
@@ -90,8 +94,20 @@ impl Cluster {
             secrets: Api::namespaced(client.clone(), namespace),
             policies: Api::namespaced(client.clone(), namespace),
             selector: format!("{}={MANAGER},{}={instance}", label::MANAGED_BY, label::INSTANCE),
+            manager: format!("{MANAGER}-{instance}"),
             client,
         })
+    }
+}
+
+impl Cluster {
+    /// How far the server's clock is ahead of `now`, by the head of its answer to the smallest list.
+    pub(super) async fn clock(&self, now: Timestamp) -> Option<SignedDuration> {
+        let params = ListParams::default().labels(&self.selector).limit(1);
+        let listed = Request::new(SeenRun::url_path(&(), Some(&self.namespace))).list(&params).ok()?;
+        let answer = self.client.send(listed.map(kube::client::Body::from)).await.ok()?;
+        let date = jiff::fmt::rfc2822::parse(answer.headers().get("date")?.to_str().ok()?).ok()?;
+        Some(date.timestamp().duration_since(now))
     }
 }
 

@@ -75,6 +75,11 @@ impl Copied {
         self.newest
     }
 
+    /// Whether all that is here are whole lines: then the log itself says what is here.
+    pub(super) fn is_between_lines(&self) -> bool {
+        self.part.is_none() && self.line.time.is_none() && self.line.head.is_empty()
+    }
+
     /// Begins to read again. Returns from when on: whole seconds, as the API has them, and one more, since
     /// two streams of one container may be a little out of order.
     pub(super) fn begin(&mut self) -> Option<Timestamp> {

@@ -1,19 +1,19 @@
 //! The executor as the rest of the program sees it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::beside::Beside;
 use super::board::Board;
 use super::client::{Cluster, ConnectError, LINGER, REQUEST};
-use super::logs::{FOLLOWED, Flush};
+use super::logs::Copier;
 use super::{release, submit, watch as watching};
 use crate::blocking::blocking;
 use crate::causes::in_full;
@@ -25,6 +25,9 @@ use crate::executor::{
     Executor, ExecutorError, LogQuery, LogStream, Observation, Observed, Submission, SubmitError, Submitted,
 };
 use crate::task::TaskName;
+
+/// Logs that are followed at once: each takes a connection.
+const FOLLOWED: usize = 256;
 
 /// Observations that the dispatcher has not taken yet; the loop that brings further ones waits.
 const OBSERVATIONS: usize = 1024;
@@ -52,6 +55,8 @@ pub struct TektonOptions {
     pub unschedulable_after: Option<SignedDuration>,
     /// The most bytes of log kept of one task.
     pub max_log: u64,
+    /// The most logs that are followed at once; others are looked at now and then.
+    pub max_followed: usize,
     /// Whether captured lines go to our own output too, as JSON.
     pub emit: bool,
 }
@@ -70,6 +75,7 @@ impl TektonOptions {
             max_submitted: tekton.max_submitted,
             unschedulable_after: tekton.unschedulable_after,
             max_log: settings.max_log.bytes(),
+            max_followed: FOLLOWED,
             emit: tekton.log_stream == LogStreamTarget::Stdout,
         }
     }
@@ -79,6 +85,7 @@ impl TektonOptions {
 pub struct TektonExecutor {
     shared: Arc<Shared>,
     capacity: usize,
+    at_once: usize,
     inbox: Mutex<Option<mpsc::Receiver<Observation>>>,
     noted: mpsc::UnboundedSender<TaskName>,
     _loop: DropGuard,
@@ -93,11 +100,10 @@ pub(super) struct Shared {
     pub(super) creates: Semaphore,
     pub(super) beside: Beside,
     pub(super) observations: mpsc::Sender<Observation>,
-    pub(super) followed: Arc<Semaphore>,
-    pub(super) copying: Copying,
-    pub(super) max_log: u64,
-    pub(super) emit: bool,
+    pub(super) copier: Copier,
     pub(super) unschedulable_after: Option<SignedDuration>,
+    /// How far the cluster's clock is ahead of ours, where it was asked for that.
+    pub(super) ahead: Mutex<Option<SignedDuration>>,
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
     logs: PathBuf,
@@ -105,16 +111,6 @@ pub(super) struct Shared {
     unheard: Mutex<HashSet<TaskName>>,
     /// By what was asked.
     trouble: Mutex<BTreeMap<&'static str, String>>,
-}
-
-/// The logs that are being copied, and how to ask for all that was written.
-#[derive(Debug, Default)]
-pub(super) struct Copying(Mutex<HashMap<TaskName, mpsc::Sender<Flush>>>);
-
-impl Copying {
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TaskName, mpsc::Sender<Flush>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl TektonExecutor {
@@ -127,6 +123,8 @@ impl TektonExecutor {
         tracing::info!(url = %cluster.url, namespace = %cluster.namespace, "tasks are PipelineRuns of this cluster");
         let (observations, inbox) = mpsc::channel(OBSERVATIONS);
         let (noted, noted_inbox) = mpsc::unbounded_channel();
+        let TektonOptions { max_log, emit, max_followed, .. } = options;
+        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), max_log, emit, max_followed);
         let shared = Arc::new(Shared {
             cluster,
             board: Board::default(),
@@ -135,11 +133,9 @@ impl TektonExecutor {
             creates: Semaphore::new(options.max_creates),
             beside: Beside::default(),
             observations,
-            followed: Arc::new(Semaphore::new(FOLLOWED)),
-            copying: Copying::default(),
-            max_log: options.max_log,
-            emit: options.emit,
+            copier,
             unschedulable_after: options.unschedulable_after,
+            ahead: Mutex::default(),
             listed: watch::Sender::new(false),
             logs: options.data_dir.join("logs"),
             unheard: Mutex::default(),
@@ -150,6 +146,8 @@ impl TektonExecutor {
         Ok(Arc::new(Self {
             shared,
             capacity: options.max_submitted,
+            // As many again wait here, so that none of the places is empty for a moment.
+            at_once: options.max_creates.saturating_mul(2),
             inbox: Mutex::new(Some(inbox)),
             noted,
             _loop: stop.drop_guard(),
@@ -166,6 +164,12 @@ impl TektonExecutor {
         if let Some(observed) = shared.board.observed(name, shared.clock.now()) {
             return Ok(observed);
         }
+        // All that run are looked at at once, and few of them need to be asked for.
+        Box::pin(self.look_for(name)).await
+    }
+
+    async fn look_for(&self, name: &TaskName) -> Result<Observed, String> {
+        let shared = &self.shared;
         let late = || "the API server did not answer in time".to_owned();
         let found = shared.in_time(shared.cluster.seen_runs.get_opt(name.as_str())).await.ok_or_else(late)?;
         let found = found.map_err(|error| in_full(&error))?;
@@ -174,7 +178,7 @@ impl TektonExecutor {
         let Some(run) = ours else { return Ok(Observed::Absent) };
         let task_run = run.status.child_references.iter().find(|child| child.kind == "TaskRun");
         let task_run = task_run.map(|child| child.name.clone());
-        shared.board.see_run(run);
+        shared.board.see_run(run, shared.clock.now());
         if let Some(task_run) = task_run {
             let found = shared.in_time(shared.cluster.seen_task_runs.get_opt(&task_run)).await;
             if let Some(task_run) = found.ok_or_else(late)?.map_err(|error| in_full(&error))? {
@@ -188,12 +192,10 @@ impl TektonExecutor {
 
     /// The log first: with the run, its pod goes.
     async fn end(&self, name: &TaskName) -> Result<(), String> {
-        let flush = self.shared.copying.lock().get(name).cloned();
-        if let Some(flush) = flush {
-            let (asked, here) = oneshot::channel();
-            if flush.send(asked).await.is_ok() && self.shared.in_time(here).await.is_none() {
-                tracing::warn!(task = %name, "the newest lines of its log could not be read in time");
-            }
+        if let Some(here) = self.shared.board.flush(name)
+            && self.shared.in_time(here).await.is_none()
+        {
+            tracing::warn!(task = %name, "the newest lines of its log could not be read in time");
         }
         release::cancel(&self.shared, name, None).await
     }
@@ -239,6 +241,18 @@ impl Shared {
             answer = request => Some(answer),
             () = self.clock.sleep(REQUEST) => None,
         }
+    }
+
+    /// How far the cluster's clock is ahead of ours, asked for once and taken from the head of an answer. None
+    /// where nobody says.
+    pub(super) async fn ahead(&self) -> Option<SignedDuration> {
+        let known = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() {
+            return known;
+        }
+        let ahead = self.in_time(self.cluster.clock(self.clock.now())).await??;
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        Some(ahead)
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
@@ -294,6 +308,10 @@ impl Shared {
 impl Executor for TektonExecutor {
     fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    fn submits_at_once(&self) -> usize {
+        self.at_once
     }
 
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<Submitted, SubmitError>> {
@@ -363,6 +381,11 @@ impl Executor for TektonExecutor {
 
     fn caveats(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn site(&self) -> Option<String> {
+        let Cluster { url, namespace, .. } = &self.shared.cluster;
+        Some(format!("{url} (namespace {namespace})"))
     }
 
     fn holds(&self) -> bool {

@@ -3,48 +3,57 @@
 //! The API server gives lines with the time at which the container runtime read them. After a broken
 //! connection, or a restart of the daemon, the log is asked for again from a little before the newest line that
 //! is here, and what is here is passed over (`copied`). Few logs are followed at once, since each takes a
-//! connection; the others are read now and then, and all of them once more when their container has ended.
+//! connection; the others are read now and then, just before their run times out, since its pod goes then, and
+//! all of them once more when their container has ended. A log that is not being read takes no file.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::io::AsyncBufReadExt;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::LogParams;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::Semaphore;
 
 use super::board::Container;
 use super::client::{Cluster, REQUEST};
 use super::copied::Copied;
 use super::emit::Emitter;
+use super::told::Told;
 use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::clock::SharedClock;
 use crate::executor::log::{LogWriter, Stream, size};
 use crate::task::LogSize;
 
-/// Logs that are followed at once.
-pub(super) const FOLLOWED: usize = 256;
-/// Between two looks at a log that is not followed; after a connection that ended early.
+/// Logs that are read at once without being followed.
+const READ: usize = 32;
+/// Between two looks at a log that is not followed; the more there are, the less often each is looked at.
 const PAUSE: Duration = Duration::from_secs(5);
+const LOOKS_PER_SECOND: f64 = 50.0;
+/// How long before a run times out its log is looked at whatever else there is.
+const AHEAD: SignedDuration = SignedDuration::from_secs(10);
+/// After a connection that ended early.
 const AFTER_BREAK: Duration = Duration::from_secs(1);
 /// How often the end of a log is asked for again where the cluster does not give it: a namespace that is being
 /// deleted waits for less than a minute, with what each of them may take.
 const TRIES: u32 = 2;
 const LATE: &str = "the API server did not answer in time";
 
-/// Asks for everything that was written up to now; answered when it is here.
-pub(super) type Flush = oneshot::Sender<()>;
-
 /// Copies logs.
 pub(super) struct Copier {
-    pub(super) cluster: Cluster,
-    pub(super) clock: SharedClock,
-    pub(super) followed: Arc<Semaphore>,
-    pub(super) max_log: u64,
+    cluster: Cluster,
+    clock: SharedClock,
+    max_log: u64,
     /// Whether lines go to our own output too.
-    pub(super) emit: bool,
+    emit: bool,
+    max_followed: usize,
+    followed: Semaphore,
+    readers: Semaphore,
+    /// Copies under way.
+    copies: AtomicUsize,
 }
 
 /// How a reading of the log ended.
@@ -62,46 +71,57 @@ enum Read {
 
 /// One copy under way.
 struct Copying {
+    dir: PathBuf,
     container: Container,
-    flushes: mpsc::Receiver<Flush>,
-    /// Who waits for what was written up to now.
-    asked: Option<Flush>,
-    /// None where the log store cannot be written to.
-    sink: Option<Sink>,
+    /// None between two looks, and where the log store cannot be written to.
+    sink: Option<Box<Sink>>,
 }
 
 impl Copier {
+    /// Copies logs of at most `max_log` bytes each, `max_followed` of them as they are written.
+    pub(super) fn new(
+        cluster: Cluster,
+        clock: SharedClock,
+        max_log: u64,
+        emit: bool,
+        max_followed: usize,
+    ) -> Self {
+        let (followed, readers) = (Semaphore::new(max_followed), Semaphore::new(READ));
+        Self { cluster, clock, max_log, emit, max_followed, followed, readers, copies: AtomicUsize::new(0) }
+    }
+
     /// Copies the log of `container` to directory `dir` until it has ended, and returns what is kept.
-    pub(super) async fn copy(
-        &self,
-        dir: PathBuf,
-        container: Container,
-        flushes: mpsc::Receiver<Flush>,
-    ) -> LogSize {
-        let (into, most) = (dir.clone(), self.max_log);
-        let emitter = self.emit.then(|| Emitter::new(container.origin.clone()));
-        let sink = blocking(move || Sink::open(&into, most, emitter)).await;
-        let sink = sink.inspect_err(|error| {
-            tracing::warn!(task = %container.name, %error, "the log store cannot be written to; a log is not kept");
-        });
-        let mut copying = Copying { container, flushes, asked: None, sink: sink.ok() };
+    pub(super) async fn copy(&self, dir: PathBuf, container: Container) -> LogSize {
+        self.copies.fetch_add(1, Ordering::Relaxed);
+        let mut copying = Copying { dir: dir.clone(), container, sink: None };
+        self.copy_all(&mut copying).await;
+        self.copies.fetch_sub(1, Ordering::Relaxed);
+        finish(copying.sink, dir).await
+    }
+
+    async fn copy_all(&self, copying: &mut Copying) {
         let mut tries = 0;
+        let mut pause = self.first_pause(copying);
         loop {
-            let ended = *copying.container.ended.borrow_and_update();
-            let asked = copying.asked.take();
-            let place = match ended || asked.is_some() {
-                true => None,
-                false => Arc::clone(&self.followed).try_acquire_owned().ok(),
+            let Told { ended, gone, asked } = copying.container.told.take();
+            if gone {
+                return;
+            }
+            let wanted = ended || !asked.is_empty();
+            let place = if wanted { None } else { self.followed.try_acquire().ok() };
+            let read = match pause {
+                Some(_) if !wanted && place.is_none() => Read::Whole,
+                // Most copies wait most of the time, for which a small future does.
+                _ => Box::pin(self.read(copying, place.is_some())).await,
             };
-            let read = self.read(&mut copying, place.is_some()).await;
             drop(place);
-            if let Some(asked) = asked {
+            for asked in asked {
                 // Who asked may have gone.
                 let _ = asked.send(());
             }
             match read {
-                Read::Gone => break,
-                Read::Whole if ended => break,
+                Read::Gone => return,
+                Read::Whole if ended => return,
                 Read::Interrupted => continue,
                 Read::Whole => {}
                 Read::Broken(error) => {
@@ -109,27 +129,47 @@ impl Copier {
                     tries += u32::from(ended);
                     if tries > TRIES {
                         tracing::warn!(task = %copying.container.name, error, "the end of a log cannot be had");
-                        copying
-                            .write(
-                                |sink, now| sink.log.note("the rest could not be read from the cluster", now),
-                                self,
-                            )
-                            .await;
-                        break;
+                        let note = "the rest could not be read from the cluster";
+                        copying.write(move |sink, now| sink.log.note(note, now), self).await;
+                        return;
                     }
                 }
             }
-            let pause = if ended || self.followed.available_permits() > 0 { AFTER_BREAK } else { PAUSE };
+            if copying.sink.as_ref().is_some_and(|sink| sink.copied.is_between_lines()) {
+                copying.sink = None;
+            }
+            let pause = pause.take().unwrap_or_else(|| self.pause(copying, ended));
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
-                goes_on = copying.interrupted() => if !goes_on { break },
+                () = copying.container.told.changed() => {}
             }
         }
-        finish(copying.sink, dir).await
+    }
+
+    /// Those that are not followed are not all looked at at once, even where all of them begin at once.
+    fn first_pause(&self, copying: &Copying) -> Option<Duration> {
+        let mut hasher = DefaultHasher::new();
+        copying.container.name.hash(&mut hasher);
+        let share = (hasher.finish() % 1024) as f64 / 1024.0;
+        Some(self.pause(copying, false).mul_f64(share))
+    }
+
+    /// Until a log is looked at again.
+    fn pause(&self, copying: &Copying, ended: bool) -> Duration {
+        if ended || self.followed.available_permits() > 0 {
+            return AFTER_BREAK;
+        }
+        let not_followed = self.copies.load(Ordering::Relaxed).saturating_sub(self.max_followed);
+        let left = copying.container.times_out.map(|over| over.duration_since(self.clock.now()));
+        until_next_look(not_followed, left)
     }
 
     /// Reads what is new: to the end of the log, or for as long as the container writes.
     async fn read(&self, copying: &mut Copying, follow: bool) -> Read {
+        let _reader = if follow { None } else { self.readers.acquire().await.ok() };
+        if copying.sink.is_none() {
+            copying.open(self).await;
+        }
         let Some(sink) = &mut copying.sink else { return Read::Whole };
         let params = LogParams {
             container: Some(copying.container.container.clone()),
@@ -141,7 +181,7 @@ impl Copier {
         let pod = copying.container.pod.clone();
         let opened = tokio::select! {
             opened = self.in_time(self.cluster.pods.log_stream(&pod, &params)) => opened,
-            _ = copying.interrupted(), if follow => return Read::Interrupted,
+            () = copying.container.told.changed(), if follow => return Read::Interrupted,
         };
         let mut stream = match opened {
             None => return Read::Broken(LATE.to_owned()),
@@ -152,7 +192,7 @@ impl Copier {
         loop {
             let chunk = tokio::select! {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
-                _ = copying.interrupted(), if follow => return Read::Interrupted,
+                () = copying.container.told.changed(), if follow => return Read::Interrupted,
                 // Who follows waits for as long as nothing is written.
                 () = self.clock.sleep(REQUEST), if !follow => return Read::Broken(LATE.to_owned()),
             };
@@ -178,23 +218,17 @@ impl Copier {
 }
 
 impl Copying {
-    /// Completes when the container has ended, or somebody wants it all now. False when nobody holds the
-    /// other end.
-    async fn interrupted(&mut self) -> bool {
-        tokio::select! {
-            changed = self.container.ended.changed() => changed.is_ok(),
-            flush = self.flushes.recv() => {
-                self.asked = flush;
-                self.asked.is_some()
-            }
-        }
+    async fn open(&mut self, copier: &Copier) {
+        let (into, most) = (self.dir.clone(), copier.max_log);
+        let emitter = copier.emit.then(|| Emitter::new(self.container.origin.clone()));
+        let sink = blocking(move || Sink::open(&into, most, emitter)).await;
+        let sink = sink.inspect_err(|error| {
+            tracing::warn!(task = %self.container.name, %error, "the log store cannot be written to; a log is not kept");
+        });
+        self.sink = sink.ok().map(Box::new);
     }
 
-    async fn write(
-        &mut self,
-        write: impl FnOnce(&mut Sink, jiff::Timestamp) + Send + 'static,
-        copier: &Copier,
-    ) {
+    async fn write(&mut self, write: impl FnOnce(&mut Sink, Timestamp) + Send + 'static, copier: &Copier) {
         let Some(mut sink) = self.sink.take() else { return };
         let now = copier.clock.now();
         let written = blocking(move || {
@@ -205,7 +239,18 @@ impl Copying {
     }
 }
 
-async fn finish(sink: Option<Sink>, dir: PathBuf) -> LogSize {
+/// Until one of so many logs that are not followed is looked at again, whose run has so much time left.
+fn until_next_look(not_followed: usize, left: Option<SignedDuration>) -> Duration {
+    let pause = PAUSE.max(Duration::from_secs_f64(not_followed as f64 / LOOKS_PER_SECOND));
+    let Some(left) = left else { return pause };
+    match Duration::try_from(left - AHEAD) {
+        Ok(until) => pause.min(until.max(AFTER_BREAK)),
+        Err(_) if left.is_positive() => PAUSE,
+        Err(_) => pause,
+    }
+}
+
+async fn finish(sink: Option<Box<Sink>>, dir: PathBuf) -> LogSize {
     let finished = blocking(move || {
         if let Some(mut sink) = sink {
             sink.finish();
@@ -250,9 +295,24 @@ impl Sink {
     }
 }
 
-fn write(log: &mut LogWriter, emitter: &mut Option<Emitter>, text: &[u8], time: jiff::Timestamp) {
+fn write(log: &mut LogWriter, emitter: &mut Option<Emitter>, text: &[u8], time: Timestamp) {
     log.take(Stream::Out, text, time);
     if let Some(emitter) = emitter {
         emitter.take(text, time, &mut io::stdout().lock());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_logs_the_less_often_but_always_just_before_a_time_out() {
+        let seconds =
+            |logs, left: Option<i64>| until_next_look(logs, left.map(SignedDuration::from_secs)).as_secs();
+        assert_eq!([0, 250, 1_000, 10_000].map(|logs| seconds(logs, None)), [5, 5, 20, 200]);
+        assert_eq!([3_600, 70, 15, 10, 4].map(|left| seconds(10_000, Some(left))), [200, 60, 5, 1, 5]);
+        // A run that goes on after its time is one whose clock is another.
+        assert_eq!(seconds(10_000, Some(-1)), 200);
     }
 }

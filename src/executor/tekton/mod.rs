@@ -29,6 +29,7 @@ mod refusal;
 mod release;
 mod status;
 mod submit;
+mod told;
 mod watch;
 
 pub use self::by_hand::{ReleaseError, release_by_hand};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 
@@ -12,7 +12,31 @@ pub(super) struct SeenRun {
     #[serde(default)]
     pub(super) metadata: ObjectMeta,
     #[serde(default)]
+    pub(super) spec: RunSpec,
+    #[serde(default)]
     pub(super) status: RunStatus,
+}
+
+/// `spec` of a PipelineRun: how long it may take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct RunSpec {
+    #[serde(deserialize_with = "or_default")]
+    timeouts: TimeOuts,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct TimeOuts {
+    #[serde(deserialize_with = "or_default")]
+    pipeline: String,
+}
+
+impl RunSpec {
+    /// The time-out, where there is one that can be read: `0s` is none.
+    pub(super) fn timeout(&self) -> Option<SignedDuration> {
+        self.timeouts.pipeline.parse().ok().filter(SignedDuration::is_positive)
+    }
 }
 
 /// A TaskRun as the cluster shows it.
@@ -49,9 +73,28 @@ pub(super) struct TaskRunStatus {
     pub(super) steps: Vec<StepState>,
 }
 
+impl RunStatus {
+    /// Without room that is kept for more: ten thousand of these are kept.
+    pub(super) fn compact(mut self) -> Self {
+        self.conditions.shrink_to_fit();
+        self.child_references.shrink_to_fit();
+        self
+    }
+}
+
+impl TaskRunStatus {
+    /// See [`RunStatus::compact`]. There is one step.
+    pub(super) fn compact(mut self) -> Self {
+        self.conditions.shrink_to_fit();
+        self.steps.truncate(1);
+        self.steps.shrink_to_fit();
+        self
+    }
+}
+
 /// One condition; Tekton's are all of type `Succeeded`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Condition {
     pub(super) r#type: String,
     pub(super) status: String,
@@ -59,6 +102,7 @@ pub(super) struct Condition {
     pub(super) reason: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) message: String,
+    pub(super) last_transition_time: Option<Timestamp>,
 }
 
 /// A child of a PipelineRun. Names of children are read here, never built.

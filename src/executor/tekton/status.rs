@@ -92,6 +92,11 @@ fn waiting(task_run: Option<&TaskRunStatus>, step: Option<&StepState>) -> Verdic
     Verdict::Waiting { message }
 }
 
+/// Since when a TaskRun waits, by the cluster's clock.
+pub(super) fn waits_since(task_run: &TaskRunStatus) -> Option<Timestamp> {
+    succeeded(&task_run.conditions)?.last_transition_time
+}
+
 fn joined(reason: &str, message: &str) -> String {
     match message.trim() {
         "" => reason.to_owned(),

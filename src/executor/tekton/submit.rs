@@ -106,7 +106,7 @@ async fn adopt(shared: &Shared, name: &TaskName, ours: &PipelineRun) -> Result<S
     };
     match same_run(&ours.metadata, &theirs.metadata) {
         Ok(id) => {
-            shared.board.see_run(theirs);
+            shared.board.see_run(theirs, shared.clock.now());
             Ok(Submitted::Adopted { id })
         }
         Err(mismatch) => Err(refused("NameTaken", mismatch.to_string())),

@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::{Container, Next};
 use super::executor::Shared;
-use super::logs::Copier;
 use super::object::{SeenRun, SeenTaskRun};
 use super::refusal::in_words;
 use super::release;
@@ -35,8 +34,6 @@ const RELIST: Duration = Duration::from_secs(300);
 const TICK: Duration = Duration::from_secs(5);
 /// Objects of one page of a list.
 const PAGE: u32 = 250;
-/// Flushes that may wait for one log.
-const FLUSHES: usize = 4;
 
 /// Between an error of a watch and the list that says that all is well again: a watch that goes on says nothing.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
@@ -157,7 +154,6 @@ impl Watching {
             }
             Heard::TaskRun(Ok(Event::InitDone)) => self.shared.answered(WATCHING_TASK_RUNS),
             Heard::Copied(name, size) => {
-                self.shared.copying.lock().remove(&name);
                 self.shared.board.copied(&name, size);
                 self.advance(&name).await;
             }
@@ -190,14 +186,14 @@ impl Watching {
         match event {
             Event::Init => self.runs.clear(),
             Event::InitApply(seen) => {
-                if let Some(name) = self.shared.board.see_run(seen) {
+                if let Some(name) = self.shared.board.see_run(seen, self.shared.clock.now()) {
                     self.shared.came_through(&name);
                     self.runs.insert(name.clone());
                     self.advance(&name).await;
                 }
             }
             Event::Apply(seen) => {
-                if let Some(name) = self.shared.board.see_run(seen) {
+                if let Some(name) = self.shared.board.see_run(seen, self.shared.clock.now()) {
                     self.shared.came_through(&name);
                     self.advance(&name).await;
                 }
@@ -236,14 +232,14 @@ impl Watching {
                 if recorded {
                     shared.board.forget(name);
                 } else {
-                    shared.board.see_run(seen);
+                    shared.board.see_run(seen, shared.clock.now());
                 }
             }
             Some(Ok(None)) => {
-                if let Some(state) = shared.board.gone(name) {
+                if shared.board.gone(name) {
                     tracing::warn!(task = %name, "a PipelineRun was deleted by somebody else");
-                    self.tell(Observation { name: name.clone(), state }).await;
                 }
+                self.advance(name).await;
             }
             // The next list finds it missing again.
             Some(Err(_)) | None => {}
@@ -281,18 +277,12 @@ impl Watching {
     }
 
     fn copy(&mut self, container: Container) {
-        let shared = &self.shared;
-        let copier = Copier {
-            cluster: shared.cluster.clone(),
-            clock: Arc::clone(&shared.clock),
-            followed: Arc::clone(&shared.followed),
-            max_log: shared.max_log,
-            emit: shared.emit,
-        };
-        let (flush, flushes) = mpsc::channel(FLUSHES);
-        let (name, dir) = (container.name.clone(), shared.log_dir(&container.name));
-        shared.copying.lock().insert(name.clone(), flush);
-        self.copies.spawn(async move { (name, copier.copy(dir, container, flushes).await) });
+        let (shared, dir) = (Arc::clone(&self.shared), self.shared.log_dir(&container.name));
+        self.copies.spawn(async move {
+            let name = container.name.clone();
+            let size = shared.copier.copy(dir, container).await;
+            (name, size)
+        });
     }
 
     async fn write_policies(&self) {
@@ -307,7 +297,8 @@ impl Watching {
 
     async fn cancel_what_waits(&self) {
         let Some(most) = self.shared.unschedulable_after else { return };
-        for (name, because) in self.shared.board.waiting_since(self.shared.clock.now(), most) {
+        let ahead = self.shared.ahead().await;
+        for (name, because) in self.shared.board.waiting_since(self.shared.clock.now(), most, ahead) {
             tracing::warn!(task = %name, because, "the cluster did not start a run in time; it is cancelled");
             if let Err(error) = release::cancel(&self.shared, &name, Some(&because)).await {
                 tracing::warn!(task = %name, error, "cancelling it failed, and is tried again");

@@ -32,6 +32,9 @@ impl Field {
             (_, number) if is_number(number) => {
                 return format!("the last {self} is `{}`", self.range().end());
             }
+            (Self::Second | Self::Minute | Self::Hour | Self::Month, form) if is_by_month(form) => {
+                return "`L`, `W` and `#` stand only in day fields".to_owned();
+            }
             (_, "?") => return "`?` stands only in a day field, alone; `*` means any".to_owned(),
             _ => {}
         }
@@ -90,6 +93,16 @@ impl Field {
         };
         ExpressionError::new(list.span(), message, hint)
     }
+}
+
+/// Whether it would be a day that each month has elsewhere.
+fn is_by_month(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    upper == "L"
+        || upper == "LW"
+        || upper.strip_prefix("L-").is_some_and(is_number)
+        || upper.strip_suffix(['L', 'W']).is_some_and(is_number)
+        || upper.contains('#')
 }
 
 fn or_nothing(piece: Piece<'_>) -> String {

@@ -24,6 +24,10 @@ pub struct OtherReading {
 impl Expression {
     /// How Kubernetes and Kf read this, where that is otherwise. What they refuse is no reading.
     pub fn other_reading(&self) -> Option<OtherReading> {
+        let fields = self.fields()?;
+        if self.resolved().is_some() || !fields.days.is_plain() || !fields.weekdays.is_plain() {
+            return None;
+        }
         let words = Piece::whole(self.as_str()).words();
         let [.., day, month, weekday] = words[..] else { return None };
         if weekday.text.starts_with('+') {
@@ -31,7 +35,7 @@ impl Expression {
         }
         let there =
             if is_any_elsewhere(day) || is_any_elsewhere(weekday) { DayRule::Both } else { DayRule::Either };
-        let here = self.fields().day_rule;
+        let here = fields.day_rule;
         if here == there {
             return None;
         }
@@ -94,6 +98,10 @@ mod tests {
             ("@daily", false),
             // Refused there.
             ("0 0 */2 * +1", false),
+            ("0 0 */2 * MON#2", false),
+            ("0 0 L,* * 1", false),
+            ("H 0 */2 * 1", false),
+            ("@at 2026-12-01 02:00:00Z", false),
         ] {
             let read: Expression = expression.parse().unwrap();
             assert_eq!(read.other_reading().is_some(), otherwise, "{expression}");
@@ -118,7 +126,7 @@ mod tests {
             let other = expression.parse::<Expression>().unwrap().other_reading().unwrap();
             let offered: Vec<Expression> =
                 other.hint.split('`').skip(1).step_by(2).map(|text| text.parse().unwrap()).collect();
-            let rules: Vec<_> = offered.iter().map(|offered| offered.fields().day_rule).collect();
+            let rules: Vec<_> = offered.iter().map(|offered| offered.fields().unwrap().day_rule).collect();
             assert_eq!(rules, [DayRule::Both, DayRule::Either], "{expression}");
             assert!(offered.iter().all(|offered| offered.other_reading().is_none()), "{expression}");
         }

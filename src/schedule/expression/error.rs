@@ -15,6 +15,10 @@ impl ExpressionError {
         Self { message: message.into(), hint: hint.into(), span }
     }
 
+    pub(super) fn with_hint(self, hint: String) -> Self {
+        Self { hint, ..self }
+    }
+
     /// What is wrong, without the hint.
     pub fn message(&self) -> &str {
         &self.message

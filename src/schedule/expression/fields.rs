@@ -1,5 +1,6 @@
+use super::hash::JobHash;
 use super::piece::Piece;
-use super::{ExpressionError, Field, Values};
+use super::{DaySet, ExpressionError, Field, Values};
 
 /// How the two day fields combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,15 +13,14 @@ pub(in crate::schedule) enum DayRule {
 
 /// What an expression says: the values of each field, and the two rules that depend on how they are
 /// written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::schedule) struct Fields {
     pub(in crate::schedule) seconds: Values,
     pub(in crate::schedule) minutes: Values,
     pub(in crate::schedule) hours: Values,
-    pub(in crate::schedule) days: Values,
+    pub(in crate::schedule) days: DaySet,
     pub(in crate::schedule) months: Values,
-    /// From Sunday, 0, to Saturday, 6.
-    pub(in crate::schedule) weekdays: Values,
+    pub(in crate::schedule) weekdays: DaySet,
     pub(in crate::schedule) day_rule: DayRule,
     /// Neither minute nor hour starts with `*`: the schedule names times of day, and does not just
     /// follow the clock's hands. Decides how it meets a change of the clocks.
@@ -29,7 +29,7 @@ pub(in crate::schedule) struct Fields {
 
 impl Fields {
     /// Reads five fields, or six with the seconds first.
-    pub(super) fn read(text: Piece<'_>) -> Result<Self, ExpressionError> {
+    pub(super) fn read(text: Piece<'_>, hash: &mut JobHash<'_>) -> Result<Self, ExpressionError> {
         let words = text.words();
         let (second, [minute, hour, day, month, weekday]) = match words[..] {
             [minute, hour, day, month, weekday] => (None, [minute, hour, day, month, weekday]),
@@ -39,16 +39,19 @@ impl Fields {
             _ => return Err(wrong_count(text, &words)),
         };
         // From left to right: the first mistake is the one that is told.
-        let seconds = second.map_or(Ok([0].into_iter().collect()), |second| Field::Second.read(second))?;
-        let (minutes, hours) = (Field::Minute.read(minute)?, Field::Hour.read(hour)?);
-        let (days, day_starred) = day_field(Field::Day, day)?;
-        let months = Field::Month.read(month)?;
+        let seconds = match second {
+            Some(second) => Field::Second.read(second, hash)?,
+            None => [0].into_iter().collect(),
+        };
+        let (minutes, hours) = (Field::Minute.read(minute, hash)?, Field::Hour.read(hour, hash)?);
+        let (days, day_starred) = day_field(Field::Day, day, hash)?;
+        let months = Field::Month.read(month, hash)?;
         let (must_match_both, bare_weekday) = match weekday.strip_prefix('+') {
             Some(rest) if rest.text.is_empty() => return Err(nothing_after_plus(weekday)),
             Some(rest) => (true, rest),
             None => (false, weekday),
         };
-        let (weekdays, weekday_starred) = day_field(Field::Weekday, bare_weekday)?;
+        let (weekdays, weekday_starred) = day_field(Field::Weekday, bare_weekday, hash)?;
         let both = must_match_both || day_starred || weekday_starred;
         Ok(Self {
             seconds,
@@ -63,12 +66,16 @@ impl Fields {
     }
 }
 
-/// The values of a day field, and whether it starts with `*` or is `?`.
-fn day_field(field: Field, piece: Piece<'_>) -> Result<(Values, bool), ExpressionError> {
+/// The days of a day field, and whether it starts with `*` or is `?`.
+fn day_field(
+    field: Field,
+    piece: Piece<'_>,
+    hash: &mut JobHash<'_>,
+) -> Result<(DaySet, bool), ExpressionError> {
     if piece.text == "?" {
-        return Ok((field.all(), true));
+        return Ok((field.all().into(), true));
     }
-    Ok((field.read(piece)?, piece.text.starts_with('*')))
+    Ok((field.read_days(piece, hash)?, piece.text.starts_with('*')))
 }
 
 fn nothing_after_plus(plus: Piece<'_>) -> ExpressionError {

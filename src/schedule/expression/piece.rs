@@ -45,6 +45,15 @@ impl<'a> Piece<'a> {
         self.text.strip_prefix(prefix).map(|_| self.part(prefix.len_utf8()..self.text.len()))
     }
 
+    pub(super) fn strip_suffix(self, suffix: char) -> Option<Self> {
+        self.text.strip_suffix(suffix).map(|rest| self.part(0..rest.len()))
+    }
+
+    /// All but the first `bytes` of it.
+    pub(super) fn after(self, bytes: usize) -> Self {
+        self.part(bytes..self.text.len())
+    }
+
     /// From the start of `self` to the end of `last`.
     pub(super) fn span_to(self, last: Self) -> Range<usize> {
         self.start..last.span().end

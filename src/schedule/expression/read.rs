@@ -1,24 +1,40 @@
-//! Reading a field: a list of values, ranges and steps.
+//! Reading a field: a list of values, ranges and steps, and of what the other files here read.
 
+use super::hash::JobHash;
 use super::piece::Piece;
-use super::{ExpressionError, Field, Values, refused};
+use super::{DaySet, ExpressionError, Field, Values, refused};
 
 impl Field {
     /// Reads a list of values, ranges and steps.
-    pub(super) fn read(self, list: Piece<'_>) -> Result<Values, ExpressionError> {
-        let mut values = Values::default();
+    pub(super) fn read(self, list: Piece<'_>, hash: &mut JobHash<'_>) -> Result<Values, ExpressionError> {
+        Ok(self.read_days(list, hash)?.values)
+    }
+
+    /// Reads a list that may also hold days that each month has elsewhere.
+    pub(super) fn read_days(
+        self,
+        list: Piece<'_>,
+        hash: &mut JobHash<'_>,
+    ) -> Result<DaySet, ExpressionError> {
+        let mut days = DaySet::default();
         for item in list.split(',') {
             if item.text.is_empty() {
                 return Err(self.empty_item(list));
             }
-            self.read_item(item)?.into_iter().for_each(|value| values.insert(value));
+            days.add(match self.read_by_month(item)? {
+                Some(days) => days,
+                None => self.read_item(item, hash)?.into_iter().collect::<Values>().into(),
+            });
         }
-        Ok(values)
+        Ok(days)
     }
 
-    /// Reads `*`, a value, or a range, the latter two with or without a step.
-    fn read_item(self, item: Piece<'_>) -> Result<Vec<u8>, ExpressionError> {
+    /// Reads `*`, a value, or a range, the latter two with or without a step, or an `H`.
+    fn read_item(self, item: Piece<'_>, hash: &mut JobHash<'_>) -> Result<Vec<u8>, ExpressionError> {
         refused::form(self, item)?;
+        if let Some(values) = self.read_hash(item, hash)? {
+            return Ok(values);
+        }
         let Some((base, step)) = item.split_once('/') else { return self.read_base(item) };
         if base.text.is_empty() {
             return Err(self.step_without_range(item, "*".to_owned(), step));
@@ -46,7 +62,7 @@ impl Field {
     }
 
     /// The values from one to another, around the end of the cycle where that is on the way.
-    fn between(self, first: u8, last: u8) -> Vec<u8> {
+    pub(super) fn between(self, first: u8, last: u8) -> Vec<u8> {
         if first <= last {
             return (first..=last).map(|value| self.canonical(value)).collect();
         }
@@ -61,13 +77,18 @@ impl Field {
         if self == Self::Weekday { value % 7 } else { value }
     }
 
-    fn read_value(self, value: Piece<'_>) -> Result<u8, ExpressionError> {
+    pub(super) fn read_value(self, value: Piece<'_>) -> Result<u8, ExpressionError> {
         if let Some(place) = self.names().iter().position(|name| name.eq_ignore_ascii_case(value.text)) {
             return Ok(self.range().start() + place as u8);
         }
         let number = value.text.parse().ok();
         let number = number.filter(|number| is_number(value.text) && self.range().contains(number));
         number.ok_or_else(|| self.no_value(value))
+    }
+
+    /// A weekday from Sunday, 0, to Saturday, 6.
+    pub(super) fn read_weekday(self, value: Piece<'_>) -> Result<u8, ExpressionError> {
+        self.read_value(value).map(|value| self.canonical(value))
     }
 
     /// A step that stays within the field.

@@ -25,6 +25,15 @@ impl Values {
         (self.0 & !(u64::MAX << value)).checked_ilog2().map(|value| value as u8)
     }
 
+    pub(super) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The values below 32 as bits.
+    pub(in crate::schedule) fn low_bits(self) -> u32 {
+        self.0 as u32
+    }
+
     pub(in crate::schedule) fn iter(self) -> impl Iterator<Item = u8> {
         (0..64).filter(move |value| self.contains(*value))
     }

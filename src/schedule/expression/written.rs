@@ -4,10 +4,12 @@
 //! hold is told here too, without a second reading of it.
 
 use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
 
 use super::field::{MONTHS, WEEKDAYS};
 use super::{Expression, Field, shorthand};
-use crate::schedule::calendar::{Calendar, KnownDays};
+use crate::schedule::calendar::Calendar;
+use crate::schedule::days::KnownDays;
 
 /// One field as it was written.
 #[derive(Debug, Clone)]
@@ -18,24 +20,27 @@ pub(in crate::schedule) struct Written {
 }
 
 impl Expression {
-    /// The words of its fields, the second first, of a shorthand those that it stands for. None where it has
-    /// no fields.
+    /// The words of its fields with what stands for each `H`, the second first; of a shorthand those that it
+    /// stands for. None where it has no fields.
     pub(in crate::schedule) fn words(&self) -> Option<[&str; 6]> {
-        let text = shorthand::fields(self.as_str()).unwrap_or(self.as_str());
-        let words: Vec<_> = text.split_whitespace().collect();
-        match words[..] {
-            [minute, hour, day, month, weekday] => Some(["0", minute, hour, day, month, weekday]),
-            _ => words.try_into().ok(),
-        }
+        self.fields().and_then(|_| words(self.resolved().unwrap_or(self.as_str())))
     }
 
     /// Its fields, each for itself, the second first. None where it has none.
     pub(in crate::schedule) fn written(&self) -> Option<[Written; 6]> {
         let mut known = KnownDays::default();
-        let fields = FIELDS.into_iter().zip(self.words()?);
+        let fields = FIELDS.into_iter().zip(words(self.as_str())?).zip(self.words()?);
         let written: Option<Vec<_>> =
-            fields.map(|(field, word)| Written::new(field, word, &mut known)).collect();
+            fields.map(|((field, text), word)| Written::new(field, text, word, &mut known)).collect();
         written?.try_into().ok()
+    }
+}
+
+fn words(text: &str) -> Option<[&str; 6]> {
+    let words: Vec<_> = shorthand::fields(text).unwrap_or(text).split_whitespace().collect();
+    match words[..] {
+        [minute, hour, day, month, weekday] => Some(["0", minute, hour, day, month, weekday]),
+        _ => words.try_into().ok(),
     }
 }
 
@@ -43,16 +48,17 @@ const FIELDS: [Field; 6] =
     [Field::Second, Field::Minute, Field::Hour, Field::Day, Field::Month, Field::Weekday];
 
 impl Written {
-    fn new(field: Field, word: &str, known: &mut KnownDays) -> Option<Self> {
+    /// A field that was written as `text`, where `word` is what that comes to.
+    fn new(field: Field, text: &str, word: &str, known: &mut KnownDays) -> Option<Self> {
         let mut words = ["*"; 6];
         words[field as usize] = word;
         let alone: Expression = words.join(" ").parse().ok()?;
-        Some(Self { field, text: word.to_owned(), alone: Calendar::new(alone.fields(), known) })
+        Some(Self { field, text: text.to_owned(), alone: Calendar::new(alone.fields()?, known) })
     }
 
     /// Whether the field alone matches what a wall clock shows.
     pub(in crate::schedule) fn matches(&self, shown: DateTime) -> bool {
-        self.alone.contains(shown)
+        Offset::UTC.to_timestamp(shown).is_ok_and(|wall| self.alone.contains(wall.as_second()))
     }
 
     /// The values that it has, for people: of the day fields those in the month of `shown`.
@@ -159,6 +165,10 @@ mod tests {
                 "0=0:0+ */20=0,20,40:30- 22-1=0-1,22-23:2- 13,29=13,29:29+ JAN-FEB,12=JAN-FEB,DEC:MAR- FRI-MON=SUN-MON,FRI-SAT:SUN+",
             ),
             ("@weekly", "0=0:0+ 0=0:30- 0=0:2- *=any:29+ *=any:MAR+ 0=SUN:SUN+"),
+            (
+                "0 0 L,15W * SUNL,2#5",
+                "0=0:0+ 0=0:30- 0=0:2- L,15W=16,31:29- *=any:MAR+ SUNL,2#5=SUN,TUE (the 29, 31):SUN+",
+            ),
             ("5 0 2 ? * +TUE", "5=5:0- 0=0:30- 2=2:2+ ?=any:29+ *=any:MAR+ +TUE=TUE:SUN-"),
         ] {
             let read: Expression = expression.parse().unwrap();
@@ -168,6 +178,25 @@ mod tests {
             };
             let told: Vec<_> = read.written().unwrap().iter().map(told).collect();
             assert_eq!(told.join(" "), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_value_by_the_jobs_name_is_told_as_written_with_what_it_stands_for() {
+        let read = Expression::for_job("H H(0-5) * * *", "etl.nightly").unwrap();
+        assert_eq!(read.words(), Some(["0", "48", "2", "*", "*", "*"]));
+        let [_, minute, hour, ..] = read.written().unwrap();
+        let shown: DateTime = "2026-03-29T02:30:00".parse().unwrap();
+        assert_eq!((minute.text.as_str(), minute.values(shown).as_str()), ("H", "48"));
+        assert_eq!((hour.text.as_str(), hour.values(shown).as_str()), ("H(0-5)", "2"));
+        assert!(hour.matches(shown) && !minute.matches(shown));
+    }
+
+    #[test]
+    fn what_has_no_fields_has_none_however_many_words_it_has() {
+        for expression in ["@every 15m", "@every 1d 2h 3m 4s", "@at 2026-12-01T02:00:00Z"] {
+            let read: Expression = expression.parse().unwrap();
+            assert!(read.words().is_none() && read.written().is_none(), "{expression}");
         }
     }
 }

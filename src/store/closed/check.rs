@@ -118,6 +118,10 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::schedule_of_watermark(at).ok_or_else(|| shape("watermark"))?;
             record::decode_watermark(at, value).map(drop)
         }
+        Some(Kind::Job) => {
+            key::job_of(at).ok_or_else(|| shape("job"))?;
+            record::decode::<String>("job", at, value).map(drop)
+        }
         Some(Kind::Idempotency) => record::decode::<IdempotencyV1>("idempotency", at, value).map(drop),
         Some(Kind::PreviousSuccess) => {
             let nominal = record::decode("previous success", at, value)?;

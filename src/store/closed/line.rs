@@ -114,6 +114,7 @@ mod tests {
             key::slot(&job, &schedule, Timestamp::MAX),
             key::watermark(&job, &schedule),
             key::previous_success(&job),
+            key::job(&job),
             key::idempotency("a key\0 with \"all\" sorts\n"),
             key::idempotency(""),
             b"i\xff\xfe".to_vec(),

@@ -13,6 +13,7 @@ use super::Dispatcher;
 use super::live::{Stage, TaskKey};
 use super::settle::Retry;
 use super::submit::{never_started, refusal};
+use super::table::NewestRow;
 use crate::schedule::missed;
 use crate::schedule::wheel::TimerId;
 use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
@@ -59,12 +60,20 @@ impl Dispatcher {
         }
     }
 
-    /// What was asked says nothing about the executor.
-    pub(super) fn asked_in_vain(&mut self) {
-        if let Some(away) = &mut self.away
-            && away.probe == Probe::UnderWay
-        {
-            away.probe = Probe::Now;
+    /// What was asked says nothing about the executor: the next claim asks, or a slot that waits unclaimed.
+    pub(super) fn asked_in_vain(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(away) = self.away.as_mut().filter(|away| away.probe == Probe::UnderWay) else {
+            return Ok(());
+        };
+        away.probe = Probe::Now;
+        self.ask_with_what_is_parked(now)
+    }
+
+    fn ask_with_what_is_parked(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let parked = self.away.as_ref().is_some_and(|away| !away.parked.is_empty());
+        match self.ready.is_empty() && parked {
+            true => self.answered(now),
+            false => Ok(()),
         }
     }
 
@@ -123,10 +132,7 @@ impl Dispatcher {
             return Ok(());
         };
         away.probe = Probe::Now;
-        match self.ready.is_empty() && !away.parked.is_empty() {
-            true => self.answered(now),
-            false => Ok(()),
-        }
+        self.ask_with_what_is_parked(now)
     }
 
     /// Whether slots that are due now wait unclaimed.
@@ -189,34 +195,49 @@ impl Dispatcher {
                 waiting.entry(place).or_default().push((slot, key.clone()));
             }
         }
-        for (place, claims) in waiting {
+        for (place, mut claims) in waiting {
+            claims.sort();
             let Some(entry) = self.table.get(place) else { continue };
             let Some(first) = claims.iter().map(|(slot, _)| *slot).min() else { continue };
             let before = first - SignedDuration::from_secs(1);
             let run = missed(&entry.schedule, before, until.max(first)).run;
-            for (slot, key) in claims {
-                if !run.contains(&slot) {
-                    self.skip_claimed(place, slot, &key, now);
-                }
-            }
+            claims.retain(|(slot, _)| !run.contains(slot));
+            self.skip_claimed(place, &claims, now);
         }
     }
 
-    /// A slot that was claimed, and never reached the executor, does not run after all.
-    fn skip_claimed(&mut self, place: usize, slot: Timestamp, key: &TaskKey, now: Timestamp) {
-        let message = "the cluster could not be reached when it was due";
-        let outcome = crate::task::Outcome {
-            phase: Phase::Cancelled,
-            ..refusal("ClusterUnreachable", message.to_owned(), now)
-        };
-        if let Some(entry) = self.table.get(place) {
-            let schedule = entry.schedule.key.clone();
-            let row = SlotRow { schedule, first: slot, last: slot, outcome: SKIPPED };
+    /// Slots that were claimed, and never reached the executor, do not run after all. Neighbours share a row.
+    fn skip_claimed(&mut self, place: usize, claims: &[(Timestamp, TaskKey)], now: Timestamp) {
+        if let Some(entry) = self.table.get_mut(place) {
+            let (job, schedule) = (entry.job.clone(), entry.schedule.key.clone());
             let mut commit = Commit::new();
-            commit.put_slot(&entry.job, &row);
+            let mut rows: Vec<SlotRow> = Vec::new();
+            for (slot, _) in claims {
+                match rows.last_mut() {
+                    Some(row) if entry.schedule.recurrence.next_after(row.last) == Some(*slot) => {
+                        row.last = *slot;
+                        commit.remove_slot(&job, &schedule, *slot);
+                    }
+                    _ => {
+                        let schedule = schedule.clone();
+                        rows.push(SlotRow { schedule, first: *slot, last: *slot, outcome: SKIPPED });
+                    }
+                }
+            }
+            rows.iter().for_each(|row| _ = commit.put_slot(&job, row));
+            if let Some(row) = rows.pop().filter(|row| row.last == entry.watermark) {
+                entry.newest_row = NewestRow::MayGrow(Box::new(row));
+            }
             self.commit_later(commit);
         }
-        self.finish(key, outcome, Retry::Never, now);
+        for (_, key) in claims {
+            let message = "the cluster could not be reached when it was due";
+            let outcome = crate::task::Outcome {
+                phase: Phase::Cancelled,
+                ..refusal("ClusterUnreachable", message.to_owned(), now)
+            };
+            self.finish(key, outcome, Retry::Never, now);
+        }
     }
 
     /// Runs that somebody, or a retry, waits for are not held for longer than `hold`.

@@ -67,6 +67,7 @@ pub(super) struct LiveTasks {
     names: HashMap<TaskName, TaskKey>,
     jobs: HashMap<JobRef, BTreeSet<TaskId>>,
     at_executor: usize,
+    submitting: usize,
     bytes: usize,
 }
 
@@ -78,6 +79,7 @@ impl LiveTasks {
             self.jobs.entry(job).or_default().insert(task.id);
         }
         self.at_executor += usize::from(stage.occupies_executor());
+        self.submitting += usize::from(stage == Stage::Submitting);
         self.bytes += size(&task);
         self.tasks
             .insert(key.clone(), Live { task, stage, refusals: 0, refused_since: None, maybe_created: None });
@@ -96,6 +98,7 @@ impl LiveTasks {
             }
         }
         self.at_executor -= usize::from(stage.occupies_executor());
+        self.submitting -= usize::from(stage == Stage::Submitting);
         self.bytes -= size(&task);
         Some(task)
     }
@@ -125,6 +128,8 @@ impl LiveTasks {
         if let Some(live) = self.tasks.get_mut(key) {
             self.at_executor -= usize::from(live.stage.occupies_executor());
             self.at_executor += usize::from(stage.occupies_executor());
+            self.submitting -= usize::from(live.stage == Stage::Submitting);
+            self.submitting += usize::from(stage == Stage::Submitting);
             live.stage = stage;
         }
     }
@@ -141,6 +146,11 @@ impl LiveTasks {
     /// How many the executor has, or has been asked to take.
     pub(super) fn at_executor(&self) -> usize {
         self.at_executor
+    }
+
+    /// How many it has been asked to take, and has not answered about.
+    pub(super) fn submitting(&self) -> usize {
+        self.submitting
     }
 
     /// Whether another run may be taken on by hand.

@@ -11,12 +11,15 @@ use super::table::{Entry, NewestRow, place_of, timer_of};
 use super::{Dispatcher, Event};
 use crate::fault::point;
 use crate::schedule::wheel::Wake;
-use crate::schedule::{OverlapDecision, SlotRange, decide_overlap, jitter, missed};
+use crate::schedule::{OverlapDecision, Schedule, SlotRange, decide_overlap, jitter, missed};
 use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskName, Trigger};
 
 /// The most slots of one commit: a larger batch would hold every other writer up.
 const SLOTS_PER_COMMIT: usize = 256;
+
+/// Excluded slots that lie closer together are written down together.
+const EXCLUDED_AT_ONCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Slots claimed on their way to the disk together.
 #[derive(Default)]
@@ -88,14 +91,53 @@ impl Dispatcher {
                 job = %entry.job, schedule = %entry.schedule.key, first = %range.first, last = %range.last,
                 "slots were missed while nobody watched, and the catch-up policy leaves them out"
             );
-            self.write_row(place, range, self.given_up, claims)?;
-            self.move_watermark(place, range.last, claims);
+            self.account_given_up(place, range.last, claims)?;
         }
         for slot in missed.run {
+            self.account_excluded(place, slot, claims)?;
             self.decide(place, slot, Trigger::CatchUp, now, claims)?;
             self.move_watermark(place, slot, claims);
         }
+        self.account_excluded(place, until, claims)?;
         self.move_watermark(place, until, claims);
+        Ok(())
+    }
+
+    /// Writes down the slots up to `last` that do not run: those that a calendar excludes as such.
+    fn account_given_up(
+        &mut self,
+        place: usize,
+        last: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.account_excluded(place, last, claims)?;
+            let Some(entry) = self.table.get(place) else { return Ok(()) };
+            let next = entry.schedule.recurrence.next_after(entry.watermark).filter(|slot| *slot <= last);
+            let Some(slot) = next else { return Ok(()) };
+            let range = entry.schedule.included_from(slot, last);
+            self.write_row(place, range, self.given_up, claims)?;
+            self.move_watermark(place, range.last, claims);
+        }
+    }
+
+    /// Writes down the next slots up to `until`, as far as a calendar excludes them.
+    fn account_excluded(
+        &mut self,
+        place: usize,
+        until: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place).filter(|entry| !entry.schedule.exclude.is_empty()) else {
+            return Ok(());
+        };
+        let next = entry.schedule.recurrence.next_after(entry.watermark);
+        let Some(range) = next.and_then(|slot| entry.schedule.excluded_from(slot, until)) else {
+            return Ok(());
+        };
+        let outcome = SlotOutcome::Skipped { reason: SkipReason::Excluded };
+        self.write_row(place, range, outcome, claims)?;
+        self.move_watermark(place, range.last, claims);
         Ok(())
     }
 
@@ -107,8 +149,12 @@ impl Dispatcher {
         claims: &mut Claims,
     ) -> Result<Option<Timestamp>, StoreError> {
         loop {
+            self.account_excluded(place, now, claims)?;
             let Some(entry) = self.table.get(place) else { return Ok(None) };
             let Some(slot) = entry.schedule.recurrence.next_after(entry.watermark) else { return Ok(None) };
+            if entry.schedule.excluded_by(slot).is_some() {
+                return Ok(Some(look_at_excluded(&entry.schedule, slot, now)));
+            }
             let due = slot + jitter(&entry.schedule, &entry.job, slot);
             if due > now {
                 return Ok(Some(due));
@@ -260,6 +306,14 @@ impl Dispatcher {
             let _ = internal.send(Event::SlotsClaimed(tasks));
         });
     }
+}
+
+/// When to write down a slot ahead that is excluded: when it is due, but of many in a row some at once, and no
+/// later than the next one that runs.
+fn look_at_excluded(schedule: &Schedule, slot: Timestamp, now: Timestamp) -> Timestamp {
+    let soon = now.checked_add(EXCLUDED_AT_ONCE).unwrap_or(now);
+    let runs = schedule.next_after(slot).unwrap_or(soon);
+    slot.max(soon.min(runs))
 }
 
 /// The end of the downtime that this schedule still has to account for. A slot whose jittered start

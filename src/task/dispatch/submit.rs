@@ -91,7 +91,10 @@ impl Dispatcher {
 
     /// Whether something is ready, and the executor has room for it.
     pub(super) fn may_submit(&self) -> bool {
-        !self.ready.is_empty() && self.may_ask() && self.live.at_executor() < self.executor.capacity()
+        !self.ready.is_empty()
+            && self.may_ask()
+            && self.live.at_executor() < self.executor.capacity()
+            && self.live.submitting() < self.executor.submits_at_once()
     }
 
     /// Submits what is ready while the executor has room; some in each turn, so that claims do not wait.
@@ -159,8 +162,8 @@ impl Dispatcher {
         point("submitted");
         match &result {
             Err(SubmitError::Unreachable { .. } | SubmitError::Unknown { .. }) => {}
-            Err(SubmitError::Unavailable { .. }) => self.asked_in_vain(),
-            Err(SubmitError::Refused { reason, .. }) if reason == INVALID => self.asked_in_vain(),
+            Err(SubmitError::Unavailable { .. }) => self.asked_in_vain(now)?,
+            Err(SubmitError::Refused { reason, .. }) if reason == INVALID => self.asked_in_vain(now)?,
             Ok(_) | Err(SubmitError::Refused { .. }) => self.answered(now)?,
         }
         let Some(live) = self.live.get(key) else { return Ok(()) };

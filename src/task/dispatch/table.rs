@@ -54,7 +54,7 @@ impl Entry {
 
     /// Tells an edited schedule from an unchanged one under the same key.
     pub(super) fn fingerprint(&self) -> &str {
-        self.schedule.recurrence.key().as_str()
+        self.schedule.recurrence.fingerprint().as_str()
     }
 
     /// How far it has been decided, for the store.

@@ -44,8 +44,10 @@ impl<'a> Model<'a> {
     fn matches(&self, time: DateTime) -> bool {
         let holds = |values: &[u8], value: i8| values.contains(&u8::try_from(value).unwrap());
         let date = || {
-            let day = holds(&self.days, time.day());
-            let weekday = holds(&self.weekdays, time.weekday().to_sunday_zero_offset());
+            let (days, weekdays) = (&self.fields.day, &self.fields.weekday);
+            let day = holds(&self.days, time.day()) || days.has_by_month(time.date());
+            let weekday = holds(&self.weekdays, time.weekday().to_sunday_zero_offset())
+                || weekdays.has_by_month(time.date());
             if self.fields.both_days_must_match() { day && weekday } else { day || weekday }
         };
         holds(&self.minutes, time.minute())

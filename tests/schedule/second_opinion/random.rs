@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
@@ -63,6 +64,14 @@ pub(super) enum Item {
     One(u8),
     Range(u8, u8),
     RangeStep(u8, u8, u8),
+    /// Of the day of month.
+    Last,
+    LastMinus(u8),
+    Working(u8),
+    LastWorking,
+    /// Of the day of week.
+    Nth(u8, u8),
+    LastWeekday(u8),
 }
 
 #[derive(Debug, Clone)]
@@ -86,6 +95,30 @@ impl Item {
             Self::Range(first, last) if first <= last => (first..=last).collect(),
             Self::Range(first, last) => (first..=high).chain(low..=last).collect(),
             Self::RangeStep(first, last, by) => step(Self::Range(first, last).values((low, high)), by),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it is a day that each month has elsewhere, and this is that day.
+    fn is_by_month(self, date: Date) -> bool {
+        let month = || (0..date.days_in_month()).map(|day| date.first_of_month() + i64::from(day).days());
+        let is_working = |day: &Date| !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+        let weekday = |day: Date| u8::try_from(day.weekday().to_sunday_zero_offset()).unwrap();
+        match self {
+            Self::Last => date == date.last_of_month(),
+            Self::LastMinus(days) => date.saturating_add(i64::from(days).days()) == date.last_of_month(),
+            Self::Working(wanted) => {
+                let wanted = i8::try_from(wanted).unwrap();
+                let distance = |day: &Date| (day.day() - wanted).abs();
+                wanted <= date.days_in_month()
+                    && month().filter(is_working).min_by_key(distance) == Some(date)
+            }
+            Self::LastWorking => month().rfind(is_working) == Some(date),
+            Self::Nth(wanted, count) => {
+                month().filter(|day| weekday(*day) == wanted).nth(usize::from(count) - 1) == Some(date)
+            }
+            Self::LastWeekday(wanted) => month().rfind(|day| weekday(*day) == wanted) == Some(date),
+            _ => false,
         }
     }
 
@@ -96,6 +129,12 @@ impl Item {
             Self::One(value) => value.to_string(),
             Self::Range(first, last) => format!("{first}-{last}"),
             Self::RangeStep(first, last, step) => format!("{first}-{last}/{step}"),
+            Self::Last => "L".to_owned(),
+            Self::LastMinus(days) => format!("L-{days}"),
+            Self::Working(day) => format!("{day}W"),
+            Self::LastWorking => "LW".to_owned(),
+            Self::Nth(weekday, count) => format!("{weekday}#{count}"),
+            Self::LastWeekday(weekday) => format!("{weekday}L"),
         }
     }
 }
@@ -103,6 +142,10 @@ impl Item {
 impl Field {
     pub(super) fn values(&self) -> Vec<u8> {
         self.items.iter().flat_map(|item| item.values(self.range)).collect()
+    }
+
+    pub(super) fn has_by_month(&self, date: Date) -> bool {
+        self.items.iter().any(|item| item.is_by_month(date))
     }
 
     pub(super) fn starts_with_star(&self) -> bool {
@@ -164,6 +207,38 @@ fn field(range: RangeInclusive<u8>, usual: RangeInclusive<u8>) -> impl Strategy<
     items.prop_map(move |items| Field { range: (low, high), items })
 }
 
+/// A field with some items that its range knows nothing of.
+fn with(
+    field: impl Strategy<Value = Field>,
+    item: impl Strategy<Value = Item>,
+) -> impl Strategy<Value = Field> {
+    (field, prop::collection::vec(item, 0..=2), any::<bool>()).prop_map(|(mut field, items, instead)| {
+        if instead && !items.is_empty() {
+            field.items.clear();
+        }
+        field.items.extend(items);
+        field
+    })
+}
+
+fn days() -> impl Strategy<Value = Field> {
+    let item = prop_oneof![
+        Just(Item::Last),
+        (1..=30_u8).prop_map(Item::LastMinus),
+        (1..=31_u8).prop_map(Item::Working),
+        Just(Item::LastWorking),
+    ];
+    prop_oneof![2 => mostly_any(1..=31), 1 => with(mostly_any(1..=31), item)]
+}
+
+fn weekdays() -> impl Strategy<Value = Field> {
+    let item = prop_oneof![
+        (0..=6_u8, 1..=5_u8).prop_map(|(weekday, count)| Item::Nth(weekday, count)),
+        (0..=6_u8).prop_map(Item::LastWeekday),
+    ];
+    prop_oneof![2 => mostly_any(0..=6), 1 => with(mostly_any(0..=6), item)]
+}
+
 fn mostly_any(range: RangeInclusive<u8>) -> impl Strategy<Value = Field> {
     let any = Field { range: (*range.start(), *range.end()), items: vec![Item::Any] };
     prop_oneof![2 => Just(any), 1 => field(range.clone(), range)]
@@ -172,7 +247,7 @@ fn mostly_any(range: RangeInclusive<u8>) -> impl Strategy<Value = Field> {
 pub(super) fn fields() -> impl Strategy<Value = Fields> {
     let second = prop_oneof![4 => Just(None), 1 => field(0..=59, 0..=59).prop_map(Some)];
     let time = (second, field(0..=59, 0..=59), field(0..=23, 0..=3));
-    let date = (mostly_any(1..=31), mostly_any(1..=12), mostly_any(0..=6), prop::bool::weighted(0.2));
+    let date = (days(), mostly_any(1..=12), weekdays(), prop::bool::weighted(0.2));
     (time, date).prop_map(|((second, minute, hour), (day, month, weekday, plus))| Fields {
         second,
         minute,

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tekcron::clock::SystemClock;
 
 use super::objects::Refused;
 use super::{Cluster, RUNS, State, TASK_RUNS};
@@ -91,6 +92,10 @@ fn becomes(state: &mut State, name: &str, name_of_sample: &str) {
 
 /// The TaskRun first, as its controller does.
 fn put(state: &mut State, name: &str, mut objects: Vec<Value>) {
+    let now = state.now(&SystemClock::new());
+    for condition in objects.iter_mut().filter_map(|object| object["status"]["conditions"].get_mut(0)) {
+        condition["lastTransitionTime"] = json!(now);
+    }
     let task_run = (objects.len() > 1).then(|| objects.remove(1));
     let run = objects.remove(0);
     let Some(of) = state.objects.get(RUNS, name).cloned() else { panic!("no run {name}") };

@@ -50,6 +50,9 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Result<Value, Refused> {
 }
 
 pub(super) fn create(shared: &Shared, call: &Call) -> Result<Value, Refused> {
+    if call.query("dryRun") == "All" {
+        return Ok(call.body.clone());
+    }
     shared.with(|state| {
         let now = state.now(&shared.clock);
         state.objects.create(&call.resource, call.body.clone(), &now)
@@ -62,6 +65,9 @@ pub(super) fn patch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         if applies && state.objects.get(&call.resource, &call.name).is_none() {
             let now = state.now(&shared.clock);
             return state.objects.create(&call.resource, call.body.clone(), &now);
+        }
+        if applies && call.query("force") != "true" {
+            not_anothers(state.objects.get(&call.resource, &call.name), &call.body)?;
         }
         let patched = state.objects.change(&call.resource, &call.name, |object| {
             let before = object.clone();
@@ -83,6 +89,22 @@ pub(super) fn patch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
         }
         Ok(patched)
     })
+}
+
+/// As a server says to one who applies what another manager has.
+fn not_anothers(there: Option<&Value>, applied: &Value) -> Result<(), Refused> {
+    const INSTANCE: &str = "app.kubernetes.io/instance";
+    let instance = |object: &Value| object["metadata"]["labels"][INSTANCE].clone();
+    match there.map(instance).filter(|theirs| *theirs != instance(applied)) {
+        Some(theirs) => {
+            let theirs = theirs.as_str().unwrap_or_default();
+            let message = format!(
+                "Apply failed with 1 conflict: conflict with \"tekcron-{theirs}\": .metadata.labels.{INSTANCE}"
+            );
+            Err((409, "Conflict", message))
+        }
+        None => Ok(()),
+    }
 }
 
 pub(super) fn delete(shared: &Shared, call: &Call) -> Result<Value, Refused> {

@@ -116,6 +116,94 @@ async fn a_clock_stepped_forward_is_a_catch_up_and_stepped_back_refires_nothing(
     life.end().await;
 }
 
+/// A world in which the calendar `off` holds `calendar`.
+fn world_with(now: &str, calendar: &str, keys: &str) -> World {
+    let settings = format!("[calendars.off]\n{calendar}\n");
+    let app = format!("[app]\nname = \"etl\"\ncommand = \"true\"\n{}", job(keys));
+    let config = Arc::new(Config::from_toml(&settings, &[&app]).unwrap());
+    World { config, ..World::new(now, "") }
+}
+
+fn rows_of(expected: &[(&str, &str, &'static str)]) -> Vec<(String, String, &'static str)> {
+    expected.iter().map(|(first, last, what)| ((*first).to_owned(), (*last).to_owned(), *what)).collect()
+}
+
+#[tokio::test]
+async fn an_excluded_slot_has_its_row_and_the_first_after_it_starts_on_time() {
+    let keys = "schedule = \"* * * * * *\"\nexclude = [\"off\"]";
+    let world = world_with("2026-01-01T23:58:30Z", "dates = [\"2026-01-01\"]", keys);
+    let life = world.begin();
+    world.pass_until(&life, "a task", || life.tasks().len() == 1).await;
+    assert_eq!(life.tasks()[0].scheduled, Some(at("2026-01-02T00:00:00Z")));
+    let excluded = ("2026-01-01T23:58:31Z", "2026-01-01T23:59:59Z", "skipped");
+    assert_eq!(
+        outcomes(&life.rows()),
+        rows_of(&[excluded, ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", "ran")])
+    );
+    let reason = SlotOutcome::Skipped { reason: SkipReason::Excluded };
+    assert_eq!(life.rows()[0].outcome, reason);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn catch_up_runs_no_excluded_slot_and_each_has_its_row() {
+    let weekend = ("2026-01-03T06:00:00Z", "2026-01-04T06:00:00Z", "skipped");
+    let day = |day: &'static str, what| (day, day, what);
+    let all = [
+        day("2026-01-01T06:00:00Z", "caught-up"),
+        day("2026-01-02T06:00:00Z", "caught-up"),
+        weekend,
+        day("2026-01-05T06:00:00Z", "caught-up"),
+        day("2026-01-06T06:00:00Z", "caught-up"),
+    ];
+    let none = [
+        ("2026-01-01T06:00:00Z", "2026-01-02T06:00:00Z", "missed"),
+        weekend,
+        ("2026-01-05T06:00:00Z", "2026-01-06T06:00:00Z", "missed"),
+    ];
+    for (policy, expected) in [("all", &all[..]), ("none", &none)] {
+        let keys = format!(
+            "schedule = \"0 6 * * *\"\nexclude = [\"off\"]\ncatch_up = \"{policy}\"\ncatch_up_window = \"30d\""
+        );
+        let world = world_with("2026-01-01T00:00:00Z", "cron = [\"* * * * SAT,SUN\"]", &keys);
+        world.begin().end().await;
+        world.set_clock("2026-01-06T12:00:00Z");
+        let life = world.begin();
+        world.until(policy, || life.rows().len() == expected.len()).await;
+        assert_eq!(outcomes(&life.rows()), rows_of(expected), "{policy}");
+        life.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_year_of_excluded_seconds_is_one_row_after_downtime() {
+    let keys = "schedule = \"* * * * * *\"\nexclude = [\"off\"]";
+    let world = world_with("2026-01-01T00:00:00Z", "dates = [\"2026-01-01..2026-12-31\"]", keys);
+    world.begin().end().await;
+    world.set_clock("2026-12-31T23:59:00Z");
+    let life = world.begin();
+    world.until("a row", || !life.rows().is_empty()).await;
+    let year = ("2026-01-01T00:00:01Z", "2026-12-31T23:59:00Z", "skipped");
+    assert_eq!(outcomes(&life.rows()), rows_of(&[year]));
+    assert!(life.tasks().is_empty());
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_later_until_fires_no_slot_that_lay_beyond_the_earlier_one() {
+    let keys = "schedules = [{ id = \"x\", cron = \"* * * * *\", until = \"2026-01-01T00:01:30\" }]";
+    let world = World::new("2026-01-01T00:00:30Z", &job(keys));
+    let life = world.begin();
+    world.pass_until(&life, "a task", || life.tasks().len() == 1).await;
+    world.until("the wheel sleeps", || world.clock.sleepers() > 0).await;
+    world.clock.step(SignedDuration::from_mins(3));
+    let later = job(&keys.replace("00:01:30", "01:00:00"));
+    life.handle.reload(config(&later)).await.unwrap();
+    world.pass_until(&life, "another task", || life.tasks().len() == 2).await;
+    assert!(life.tasks()[1].scheduled.unwrap() > at("2026-01-01T00:04:00Z"), "{:?}", life.tasks());
+    life.end().await;
+}
+
 #[tokio::test]
 async fn a_watermark_of_a_clock_that_was_a_year_ahead_is_set_back() {
     let world = World::new("2027-01-01T00:00:30Z", &job("schedule = \"* * * * *\""));
