@@ -16,6 +16,7 @@ pub mod daemon;
 mod durable;
 pub mod executor;
 mod fault;
+pub mod forecast;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod hint;

@@ -19,6 +19,7 @@ mod ledger;
 mod life;
 mod machine;
 mod overload;
+mod plan;
 mod processes;
 mod records;
 mod recovery;
@@ -63,6 +64,7 @@ const BENCHES: [Bench; 12] = [
     ("recovery", recovery::run),
     ("growth", growth::run),
     ("life", life::run),
+    ("plan", plan::run),
 ];
 
 fn main() -> ExitCode {

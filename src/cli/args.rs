@@ -8,10 +8,11 @@ use super::check::CheckArgs;
 use super::cluster;
 use super::error::CliError;
 use super::next::NextArgs;
+use super::plan::PlanArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, backfill, completions, create_job, delete_job, export, import, job, job_history,
+    app, apps, backfill, completions, create_job, delete_job, explain, export, import, job, job_history,
     job_schedules, jobs, logs, man, openapi, queue, reload, rerun, run_job, run_task, schedule_job, serve,
     slots, status, steer, store, task, tasks, terminate_task, token,
 };
@@ -124,6 +125,10 @@ pub(super) enum Verb {
     Openapi(openapi::OpenapiArgs),
     /// Show when an expression fires next
     Next(NextArgs),
+    /// Say why a job is due at a time, or is not, and what became of it
+    Explain(explain::ExplainArgs),
+    /// Show all that the configuration will start, and what starts together
+    Plan(PlanArgs),
     /// Take the finalizer off PipelineRuns that nobody will record any more
     Release(cluster::ReleaseArgs),
     /// Print the PipelineRun of an App or job, as it would be submitted

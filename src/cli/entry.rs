@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, export, import, job,
-    job_history, job_schedules, jobs, logs, man, next, offline, openapi, output, queue, reload, rerun,
+    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, explain, export, import, job,
+    job_history, job_schedules, jobs, logs, man, moment, next, offline, openapi, output, queue, reload, rerun,
     run_job, run_task, schedule_job, schema, serve, slots, status, steer, store, task, tasks, terminate_task,
     token,
 };
@@ -48,6 +48,8 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Schema(args) => schema::run(&args, &mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Openapi(_) => openapi::run(&mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next_slots(&args, &session)?,
+        Verb::Explain(args) => online(explain::run(&args, &session))?,
+        Verb::Plan(args) => return offline::plan(&args, &session),
         Verb::Release(args) => cluster::release(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::Import(args) => import::run(&args)?,
@@ -92,7 +94,7 @@ fn next_slots(args: &NextArgs, session: &Session) -> Result<(), CliError> {
         output::say(&format!(
             "{found} of {} shown: there are no more up to the year {}, where expressions end",
             args.count,
-            next::LAST_YEAR
+            moment::LAST_YEAR
         ));
     }
     Ok(())

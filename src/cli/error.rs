@@ -5,8 +5,10 @@ use reqwest::StatusCode;
 
 use super::connection::ConnectionError;
 use super::exit_code;
+use super::explain::ExplainError;
 use super::import;
 use super::next::NextError;
+use super::plan::PlanError;
 use super::render::RenderError;
 use crate::api::ApiError;
 use crate::api::client::ClientError;
@@ -63,6 +65,12 @@ pub(super) enum CliError {
     /// There is nothing to show of an expression.
     #[error(transparent)]
     Next(#[from] NextError),
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// There is nothing to explain.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// There is nothing to render.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -137,6 +145,7 @@ impl CliError {
         match self {
             Self::Output(error)
             | Self::Next(NextError::Write(error))
+            | Self::Plan(PlanError::Write(error))
             | Self::Render(RenderError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::LostSight { source, .. } => source.is_closed_pipe(),
             _ => false,
@@ -165,16 +174,21 @@ impl CliError {
             Self::Output(_)
             | Self::Program(_)
             | Self::Next(NextError::Write(_))
+            | Self::Plan(PlanError::Write(_))
             | Self::Render(RenderError::Write(_)) => exit_code::IO,
-            Self::Config(_) | Self::Next(_) | Self::Connect(_) | Self::Release(ReleaseError::Connect(_)) => {
-                exit_code::USAGE
-            }
+            Self::Config(_)
+            | Self::Next(_)
+            | Self::Plan(_)
+            | Self::Explain(ExplainError::Time(_))
+            | Self::Connect(_)
+            | Self::Release(ReleaseError::Connect(_)) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
             Self::WhichSchedule { .. } | Self::NotAsked => exit_code::USAGE,
             Self::NotAgreed
             | Self::Release(_)
             | Self::Render(_)
+            | Self::Explain(ExplainError::Unknown { .. } | ExplainError::Ambiguous { .. })
             | Self::NoApp { .. }
             | Self::NoTask { .. }
             | Self::OtherApp { .. } => exit_code::FAILURE,

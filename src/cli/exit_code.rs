@@ -6,7 +6,7 @@ use crate::task::Phase;
 
 /// All went well.
 pub const SUCCESS: u8 = 0;
-/// What was asked for was refused, or does not exist.
+/// What was asked for was refused, or does not exist. Also where `plan --diff --exit-code` finds a difference.
 pub const FAILURE: u8 = 1;
 /// The command line or the configuration is wrong.
 pub const USAGE: u8 = 64;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::moment::{self, MomentError};
 use crate::clock::Clock;
 use crate::job::JobRef;
 use crate::schedule::{
@@ -71,14 +71,9 @@ pub enum NextError {
     /// The expression can never match.
     #[error(transparent)]
     Recurrence(#[from] RecurrenceError),
-    /// The start is no time.
-    #[error(
-        "`--from`: expected a time such as `2026-03-29T00:30:00Z`, `2026-03-29T01:30` or `2026-03-29`, found `{0}`"
-    )]
-    From(String),
-    /// The start is behind all slots.
-    #[error("`--from`: expected a time up to the year {LAST_YEAR}, where expressions end, found `{0}`")]
-    FromTooLate(String),
+    /// The start is none.
+    #[error("`--from`: {0}")]
+    From(MomentError),
     /// The slots could not be written.
     #[error("writing the slots failed")]
     Write(#[source] std::io::Error),
@@ -91,9 +86,6 @@ struct Slot {
     local: String,
 }
 
-/// No expression is due after this year.
-pub(super) const LAST_YEAR: u32 = 2100;
-
 /// Writes the next slots of an expression to `out`, and gives their number: fewer than asked for where it
 /// ends before.
 ///
@@ -104,7 +96,8 @@ pub fn run(args: &NextArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<us
     let zone: Zone = args.timezone.parse()?;
     let dst: DstMode = args.dst.parse().map_err(NextError::Dst)?;
     let now = clock.now();
-    let from = args.from.as_deref().map_or(Ok(now), |text| start(text, &zone))?;
+    let from = args.from.as_deref().map_or(Ok(now), |text| moment::read_in(text, &zone));
+    let from = from.map_err(NextError::From)?;
     let recurrence = Recurrence::new(expression, zone, dst)?;
     let slots = slots(&recurrence, from, args.count);
     let written = match args.output {
@@ -134,23 +127,6 @@ fn expression(args: &NextArgs) -> Result<Expression, NextError> {
     let job = args.job.as_ref().map(ToString::to_string).unwrap_or_default();
     Expression::for_job(&args.expression, &job)
         .map_err(|problem| NextError::Expression { text: args.expression.clone(), problem })
-}
-
-fn start(text: &str, zone: &Zone) -> Result<Timestamp, NextError> {
-    let year = text.trim_start_matches('+').split_once('-').and_then(|(year, _)| year.parse::<u32>().ok());
-    if year.is_some_and(|year| year > LAST_YEAR) {
-        return Err(NextError::FromTooLate(text.to_owned()));
-    }
-    if let Ok(instant) = text.parse() {
-        return Ok(instant);
-    }
-    // With a zone of its own, which a date and time alone would ignore.
-    if let Ok(zoned) = text.parse::<Zoned>() {
-        return Ok(zoned.timestamp());
-    }
-    let none = || NextError::From(text.to_owned());
-    let local: DateTime = text.parse().map_err(|_| none())?;
-    zone.rules().to_timestamp(local).map_err(|_| none())
 }
 
 fn slots(recurrence: &Recurrence, from: Timestamp, count: u32) -> Vec<Slot> {

@@ -1,6 +1,6 @@
 //! What the configuration alone tells, where no service runs: Apps, jobs and objects, but no task.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use super::cluster;
 use super::error::CliError;
 use super::exit_code;
 use super::output::say;
+use super::plan::{self, PlanArgs};
 use super::render::{self, RenderArgs};
 use super::session::Session;
 use crate::api::client::Listing;
@@ -21,6 +22,19 @@ use crate::hint::nearest;
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {
     Ok(render::run(args, &load(globals)?, &mut io::stdout().lock())?)
+}
+
+/// `tekcron plan`.
+pub(super) fn plan(args: &PlanArgs, session: &Session) -> Result<u8, CliError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if let Some([old, new]) = args.diff.as_deref() {
+        let overrides = session.globals.overrides()?;
+        let (old, new) = (config::load(old, &overrides)?, config::load(new, &overrides)?);
+        let differ = plan::run_difference(args, &old, &new, session.now(), &mut out)?;
+        return Ok(if differ && args.exit_code { exit_code::FAILURE } else { exit_code::SUCCESS });
+    }
+    plan::run(args, &load(&session.globals)?, session.now(), &mut out)?;
+    Ok(exit_code::SUCCESS)
 }
 
 /// `tekcron check`. Problems have been said when this returns.
@@ -68,7 +82,7 @@ pub(super) fn jobs(
     Ok(first(wanted.map(|(owner, job)| JobResource::new(owner, job, None, session.now())), limit))
 }
 
-fn load(globals: &Globals) -> Result<Config, CliError> {
+pub(super) fn load(globals: &Globals) -> Result<Config, CliError> {
     Ok(config::load(globals.config(), &globals.overrides()?)?)
 }
 

@@ -15,7 +15,7 @@ use super::regular;
 use super::settings::Settings;
 use super::source::Source;
 use super::validate::{
-    FromFile, ReceiverNames, Surroundings, app, hide_secrets, settings, warn_of_credentials,
+    FromFile, Lints, ReceiverNames, Surroundings, app, crowd, hide_secrets, settings, warn_of_credentials,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::GroupName;
@@ -174,9 +174,13 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         receivers: read.names.receivers.filter(|_| !dir.loose && !unknown),
         groups: read.names.groups.filter(|_| !dir.loose && !unknown),
         now: dir.now,
+        lints: Lints::default(),
         recurrences: RefCell::default(),
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
+    let shown = dir.shown.display().to_string();
+    problems.extend(around.lints.rest(&shown));
+    problems.extend(dir.now.and_then(|now| crowd(&apps, &shown, now)));
     let problems = Problems::new(problems);
     let config = (problems.errors() == 0).then(|| Config {
         dir: dir.place.to_owned(),

@@ -16,7 +16,7 @@ use toml::{Table as Toml, Value};
 use super::problem::{Problem, Problems};
 use super::source::Source;
 use super::table::Table;
-use super::validate::{ReceiverNames, Surroundings, jobs};
+use super::validate::{Lints, ReceiverNames, Surroundings, jobs};
 use super::{Config, fault::Fault};
 use crate::app::{App, AppName, CredentialSource};
 use crate::job::{Job, JobName, JobRef};
@@ -128,7 +128,7 @@ impl StoredJob {
         let source = Source::new(shown(reference), self.toml.as_str());
         let tree = source.parse();
         let mut root = Table::root(&source, tree.get_ref());
-        let read = jobs(&mut root, app.name.as_str(), app.command.is_some(), around);
+        let (read, _) = jobs(&mut root, app.name.as_str(), app.command.is_some(), around);
         root.finish();
         drop(tree);
         let sound = source.is_sound();
@@ -294,6 +294,7 @@ impl Config {
             receivers: Some(ReceiverNames::of(&self.receivers)),
             groups: Some(self.groups.keys().map(ToString::to_string).collect()),
             now: None,
+            lints: Lints::default(),
             recurrences: RefCell::default(),
         }
     }

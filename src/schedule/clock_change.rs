@@ -9,7 +9,7 @@ use super::{DstMode, Recurrence};
 
 /// How far ahead a change of the clocks is worth a warning: every zone that changes them at all does so
 /// within a year.
-const HORIZON: SignedDuration = SignedDuration::from_hours(400 * 24);
+pub(super) const HORIZON: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// A change of the clocks that jumps over, or repeats, a time of day that a schedule names. Displayed
 /// as a sentence for people.

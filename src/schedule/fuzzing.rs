@@ -95,6 +95,11 @@ fn policies(recurrence: &Recurrence, from: Timestamp) {
     };
     let job = "app.job".parse().expect("this is a job");
     let next = recurrence.next_after(from);
+    for at in [Some(from), next].into_iter().flatten() {
+        let found = schedule.explain(at);
+        assert_eq!(found.due, recurrence.last_until(found.at) == Some(found.at), "{found:?}");
+        assert!(found.fields.is_empty() == found.instants.is_some(), "{found:?}");
+    }
     let delay = jitter(&schedule, &job, from);
     assert!(next.is_none_or(|next| delay < next.duration_since(from)), "{delay}");
     let watermark = from.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);

@@ -197,6 +197,14 @@ impl Recurrence {
         &self.0.fingerprint
     }
 
+    /// Its times on the wall clock, where it follows one.
+    pub(super) fn calendar(&self) -> Option<&Calendar> {
+        match &self.0.times {
+            Times::OnTheClock { calendar, .. } => Some(calendar),
+            Times::Every(_) | Times::At(_) => None,
+        }
+    }
+
     /// Where it names times of day: its times on the wall clock.
     pub(super) fn fixed_times(&self) -> Option<&Calendar> {
         match &self.0.times {
@@ -214,7 +222,8 @@ impl Recurrence {
         until.is_none_or(|until| slot <= until).then_some(slot)
     }
 
-    fn next_unbounded(&self, after: Timestamp) -> Option<Timestamp> {
+    /// The first instant after `after`, exclusive, that the expression names, within bounds or not.
+    pub(super) fn next_unbounded(&self, after: Timestamp) -> Option<Timestamp> {
         let after = floor(after).max(-DAY);
         if after > calendar::LAST + DAY {
             return None;

@@ -7,12 +7,14 @@ mod arguments;
 mod backfill;
 #[path = "../crd/mod.rs"]
 mod crd;
+mod explain;
 mod fake;
 mod import;
 mod listings;
 mod logs;
 mod offline;
 mod papers;
+mod plan;
 mod queue;
 mod refusals;
 mod runs;

@@ -30,10 +30,11 @@ name = "refill"
 
 const MAIL: &str = "[app]\nname = \"mail\"\ncommand = \"sh mail.sh\"\n";
 
-struct Home(TempDir);
+/// A directory with a configuration.
+pub(crate) struct Home(pub(crate) TempDir);
 
 impl Home {
-    fn with(apps: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(apps: &[(&str, &str)]) -> Self {
         let home = TempDir::new().unwrap();
         fs::create_dir_all(home.path().join("config/apps")).unwrap();
         for (name, text) in apps {
@@ -42,7 +43,7 @@ impl Home {
         Self(home)
     }
 
-    async fn run(&self, args: &[&str]) -> Run {
+    pub(crate) async fn run(&self, args: &[&str]) -> Run {
         let mut command = tekcron(args);
         command.current_dir(self.0.path());
         Run::of(command).await

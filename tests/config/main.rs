@@ -7,6 +7,7 @@ mod cluster;
 mod docs;
 mod harness;
 mod hostile;
+mod lint;
 mod outside;
 mod precedence;
 mod problems;

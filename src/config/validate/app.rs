@@ -5,6 +5,7 @@ use toml::de::DeTable;
 use super::env::env;
 use super::group::{MAX_RUNNING, group};
 use super::job::jobs;
+use super::lint;
 use super::place::Surroundings;
 use super::pod::pod_template;
 use crate::app::{
@@ -38,7 +39,7 @@ pub(in crate::config) fn app<'s>(
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
     let called = table.as_mut().and_then(|table| table.get("name")).filter(|name| name.is_text());
     let called = called.and_then(|name| name.text()).unwrap_or_default();
-    let jobs = jobs(&mut root, called, may_run, around);
+    let (jobs, places) = jobs(&mut root, called, may_run, around);
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
@@ -69,6 +70,7 @@ pub(in crate::config) fn app<'s>(
         keep_workdir: flag(&mut table, "keep_workdir"),
         jobs,
     };
+    lint::runs_at_once(&app, &places, around);
     if !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
         table.warn(Fault::new(
             "expected a `command` or `[[jobs]]`, found neither",

@@ -14,25 +14,28 @@ use crate::config::value::Value;
 use crate::job::{Job, JobName, MaxQueued, Retries, Terms};
 use crate::schedule::Schedule;
 
+/// Where the names of jobs stand.
+pub(in crate::config) type Places<'s> = BTreeMap<JobName, Value<'s>>;
+
 const OVERLAP: &str = "while one runs, `allow` starts the next beside it, `skip` leaves it out, `replace` ends the one that runs, `queue-all` starts it afterwards";
 const MAX_QUEUED: &str =
     "how many runs of the job wait at most; what is due beyond that is skipped; left out, 1000";
 const ATTEMPTS: &str = "how often at most a failed task is tried again; `0` is never";
 
-/// The jobs of the file of `app`. `app_runs` says whether a job may leave out its command.
-pub(in crate::config) fn jobs(
-    root: &mut Table<'_>,
+/// The jobs of the file of `app`, and where their names stand. `app_runs` says whether a job may leave out its command.
+pub(in crate::config) fn jobs<'s>(
+    root: &mut Table<'s>,
     app: &str,
     app_runs: bool,
     around: &Surroundings,
-) -> BTreeMap<JobName, Job> {
-    let Some(value) = root.get("jobs") else { return BTreeMap::new() };
+) -> (BTreeMap<JobName, Job>, Places<'s>) {
+    let mut places = Places::new();
+    let Some(value) = root.get("jobs") else { return (BTreeMap::new(), places) };
     if value.is_table() {
         value.refuse(Fault::new("expected an array of tables, found a table", "write `[[jobs]]`"));
-        return BTreeMap::new();
+        return (BTreeMap::new(), places);
     }
     let mut jobs = Vec::new();
-    let mut places: BTreeMap<JobName, Value<'_>> = BTreeMap::new();
     for item in value.array().unwrap_or_default() {
         let Some(mut table) = item.table() else { continue };
         let name_at = table.require("name", "as in `name = \"nightly\"`");
@@ -58,7 +61,7 @@ pub(in crate::config) fn jobs(
         jobs.push((name.clone(), Job { name, schedules, terms, stored: false }));
     }
     // Made of all at once, a map has no room to spare.
-    jobs.into_iter().collect()
+    (jobs.into_iter().collect(), places)
 }
 
 /// The job but for its name.

@@ -5,6 +5,7 @@ mod calendar;
 mod env;
 mod group;
 mod job;
+mod lint;
 mod notify;
 mod outside;
 mod place;
@@ -17,6 +18,7 @@ mod watch;
 
 pub(super) use self::app::app;
 pub(super) use self::job::jobs;
+pub(super) use self::lint::{Lints, crowd};
 pub(super) use self::notify::ReceiverNames;
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::lint::Lints;
 use super::notify::ReceiverNames;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
@@ -34,6 +35,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) groups: Option<BTreeSet<String>>,
     /// From when on changes of the clocks are worth a warning; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
+    /// What of all Apps so far was warned of.
+    pub(in crate::config) lints: Lints,
     /// The recurrences of all Apps so far.
     pub(in crate::config) recurrences: RefCell<Recurrences>,
 }
@@ -136,6 +139,7 @@ mod tests {
                 receivers: None,
                 groups: None,
                 now: None,
+                lints: Lints::default(),
                 recurrences: RefCell::default(),
             };
             let checked = surroundings.directory(Path::new(path));

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::app::command;
 use super::env::env;
+use super::lint;
 use super::place::Surroundings;
 use crate::config::fault::Fault;
 use crate::config::parse;
@@ -34,7 +35,7 @@ const TIME: &str = "as in `2026-12-01T02:00:00Z`, or on the clocks of the time z
 const NEVER: &str = "`tekcron next` shows when an expression is due";
 
 /// The schedules of the job called `APP.JOB`: `schedule`, or `schedules`. What the job says of all of them holds where one
-/// does not say otherwise. In a check, changes of the clocks ahead are warned of.
+/// does not say otherwise. A check warns of what they do that may not be meant.
 pub(super) fn schedules(job: &mut Table<'_>, called: &str, around: &Surroundings) -> Vec<Arc<Schedule>> {
     let (one, several) = (job.get("schedule"), job.get("schedules"));
     let common = Policies::read(job, around);
@@ -52,32 +53,8 @@ pub(super) fn schedules(job: &mut Table<'_>, called: &str, around: &Surroundings
     for value in several.and_then(|value| value.array()).unwrap_or_default() {
         read.extend(listed(&value, &common, called, around).map(|schedule| (schedule, value)));
     }
-    if let Some(now) = around.now {
-        for (schedule, value) in &read {
-            warn_of_clocks(schedule, value, now);
-            warn_of_the_past(schedule, value, now);
-        }
-    }
+    lint::schedules(&read, around);
     distinct(read)
-}
-
-fn warn_of_clocks(schedule: &Schedule, value: &Value<'_>, now: Timestamp) {
-    if let Some(change) = schedule.recurrence.next_clock_change(now) {
-        let zone = schedule.recurrence.timezone();
-        value.warn(Fault::new(
-            format!("in {zone}, {change}"),
-            "`dst` says what happens on such days; in `UTC` there are none",
-        ));
-    }
-}
-
-fn warn_of_the_past(schedule: &Schedule, value: &Value<'_>, now: Timestamp) {
-    if schedule.next_after(now).is_none()
-        && let Some(last) = schedule.last_until(now)
-    {
-        let message = format!("the last slot of this schedule, {last}, has passed: it is not due again");
-        value.warn(Fault::new(message, "leave it out, or give it another time"));
-    }
 }
 
 /// What of a schedule may stand in its job as well.

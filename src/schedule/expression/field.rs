@@ -14,7 +14,7 @@ pub(in crate::schedule) enum Field {
     Weekday,
 }
 
-const MONTHS: [&str; 12] =
+pub(super) const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
 /// From Sunday, 0.

@@ -26,6 +26,7 @@ mod refused;
 mod shorthand;
 mod text;
 mod values;
+mod written;
 
 pub(super) use self::day_set::{DaySet, nth};
 pub use self::elsewhere::OtherReading;

@@ -15,6 +15,12 @@ const SHORTHANDS: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
 ];
 
+/// The fields that a shorthand stands for.
+pub(super) fn fields(text: &str) -> Option<&'static str> {
+    let known = SHORTHANDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(text));
+    known.map(|(_, fields)| *fields)
+}
+
 /// Reads a text that starts with `@`.
 pub(super) fn read(text: Piece<'_>, hash: &mut JobHash<'_>) -> Result<When, ExpressionError> {
     let words = text.words();
