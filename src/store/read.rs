@@ -244,20 +244,13 @@ impl Store {
         newest.map(|row| slot_row(row.map_err(read_error)?)).transpose()
     }
 
-    /// Whether the ledger has a row for a task of this very slot, or a range that holds it.
+    /// Whether the ledger has a row for a task of this very slot.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn has_slot(
-        &self,
-        job: &JobRef,
-        schedule: &ScheduleKey,
-        slot: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
-        let row = self.tree().range(up_to).next_back();
-        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
-        Ok(row.is_some_and(|row| slot <= row.last))
+    pub fn has_run(&self, job: &JobRef, schedule: &ScheduleKey, slot: Timestamp) -> Result<bool, StoreError> {
+        let row = self.slots_of(job, schedule, slot..=slot).next().transpose()?;
+        Ok(row.is_some_and(|row| row.outcome.task().is_some()))
     }
 
     /// The task that an idempotency key stands for, and the hash of the request that made it.

@@ -1,5 +1,6 @@
 //! The dispatcher on a real store, with a manual clock and an executor that does as it is told.
 
+mod clocks;
 mod pause;
 mod runs;
 mod slots;
