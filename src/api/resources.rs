@@ -298,12 +298,11 @@ impl JobResource {
             Some(pause) => pause.until,
         };
         let name = JobRef::of(app, job);
-        let mut next: Vec<_> =
-            job.schedules.iter().map(|schedule| schedule.recurrence.next_after(from?)).collect();
+        let mut next: Vec<_> = job.schedules.iter().map(|schedule| schedule.next_after(from?)).collect();
         for _ in 0..self.skip_next {
             let earliest = next.iter_mut().zip(&job.schedules).filter(|(slot, _)| slot.is_some());
             let Some((slot, schedule)) = earliest.min_by_key(|(slot, _)| **slot) else { break };
-            *slot = slot.and_then(|slot| schedule.recurrence.next_after(slot));
+            *slot = slot.and_then(|slot| schedule.next_after(slot));
         }
         for ((shown, schedule), slot) in self.schedules.iter_mut().zip(&job.schedules).zip(&next) {
             shown.next = *slot;

@@ -247,7 +247,7 @@ async fn ask(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Session
 
 async fn ledger(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Session) -> Result<(), CliError> {
     let client = session.client()?;
-    let query = SlotQuery { from: Some(at), to: Some(at) };
+    let query = SlotQuery { from: Some(at), to: Some(at), ..SlotQuery::default() };
     let rows = client.slots(&one.job, query, 1000).await?.items;
     one.ledger = rows.into_iter().find(|row| row.schedule == one.schedule);
     match &one.ledger {

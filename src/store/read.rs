@@ -320,17 +320,13 @@ impl Store {
         Ok(row.filter(|row| slot <= row.last))
     }
 
-    /// Whether the ledger has a row for a task of this very slot, or a range that holds it.
+    /// Whether the ledger has a row for a task of this very slot.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn has_slot(
-        &self,
-        job: &JobRef,
-        schedule: &ScheduleKey,
-        slot: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.slot_at(job, schedule, slot)?.is_some())
+    pub fn has_run(&self, job: &JobRef, schedule: &ScheduleKey, slot: Timestamp) -> Result<bool, StoreError> {
+        let row = self.slots_of(job, schedule, slot..=slot).next().transpose()?;
+        Ok(row.is_some_and(|row| row.outcome.task().is_some()))
     }
 
     /// The task that an idempotency key stands for, and the hash of the request that made it.

@@ -240,21 +240,22 @@ async fn a_task_is_found_by_its_name_whatever_its_app_and_job_are_called() {
 }
 
 #[tokio::test]
-async fn a_range_row_holds_every_slot_between_its_ends() {
+async fn a_slot_has_run_where_a_row_of_its_own_names_a_task() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();
-    let row = SlotRow {
+    let row = |first, last, outcome| SlotRow {
         schedule: schedule(),
-        first: at(60),
-        last: at(600),
-        outcome: SlotOutcome::Missed,
+        first: at(first),
+        last: at(last),
+        outcome,
         claim: None,
     };
     let mut commit = Commit::new();
-    commit.put_slot(&job(), &row);
+    commit.put_slot(&job(), &row(60, 600, SlotOutcome::Missed));
+    commit.put_slot(&job(), &row(660, 660, SlotOutcome::CaughtUp { task: TaskId(1) }));
     store.commit(commit).await.unwrap();
-    for (second, expected) in [(0, false), (60, true), (300, true), (600, true), (660, false)] {
-        assert_eq!(store.has_slot(&job(), &schedule(), at(second)).unwrap(), expected, "{second}");
+    for (second, expected) in [(0, false), (60, false), (600, false), (660, true), (720, false)] {
+        assert_eq!(store.has_run(&job(), &schedule(), at(second)).unwrap(), expected, "{second}");
     }
 }
 

@@ -298,7 +298,7 @@ impl Dispatcher {
                 else => break,
             };
             let now = self.clock.now();
-            self.look_at_clock(now)?;
+            self.look_at_clock(now).await?;
             event.map_or(Ok(()), |event| self.handle(event, now))?;
             self.handle_others(&mut inbox, now)?;
             self.pump(now);

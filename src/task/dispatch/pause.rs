@@ -3,12 +3,12 @@
 //! While a job is paused its schedules are left alone, and their watermarks stand still: a pause costs nothing
 //! however long it is, a kill in it loses nothing, and whoever lists the slots reckons those behind the
 //! watermark as paused. Their rows, one range a schedule, are written when the pause ends, with its end in one
-//! commit. What was due before a pause began is decided as ever; a slot whose jittered start lies in a pause
+//! commit; a slot of a pause is paused, also where a calendar excludes it. What was due before a pause began is decided as ever; a slot whose jittered start lies in a pause
 //! belongs to it.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use super::slots::Claims;
@@ -16,7 +16,7 @@ use super::{Dispatcher, SteerError};
 use crate::config::Config;
 use crate::job::{JobRef, Pause, SkipNext, Steering};
 use crate::schedule::wheel::TimerId;
-use crate::schedule::{CatchUp, Schedule, decided_until, missed};
+use crate::schedule::{CatchUp, Schedule, decided_until, missed, slots_between};
 use crate::store::{Commit, SkipReason, SlotOutcome, StoreError};
 use crate::task::Trigger;
 
@@ -217,20 +217,28 @@ impl Dispatcher {
         let Some(end) = decided_until(&entry.schedule, &entry.job, entry.watermark, at) else { return Ok(0) };
         let policy = catch_up.unwrap_or(CatchUp::None);
         let schedule = Schedule { catch_up: policy, ..(*entry.schedule).clone() };
-        let missed = missed(&schedule, entry.watermark, end);
-        if let Some(range) = missed.given_up {
-            self.write_range(place, range, PAUSED, claims)?;
-            self.move_watermark(place, range.last, claims);
+        let run = missed(&schedule, entry.watermark, end).run;
+        for slot in &run {
+            self.write_paused(place, *slot - SignedDuration::from_millis(1), claims)?;
+            self.decide(place, *slot, Trigger::CatchUp, now, claims)?;
+            self.move_watermark(place, *slot, claims);
         }
-        let run = missed.run.len();
-        for slot in missed.run {
-            self.account_excluded(place, slot, claims)?;
-            self.decide(place, slot, Trigger::CatchUp, now, claims)?;
-            self.move_watermark(place, slot, claims);
-        }
-        self.account_excluded(place, end, claims)?;
-        self.move_watermark(place, end, claims);
-        Ok(run)
+        self.write_paused(place, end, claims)?;
+        Ok(run.len())
+    }
+
+    /// Writes the slots up to `until` down as paused, those that a calendar excludes among them.
+    fn write_paused(
+        &mut self,
+        place: usize,
+        until: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let Some(range) = slots_between(&entry.schedule, entry.watermark, until) else { return Ok(()) };
+        self.write_range(place, range, PAUSED, claims)?;
+        self.move_watermark(place, until, claims);
+        Ok(())
     }
 
     /// Writes down the paused slots of schedules that `config` no longer has as they are.
@@ -279,11 +287,7 @@ impl Dispatcher {
             let Some(entry) = self.table.get(place) else { return Ok(()) };
             let skips = self.steering.get(&entry.job).is_some_and(|steering| steering.skip_next.is_some());
             let next = entry.schedule.recurrence.next_after(entry.watermark).filter(|slot| *slot <= until);
-            let Some(slot) =
-                next.filter(|slot| skips && entry.ledger_until.is_none_or(|known| known < *slot))
-            else {
-                return Ok(());
-            };
+            let Some(slot) = next.filter(|_| skips) else { return Ok(()) };
             self.decide(place, slot, Trigger::CatchUp, now, claims)?;
             self.move_watermark(place, slot, claims);
         }

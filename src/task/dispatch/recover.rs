@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-use super::clock_step::clamp;
+use super::clock_step::{clamp, reopen};
 use super::live::{Live, Stage, TaskKey};
 use super::table::{Entry, timer_of};
 use super::{Dispatcher, Event};
@@ -84,13 +84,15 @@ impl Dispatcher {
         let places = self.table.places();
         for place in &places {
             let Some(entry) = self.table.get_mut(*place) else { continue };
-            if !goes_on.contains(place) {
+            let is_clamped = clamp(entry, now);
+            if is_clamped || !goes_on.contains(place) {
                 // A new schedule must not be new again after a crash: its first slot may have passed by then.
                 commit.put_watermark(&entry.job, &entry.schedule.key, &entry.stored_watermark());
             }
-            clamp(entry, now);
-            let ahead = ledger_ahead(&self.store, entry)?;
-            entry.ledger_until = entry.ledger_until.max(ahead);
+            if let Some(ahead) = ledger_ahead(&self.store, entry)? {
+                entry.ledger_until = entry.ledger_until.max(Some(ahead));
+                reopen(&self.store, entry, &mut commit)?;
+            }
             self.spill(&mut commit);
         }
         self.commit_then(commit, |_| ());
@@ -160,16 +162,22 @@ impl Dispatcher {
                         commit.put_watermark(&entry.job, &schedule.key, &entry.stored_watermark());
                     }
                 }
-                clamp(&mut entry, now);
                 let ahead = match before {
                     // Rows of its own may still be on their way to the disk.
                     Some(before) => {
                         entry.newest_row = std::mem::take(&mut before.newest_row);
-                        before.ledger_until
+                        let is_ahead = before.watermark > entry.watermark;
+                        entry.ledger_until = before.ledger_until.max(is_ahead.then_some(before.watermark));
+                        is_ahead
                     }
-                    None => ledger_ahead(&self.store, &entry)?,
+                    None => {
+                        entry.ledger_until = ledger_ahead(&self.store, &entry)?;
+                        entry.ledger_until.is_some()
+                    }
                 };
-                entry.ledger_until = entry.ledger_until.max(ahead);
+                if ahead {
+                    reopen(&self.store, &mut entry, commit)?;
+                }
                 self.table.insert(entry);
                 self.spill(commit);
             }
@@ -178,7 +186,7 @@ impl Dispatcher {
     }
 
     /// Writes what has gathered: one commit of many holds everybody else's up.
-    fn spill(&mut self, commit: &mut Commit) {
+    pub(super) fn spill(&mut self, commit: &mut Commit) {
         if commit.len() >= WATERMARKS_PER_COMMIT {
             self.commit_later(std::mem::take(commit));
         }

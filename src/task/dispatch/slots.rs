@@ -201,7 +201,7 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let Some(entry) = self.table.get(place) else { return Ok(()) };
         let known = entry.ledger_until.is_some_and(|until| slot <= until)
-            && self.store.has_slot(&entry.job, &entry.schedule.key, slot)?;
+            && self.store.has_run(&entry.job, &entry.schedule.key, slot)?;
         if known {
             return Ok(());
         }
@@ -283,7 +283,7 @@ impl Dispatcher {
         }
     }
 
-    /// Writes a range down, but for what of it the ledger knows already.
+    /// Writes a range down, but for what of it ran already by a clock that was wrong.
     pub(super) fn write_range(
         &mut self,
         place: usize,
@@ -300,7 +300,10 @@ impl Dispatcher {
                 if row.last < range.first {
                     break;
                 }
-                known.push(SlotRange { first: row.first, last: row.last });
+                // The others ahead of the watermark went when it was set back, or are about to.
+                if row.outcome.task().is_some() {
+                    known.push(SlotRange { first: row.first, last: row.last });
+                }
             }
             known.reverse();
         }

@@ -1,6 +1,7 @@
 //! The dispatcher on a real store, with a manual clock and an executor that does as it is told.
 
 mod backfill;
+mod clocks;
 mod histories;
 mod pause;
 mod queue;

@@ -149,3 +149,31 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
     assert_eq!(life.store.steering(&JOB.parse().unwrap()).unwrap().skip_next, None);
     life.end().await;
 }
+
+#[tokio::test]
+async fn a_slot_of_a_pause_that_a_calendar_excludes_is_paused_and_not_caught_up() {
+    let day = |first: &str, last: &str, what| {
+        (format!("2026-01-{first}T06:00:00Z"), format!("2026-01-{last}T06:00:00Z"), what)
+    };
+    let weekend = day("03", "04", "skipped");
+    for (policy, rows) in [
+        (None, vec![day("01", "04", "skipped")]),
+        (
+            Some(CatchUp::All),
+            vec![day("01", "01", "caught-up"), day("02", "02", "caught-up"), weekend.clone()],
+        ),
+    ] {
+        let keys = "schedule = \"0 6 * * *\"\nexclude = [\"off\"]\ncatch_up_window = \"30d\"";
+        let world = slots::world_with("2026-01-01T00:00:00Z", "cron = [\"* * * * SAT,SUN\"]", keys);
+        let life = world.begin();
+        life.steer(pause(None)).await.unwrap();
+        life.end().await;
+        world.set_clock("2026-01-04T12:00:00Z");
+        let life = world.begin();
+        life.steer(resume(policy)).await.unwrap();
+        assert_eq!(outcomes(&life.rows()), rows, "{policy:?}");
+        let skipped = life.rows().pop().unwrap().outcome;
+        assert_eq!(skipped, SlotOutcome::Skipped { reason: SkipReason::Paused }, "{policy:?}");
+        life.end().await;
+    }
+}

@@ -117,7 +117,7 @@ async fn a_clock_stepped_forward_is_a_catch_up_and_stepped_back_refires_nothing(
 }
 
 /// A world in which the calendar `off` holds `calendar`.
-fn world_with(now: &str, calendar: &str, keys: &str) -> World {
+pub(super) fn world_with(now: &str, calendar: &str, keys: &str) -> World {
     let settings = format!("[calendars.off]\n{calendar}\n");
     let app = format!("[app]\nname = \"etl\"\ncommand = \"true\"\n{}", job(keys));
     let config = Arc::new(Config::from_toml(&settings, &[&app]).unwrap());
