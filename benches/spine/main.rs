@@ -51,7 +51,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 13] = [
     ("wheel", wheel::run),
     ("schedule", schedule::run),
     ("durable", durable::run),

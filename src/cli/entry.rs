@@ -9,10 +9,10 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, explain, export, import, job,
-    job_history, job_schedules, jobs, logs, man, moment, next, offline, openapi, output, queue, reload, rerun,
-    run_job, run_task, schedule_job, schema, serve, slots, status, steer, store, task, tasks, terminate_task,
-    token,
+    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, explain, export, import,
+    job, job_history, job_schedules, jobs, logs, man, moment, next, offline, openapi, output, queue, reload,
+    rerun, run_job, run_task, schedule_job, schema, serve, slots, status, steer, store, task, tasks,
+    terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.

@@ -312,6 +312,7 @@ mod tests {
             ("TEKCRON_TLS_KEY", "/srv/tls.key"),
             ("TEKCRON_INSECURE", "true"),
             ("TEKCRON_MAX_CHILDREN", "3"),
+            ("TEKCRON_MAX_BACKFILL", "4"),
             ("TEKCRON_GRACE", "1s"),
             ("TEKCRON_DRAIN", "2s"),
             ("TEKCRON_HOLD", "3s"),

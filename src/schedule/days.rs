@@ -2,8 +2,8 @@
 //!
 //! Which days of a month match depends on its length and on the weekday of its first day alone: there are 28
 //! kinds of months, and a set of days for each. Whether a day matches is looked up there. The next one is
-//! searched for by the `cron` crate where the day fields are plain, and month by month where they hold what
-//! the crate does not know (`L`, `W`, `#`). The crate is handed what it reads as we do: midnights, lists of
+//! searched for by the `cron` crate where that can say which days match, and month by month where it cannot:
+//! it does not know `L`, `W` and `#`, nor days that match either field. The crate is handed what it reads as we do: midnights, lists of
 //! numbers, weekdays by name (it counts from Sunday, 1), and `Utc` in place of a zone, because with real zones
 //! it skips, doubles and goes backwards. It knows the years 1970 to 2100.
 
@@ -37,8 +37,7 @@ pub(super) struct Days {
 
 impl Days {
     fn new(fields: &Fields) -> Self {
-        let is_plain = fields.days.is_plain() && fields.weekdays.is_plain();
-        Self { months: Months::new(fields), plain: is_plain.then(|| Plain::new(fields)) }
+        Self { months: Months::new(fields), plain: Plain::new(fields) }
     }
 
     pub(super) fn contains(&self, day: i64) -> bool {
@@ -237,46 +236,35 @@ impl Month {
     }
 }
 
-/// Days of plain fields.
+/// Days that match both fields, each of which is the same in each month.
 #[derive(Debug, PartialEq, Eq)]
-struct Plain {
-    first: cron::Schedule,
-    /// The `cron` crate only knows days that match both fields; "either" is two schedules.
-    other: Option<cron::Schedule>,
-}
+struct Plain(cron::Schedule);
 
 impl Plain {
-    fn new(fields: &Fields) -> Self {
+    fn new(fields: &Fields) -> Option<Self> {
+        if !fields.days.is_plain() || !fields.weekdays.is_plain() {
+            return None;
+        }
         let days = list(fields.days.values, Field::Day);
         let weekdays = weekday_list(fields.weekdays.values);
-        let either = fields.day_rule == DayRule::Either;
-        let (first, other) = match either {
+        match fields.day_rule {
+            DayRule::Both => Some(Self(midnights(fields, &days, &weekdays))),
             // "Either of them" is no restriction where one of them is none.
-            true if days == "*" || weekdays == "*" => (midnights(fields, "*", "*"), None),
-            true => (midnights(fields, &days, "*"), Some(midnights(fields, "*", &weekdays))),
-            false => (midnights(fields, &days, &weekdays), None),
-        };
-        Self { first, other }
+            DayRule::Either if days == "*" || weekdays == "*" => Some(Self(midnights(fields, "*", "*"))),
+            DayRule::Either => None,
+        }
     }
 
     /// The first one that is not before the midnight `day`.
     fn first_from(&self, day: i64) -> Option<i64> {
         let before = DateTime::from_timestamp_secs(day - 1)?;
-        let of = |schedule: &cron::Schedule| schedule.after(&before).next().map(|found| found.timestamp());
-        let first = of(&self.first);
-        match self.other.as_ref().and_then(of) {
-            Some(other) => Some(first.map_or(other, |first| first.min(other))),
-            None => first,
-        }
+        self.0.after(&before).next().map(|found| found.timestamp())
     }
 
     /// The last one that is not after the midnight `day`.
     fn last_until(&self, day: i64) -> Option<i64> {
         let after = DateTime::from_timestamp_secs(day + 1)?;
-        let of =
-            |schedule: &cron::Schedule| schedule.after(&after).next_back().map(|found| found.timestamp());
-        // Nothing is less than something.
-        of(&self.first).max(self.other.as_ref().and_then(of))
+        self.0.after(&after).next_back().map(|found| found.timestamp())
     }
 }
 
@@ -310,18 +298,18 @@ fn weekday_list(values: Values) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::schedule::Expression;
 
     /// Expressions whose days both searches can find.
-    const PLAIN: [&str; 12] = [
+    const PLAIN: [&str; 10] = [
         "0 0 * * *",
         "0 0 31 * *",
         "0 0 29 2 *",
-        "0 0 13 * FRI",
         "0 0 13 * +FRI",
         "0 0 */2 * 1",
-        "0 0 1-7,30 1,2,6 SAT-MON",
         "0 0 29 2 +SUN",
         "0 0 30 2 *",
         "0 0 30,31 4,6 *",
@@ -349,6 +337,22 @@ mod tests {
             let looked_up: Vec<_> =
                 (0..days_in_all).map(|day| day * DAY).filter(|day| days.contains(*day)).collect();
             assert_eq!(looked_up, by_cron, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_of_either_field_are_those_of_the_one_and_those_of_the_other() {
+        let days = |text: &str| {
+            let days = Days::new(text.parse::<Expression>().unwrap().fields().unwrap());
+            std::iter::successors(days.first_from(0), |day| days.first_from(day + DAY))
+                .collect::<BTreeSet<_>>()
+        };
+        for (either, one, other) in [
+            ("0 0 13 * FRI", "0 0 13 * *", "0 0 * * FRI"),
+            ("0 0 1-7,30 1,2,6 SAT-MON", "0 0 1-7,30 1,2,6 *", "0 0 * 1,2,6 SAT-MON"),
+            ("0 0 30 2 1", "0 0 31 1,2 +0#1", "0 0 * 2 1"),
+        ] {
+            assert_eq!(days(either), &days(one) | &days(other), "{either}");
         }
     }
 
