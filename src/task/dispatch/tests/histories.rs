@@ -174,12 +174,14 @@ impl History {
             }
             Step::Restart { killed } => {
                 let life = self.life.take().unwrap();
-                match killed {
-                    true => {
-                        life.running.abort();
-                        assert!(life.running.await.is_err());
-                    }
-                    false => life.end().await,
+                if *killed {
+                    let Life { handle, store, running, .. } = life;
+                    running.abort();
+                    assert!(running.await.is_err());
+                    // Nobody else may have the store when it is opened again.
+                    drop((handle, store));
+                } else {
+                    life.end().await;
                 }
                 self.life = Some(self.world.begin());
             }
