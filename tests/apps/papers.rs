@@ -1,5 +1,6 @@
 //! What the papers show is what the program takes and says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -50,15 +51,29 @@ fn load(block: &str) -> Result<Config, String> {
         });
         Config::from_toml(&declared.collect::<String>(), &[block])
     } else if table.contains_key("jobs") {
-        let calendars =
-            table["jobs"].as_array().unwrap().iter().filter_map(|job| job.get("exclude")?.as_array());
-        let declared =
-            calendars.flatten().map(|name| format!("[calendars.{}]\ndates = []\n", name.as_str().unwrap()));
-        Config::from_toml(&declared.collect::<String>(), &[&format!("{APP}{block}")])
+        let jobs = table["jobs"].as_array().unwrap();
+        let calendars = jobs.iter().filter_map(|job| job.get("exclude")?.as_array()).flatten();
+        let calendars = calendars.map(|name| format!("[calendars.{}]\ndates = []\n", name.as_str().unwrap()));
+        let told = jobs.iter().flat_map(|job| [job.get("on_failure"), job.get("on_recovery")]).flatten();
+        let receivers: BTreeSet<String> = told.flat_map(receivers).collect();
+        let declared: String = calendars.chain(receivers).collect();
+        Config::from_toml(&declared, &[&format!("{APP}{block}")])
     } else {
         Config::from_toml(block, &[APP])
     };
     config.map_err(|problems| problems.to_string())
+}
+
+/// Whom a job tells, declared.
+fn receivers(told: &toml::Value) -> Vec<String> {
+    let named = |kind: &str| told.get(kind).and_then(toml::Value::as_str);
+    let secret = "secret = { env = \"KEY\" }";
+    let webhook = named("webhook")
+        .map(|name| format!("[notify.webhooks.{name}]\nurl = \"https://x.example\"\n{secret}\n"));
+    let mail = named("mail").map(|name| {
+        format!("[notify.mails.{name}]\nserver = \"x.example:25\"\nfrom = \"a@x.example\"\nto = [\"b@x.example\"]\n")
+    });
+    webhook.into_iter().chain(mail).collect()
 }
 
 #[test]
