@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use tekcron::config::Config;
+use tempfile::TempDir;
+
+use crate::sample;
 use crate::world::World;
 
 const JOB: &str = "/v1/jobs/backup.weekly";
@@ -80,5 +84,38 @@ async fn skipped_ahead_a_job_says_how_many_and_what_comes_after_them() {
     assert_eq!((&skipping["skip_next"], &skipping["next"]), (&json!(2), &json!("2026-01-18T03:00:00Z")));
     let listed = world.get("/v1/jobs?app=backup").await.json();
     assert!(listed["items"].as_array().unwrap().contains(&skipping), "{listed}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_calendar_excludes_is_not_next_and_in_a_pause_it_is_paused_before_and_after_its_end() {
+    let off = "[calendars.off]\ndates = [\"2026-01-04\", \"2026-01-18\"]";
+    let app = "[app]\nname = \"backup\"\ncommand = \"true\"\n[[jobs]]\nname = \"weekly\"\n\
+               schedule = \"0 3 * * SUN\"\nexclude = [\"off\"]";
+    let dir = TempDir::new().unwrap();
+    let apps = Config::from_toml(off, &[app]).unwrap().apps;
+    let config = Config { apps, ..sample::config(dir.path()) };
+    let world = World::with_config(dir, config);
+    assert_eq!(world.get(JOB).await.json()["next"], "2026-01-11T03:00:00Z");
+    let skipping = world.post(&format!("{JOB}/skip-next"), "").await.json();
+    assert_eq!(skipping["next"], "2026-01-25T03:00:00Z");
+    assert_eq!(skipping["schedules"][0]["next"], skipping["next"]);
+    let until = r#"{"until": "2026-01-18T00:00:00Z"}"#;
+    let paused = world.post(&format!("{JOB}/pause"), until).await.json();
+    assert_eq!(paused["paused"]["until"], "2026-01-18T00:00:00Z");
+
+    // No wheel turns while the clock only steps: the pause is reckoned, and then written down.
+    world.clock.step(jiff::SignedDuration::from_hours(9 * 24));
+    let slots = format!("{JOB}/slots");
+    let reckoned = world.get(&slots).await.json()["items"].clone();
+    let row = &reckoned.as_array().unwrap()[0];
+    assert_eq!(
+        (&row["first"], &row["last"]),
+        (&json!("2026-01-04T03:00:00Z"), &json!("2026-01-04T03:00:00Z"))
+    );
+    assert_eq!(row["reason"], "paused");
+    let resumed = world.post(&format!("{JOB}/resume"), "").await;
+    assert_eq!(resumed.json()["job"]["paused"], Value::Null);
+    assert_eq!(world.get(&slots).await.json()["items"], reckoned);
     world.end().await;
 }

@@ -12,5 +12,6 @@ mod retention;
 mod secrets;
 #[path = "../apps/smtp.rs"]
 mod smtp;
+mod steer;
 mod tasks;
 mod watch;
