@@ -15,6 +15,7 @@ mod clock_step;
 mod commits;
 mod error;
 mod forget;
+mod handle;
 mod limits;
 mod live;
 mod pause;
@@ -38,12 +39,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use self::away::Away;
 use self::backfill::LedgerEdit;
 pub use self::backfill::{BackfillRequest, Backfilled};
 pub use self::error::{QueueError, RunError, SteerError, TerminateError};
+pub use self::handle::DispatchHandle;
+use self::handle::Request;
 use self::limits::Limits;
 use self::live::{LiveTasks, TaskKey};
 pub use self::pause::{Steer, Steered};
@@ -56,7 +59,6 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
 use crate::job::{JobName, JobRef, Steering};
-use crate::retention::ForgottenSlots;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
 use crate::store::{Commit, SlotOutcome, Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
@@ -81,13 +83,6 @@ pub struct Parts {
     pub config: Arc<Config>,
 }
 
-/// The way to the dispatcher for everybody else.
-#[derive(Debug, Clone)]
-pub struct DispatchHandle {
-    requests: mpsc::Sender<Request>,
-    ended: watch::Receiver<u64>,
-}
-
 /// A task whose end has reached the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -108,19 +103,6 @@ pub enum Terminated {
     Ended(Task),
     /// It had ended before; nothing was changed.
     AlreadyEnded(Task),
-}
-
-#[derive(Debug)]
-enum Request {
-    Run(RunRequest, oneshot::Sender<Result<Task, RunError>>),
-    Terminate(TaskKey, oneshot::Sender<Result<Terminated, TerminateError>>),
-    Reload(Arc<Config>, oneshot::Sender<Result<(), StoreError>>),
-    Steer(JobRef, Steer, oneshot::Sender<Result<Steered, SteerError>>),
-    Relist,
-    Queue(QueueQuery, oneshot::Sender<Vec<QueueEntry>>),
-    Front(TaskKey, oneshot::Sender<Result<Task, QueueError>>),
-    Drop(TaskKey, oneshot::Sender<Result<Task, QueueError>>),
-    EditLedger(LedgerEdit),
 }
 
 /// Everything that can happen to the loop.
@@ -273,7 +255,7 @@ impl Dispatcher {
         dispatcher.recover_schedules(now)?;
         dispatcher.send_starting();
         dispatcher.send_gathered();
-        Ok((dispatcher, DispatchHandle { requests, ended: ended_seen }, finished_inbox))
+        Ok((dispatcher, DispatchHandle::new(requests, ended_seen), finished_inbox))
     }
 
     /// Runs until `shutdown` completes; then nothing new is claimed or submitted, and what is on its
@@ -424,115 +406,5 @@ impl Dispatcher {
         let counter = self.counters.entry(app.clone()).or_insert(TaskId(0));
         counter.0 += 1;
         *counter
-    }
-}
-
-impl DispatchHandle {
-    /// Claims a run. When this returns, the task is on disk.
-    ///
-    /// # Errors
-    /// [`RunError`]. A repeated idempotency key is not an error: it answers the first one's task.
-    pub async fn run(&self, request: RunRequest) -> Result<Task, RunError> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Run(request, reply)).await.map_err(|_| RunError::Stopping)?;
-        answer.await.unwrap_or(Err(RunError::Stopping))
-    }
-
-    /// Ends a task. When this returns, the intent is on disk.
-    ///
-    /// # Errors
-    /// [`TerminateError`]. A task that has ended is not an error.
-    pub async fn terminate(&self, app: AppName, id: TaskId) -> Result<Terminated, TerminateError> {
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Terminate(TaskKey { app, id }, reply);
-        self.requests.send(request).await.map_err(|_| TerminateError::Stopping)?;
-        answer.await.unwrap_or(Err(TerminateError::Stopping))
-    }
-
-    /// Works by `config` from now on. When this returns, the watermarks of new and edited schedules
-    /// are on disk.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn reload(&self, config: Arc<Config>) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Reload(config, reply)).await.map_err(|_| StoreError::Closed)?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
-    }
-
-    /// Decides about the slots of a job. When this returns, that is on disk.
-    ///
-    /// # Errors
-    /// [`SteerError`]. What was asked for before is not an error where it can be asked for again: a pause, and
-    /// slots to skip.
-    pub async fn steer(&self, job: JobRef, steer: Steer) -> Result<Steered, SteerError> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Steer(job, steer, reply)).await.map_err(|_| SteerError::Stopping)?;
-        answer.await.unwrap_or(Err(SteerError::Stopping))
-    }
-
-    /// Removes or shortens rows of the slot ledger. When this returns, that is on disk.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_slots(&self, rows: Vec<ForgottenSlots>) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let edit = Request::EditLedger(LedgerEdit::Forget(rows, reply));
-        self.requests.send(edit).await.map_err(|_| StoreError::Closed)?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
-    }
-
-    /// Asks the executor about every task in flight. What it answers is the truth.
-    pub async fn relist(&self) {
-        // A dispatcher that is gone has ended the daemon.
-        let _ = self.requests.send(Request::Relist).await;
-    }
-
-    /// What waits to start, in order.
-    ///
-    /// # Errors
-    /// [`QueueError::Stopping`].
-    pub async fn queue(&self, query: QueueQuery) -> Result<Vec<QueueEntry>, QueueError> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Queue(query, reply)).await.map_err(|_| QueueError::Stopping)?;
-        answer.await.map_err(|_| QueueError::Stopping)
-    }
-
-    /// Moves a waiting task before all others. When this returns, that is on disk.
-    ///
-    /// # Errors
-    /// [`QueueError`].
-    pub async fn move_to_front(&self, app: AppName, id: TaskId) -> Result<Task, QueueError> {
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Front(TaskKey { app, id }, reply);
-        self.requests.send(request).await.map_err(|_| QueueError::Stopping)?;
-        answer.await.unwrap_or(Err(QueueError::Stopping))
-    }
-
-    /// Ends a waiting task before it starts. When this returns, that is on disk.
-    ///
-    /// # Errors
-    /// [`QueueError`].
-    pub async fn drop_waiting(&self, app: AppName, id: TaskId) -> Result<Task, QueueError> {
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Drop(TaskKey { app, id }, reply);
-        self.requests.send(request).await.map_err(|_| QueueError::Stopping)?;
-        answer.await.unwrap_or(Err(QueueError::Stopping))
-    }
-
-    /// Claims old slots. When this returns, all of them are on disk.
-    ///
-    /// # Errors
-    /// [`RunError`].
-    pub async fn backfill(&self, request: BackfillRequest) -> Result<Backfilled, RunError> {
-        let (reply, answer) = oneshot::channel();
-        let edit = Request::EditLedger(LedgerEdit::Backfill(request, reply));
-        self.requests.send(edit).await.map_err(|_| RunError::Stopping)?;
-        answer.await.unwrap_or(Err(RunError::Stopping))
-    }
-
-    /// Changes whenever a task's end has reached the disk. A hint to look again.
-    pub fn ended(&self) -> watch::Receiver<u64> {
-        self.ended.clone()
     }
 }
