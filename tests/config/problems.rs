@@ -777,6 +777,16 @@ fn who_is_told_is_checked_and_no_secret_is_repeated() {
         assert_eq!(found, [expected], "{text}");
         assert!(!problems.to_string().contains("hush"), "{problems}");
     }
+    // In whatever place it stands.
+    for text in [
+        "[notify]\nwebhooks = \"https://hush\"\n".to_owned(),
+        "[notify.webhooks]\na = \"hush\"\nb = { url = \"https://hush\", secret = \"hush\" }\n".to_owned(),
+        webhook(&format!("{hook}key = \"hush\"\n")),
+        mailing(format!("{mail}username = \"u\"\npassword = {{ secret = \"hush\" }}")),
+    ] {
+        let problems = settings(&text).problems;
+        assert!(!problems.is_empty() && !problems.to_string().contains("hush"), "{problems}");
+    }
     let clear = settings(&webhook(&hook.replace("https", "http"))).problems;
     assert_eq!((clear.errors(), clear.warnings()), (0, 1), "{clear}");
     assert!(!clear.to_string().contains("hush"), "{clear}");

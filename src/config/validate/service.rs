@@ -125,18 +125,31 @@ fn hide_service(source: &Source, service: &Spanned<DeValue<'_>>) {
     }
 }
 
-/// A webhook's URL may be a secret as well as its secret is.
 fn hide_receivers(source: &Source, notify: &Spanned<DeValue<'_>>) {
     let Some(table) = notify.get_ref().as_table() else { return hide(source, notify) };
-    let kinds = ["webhooks", "mails"].into_iter().filter_map(|kind| table.get(kind));
-    for receiver in kinds.filter_map(|kind| kind.get_ref().as_table()).flat_map(|kind| kind.values()) {
-        let Some(table) = receiver.get_ref().as_table() else { return hide(source, receiver) };
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "url" => hide(source, value),
-                "secret" | "password" => hide_credentials(source, value),
-                _ => {}
+    for (key, value) in table {
+        match (key.get_ref().as_ref(), value.get_ref().as_table()) {
+            ("webhook" | "mail", _) => {}
+            ("webhooks" | "mails", Some(all)) => all.values().for_each(|one| hide_receiver(source, one)),
+            _ => hide(source, value),
+        }
+    }
+}
+
+/// A webhook's URL may be a secret as well as its secret is.
+fn hide_receiver(source: &Source, receiver: &Spanned<DeValue<'_>>) {
+    let Some(table) = receiver.get_ref().as_table() else { return hide(source, receiver) };
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "server" | "tls" | "from" | "to" | "username" => {}
+            "secret" | "password" => {
+                hide_credentials(source, value);
+                // Nothing of a cluster is read here.
+                if let Some(inline) = value.get_ref().as_table().and_then(|table| table.get("secret")) {
+                    hide(source, inline);
+                }
             }
+            _ => hide(source, value),
         }
     }
 }
