@@ -160,6 +160,10 @@ impl JobEdit {
             }
             Self::Unschedule(job, key) => {
                 let mut table = config.stored_table(&job)?;
+                // The schedules of one that rests are not those in effect.
+                if config.job(&job).is_some_and(|(_, found)| !found.stored) {
+                    return Err(config.not_stored(job));
+                }
                 let known = config.job(&job).map(|(_, job)| job.schedules.as_slice()).unwrap_or_default();
                 let Some(place) = known.iter().position(|schedule| schedule.key == key) else {
                     let known = known.iter().map(|schedule| schedule.key.to_string()).collect();

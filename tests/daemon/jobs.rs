@@ -94,6 +94,9 @@ fn an_exported_job_moves_into_its_file_which_then_has_the_last_word() {
         assert_eq!(before[same], after[same], "{same}");
     }
     assert!(place.log().contains("created by command does not run"), "{}", place.log());
+    let key = after["schedules"][0]["key"].as_str().unwrap();
+    let rests = refused(&place.run(&["delete-job-schedule", "etl.mine", key, "--force"]));
+    assert!(rests.contains("edit `config/apps/etl.toml`"), "{rests}");
     place.ok(&["delete-job", "etl.mine", "--force"]);
     assert_eq!(place.json(&["job", "mine"])["stored"], false, "the file's stays");
 
