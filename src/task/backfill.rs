@@ -223,6 +223,10 @@ fn of_schedule(
             && !found.is_full()
         {
             after = slot;
+            // A range of a pause holds what a calendar excludes, too.
+            if backfill.select == Select::Missing && schedule.excluded_by(slot).is_some() {
+                continue;
+            }
             let old = match found.slots.len() < found.most {
                 true => Some(old_slot(store, key, slot, Some(row.outcome), backfill, runs)?),
                 false => None,

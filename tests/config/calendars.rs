@@ -167,6 +167,24 @@ fn events_of_a_file_are_excluded_each_on_its_own_clock() {
 }
 
 #[test]
+fn an_event_over_a_change_of_the_clocks_ends_when_its_clock_says() {
+    let text = ics(&[
+        // A day of 25 hours, and one of 23.
+        "DTSTART;TZID=Europe/Paris:20271030T220000\r\nDTEND;TZID=Europe/Paris:20271031T220000",
+        "DTSTART;TZID=Europe/Paris:20280325T220000\r\nDTEND;TZID=Europe/Paris:20280326T220000",
+    ]);
+    let keys = "schedule = \"30 21,22 30,31,25,26 3,10 *\"\ntimezone = \"Europe/Paris\"\nexclude = [\"off\"]";
+    let config = with_ics(&text, keys).load();
+    let local = |from: &str, count: usize| -> Vec<String> {
+        let found = slots(schedule(&config), from, count);
+        let shown = found.iter().map(|slot| at(slot).in_tz("Europe/Paris").unwrap());
+        shown.map(|slot| slot.strftime("%d %H:%M").to_string()).collect()
+    };
+    assert_eq!(local("2027-10-30T00:00:00Z", 2), ["30 21:30", "31 22:30"]);
+    assert_eq!(local("2028-03-25T00:00:00Z", 2), ["25 21:30", "26 22:30"]);
+}
+
+#[test]
 fn a_calendar_that_is_wrong_is_refused_with_its_place() {
     let dates = "as in `2026-12-25`, or from one to another, both excluded, `2026-12-24..2027-01-01`";
     let holds =

@@ -250,7 +250,7 @@ impl Dispatcher {
             let Some(entry) = self.table.get(place) else { continue };
             let stays = |schedule: &Arc<Schedule>| {
                 schedule.key == entry.schedule.key
-                    && schedule.recurrence.key() == entry.schedule.recurrence.key()
+                    && schedule.recurrence.fingerprint() == entry.schedule.recurrence.fingerprint()
             };
             if !config.job(&entry.job).is_some_and(|(_, job)| job.schedules.iter().any(stays)) {
                 self.settle_paused(place, now, None, now, &mut claims)?;

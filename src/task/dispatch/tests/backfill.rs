@@ -151,6 +151,22 @@ async fn what_is_not_known_or_too_much_is_refused_with_how_far_and_how_many() {
 }
 
 #[tokio::test]
+async fn what_a_calendar_excludes_is_not_missing_though_a_pause_holds_it() {
+    let keys = format!("{MINUTELY}\nexclude = [\"off\"]");
+    let world = slots::world_with("2026-01-01T00:00:30Z", "cron = [\"2-3 * * * *\"]", &keys);
+    let life = world.begin();
+    let name: JobRef = JOB.parse().unwrap();
+    life.handle.steer(name.clone(), Steer::Pause { until: None, by: None, note: None }).await.unwrap();
+    world.pass_until(&life, "five minutes", || world.clock.now() >= at("2026-01-01T00:05:30Z")).await;
+    life.handle.steer(name, Steer::Resume { catch_up: None }).await.unwrap();
+    assert_eq!(short(&life.rows()), ["01-05 skipped"]);
+    let missing =
+        found(&world, &life, Select::Missing, "2026-01-01T00:01:00Z", "2026-01-01T00:05:00Z", 10).unwrap();
+    assert_eq!(minutes(&missing), ["00:01", "00:04", "00:05"]);
+    life.end().await;
+}
+
+#[tokio::test]
 async fn a_range_that_ended_in_a_backfilled_slot_does_not_grow_over_it() {
     let (world, life) = world("overlap = \"skip\"").await;
     let skipped = || life.rows().last().is_some_and(|row| row.last >= at("2026-01-01T00:12:00Z"));

@@ -82,6 +82,18 @@ async fn a_pause_outlives_restarts_and_edits_and_ends_by_itself_on_time() {
 }
 
 #[tokio::test]
+async fn slots_of_a_pause_have_their_row_when_a_bound_of_their_schedule_is_edited() {
+    let world = World::new("2026-01-01T00:00:30Z", &job(MINUTELY));
+    let life = world.begin();
+    life.steer(pause(None)).await.unwrap();
+    world.pass_until(&life, "three minutes", || world.clock.now() >= at("2026-01-01T00:03:30Z")).await;
+    let bounded = job(&format!("{MINUTELY}\nuntil = \"2027-01-01\""));
+    life.handle.reload(config(&bounded)).await.unwrap();
+    assert_eq!(life.told(), expected(&[("00:01", "00:03", "paused")]));
+    life.end().await;
+}
+
+#[tokio::test]
 async fn resumed_with_catch_up_the_latest_or_all_run_and_the_rest_stays_paused() {
     let caught = |minute| (minute, minute, "caught-up");
     for (policy, rows) in [
