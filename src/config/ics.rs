@@ -117,6 +117,8 @@ impl Event {
         };
         let end = component.find_prop("DTEND").map(on_its_clock).transpose()?;
         let length = match (end.as_deref(), value("DURATION"), clock) {
+            // As long as it really takes: the clocks may change within it.
+            (Some([end, ..]), _, Clock::In(zone)) => instant(zone, *end) - instant(zone, *start),
             (Some([end, ..]), ..) => end - start,
             (_, Some(duration), _) => length(&duration)
                 .ok_or_else(|| fault(&format!("expected a duration in `DURATION`, found `{duration}`")))?,
