@@ -47,7 +47,7 @@ pub fn load(dir: &Path, overrides: &SettingsOverrides) -> Result<Config, Problem
 }
 
 /// Reads the configuration in `dir`, and says all that is wrong with it and with the files that its settings
-/// name, and which schedules meet a change of the clocks after `now`.
+/// name, and what its schedules do after `now` that may not be meant.
 pub fn check(dir: &Path, overrides: &SettingsOverrides, now: Timestamp) -> Checked {
     look(dir, overrides, Some(now))
 }
@@ -98,7 +98,7 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// What [`Config::generation`] would be, without parsing. A file that cannot be read counts as one of another
+/// What [`Config::files`] would be, without parsing. A file that cannot be read counts as one of another
 /// content.
 ///
 /// # Errors

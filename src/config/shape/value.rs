@@ -90,13 +90,13 @@ pub enum Overlap {
     #[serde(rename = "replace")]
     Replace,
     /// It waits for the other's end; what is due while it waits is skipped
-    #[schemars(rename = "queue-one")]
+    #[serde(rename = "queue-one")]
     QueueOne,
     /// It waits for the end of the other, and of all that wait before it
-    #[schemars(rename = "queue-all")]
+    #[serde(rename = "queue-all")]
     QueueAll,
     /// The other is cancelled, and it starts without waiting for that
-    #[schemars(rename = "replace-now")]
+    #[serde(rename = "replace-now")]
     ReplaceNow,
     /// Kf's word for `allow`
     Always,

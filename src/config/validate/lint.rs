@@ -177,6 +177,10 @@ fn alone(schedule: &Schedule, value: &Value<'_>, around: &Surroundings, now: Tim
 pub(super) fn runs_at_once(app: &App, places: &BTreeMap<JobName, Value<'_>>, around: &Surroundings) {
     let Some(now) = around.now else { return };
     for (job, value) in app.jobs.values().filter_map(|job| Some((job, places.get(&job.name)?))) {
+        let limited = app.max_running.is_some() || job.terms.group.is_some() || app.group.is_some();
+        if limited || job.terms.overlap != Overlap::Allow {
+            continue;
+        }
         let timeout = job.terms.timeout.unwrap_or(app.timeout);
         let gaps = job.schedules.iter().filter_map(|schedule| schedule.shortest_gap(now));
         let Some((gap, again)) = gaps.min() else { continue };
@@ -185,9 +189,6 @@ pub(super) fn runs_at_once(app: &App, places: &BTreeMap<JobName, Value<'_>>, aro
             Timeout::After(limit) if limit <= gap => continue,
             Timeout::After(limit) => Some(limit),
         };
-        if job.terms.overlap != Overlap::Allow {
-            continue;
-        }
         let message = match limit {
             Some(limit) => {
                 let most = (limit.as_secs() + gap.as_secs() - 1) / gap.as_secs();

@@ -33,7 +33,7 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) receivers: Option<ReceiverNames>,
     /// The groups that there are; unknown where the settings could not be read.
     pub(in crate::config) groups: Option<BTreeSet<String>>,
-    /// From when on changes of the clocks are worth a warning; never where unset.
+    /// From when on what schedules do is looked at for warnings; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// What of all Apps so far was warned of.
     pub(in crate::config) lints: Lints,

@@ -156,7 +156,7 @@ fn schedule(
         exclude: policies.exclude.unwrap_or_default(),
         parameters: parameters.map(Arc::new),
     };
-    if schedule.next_after(Timestamp::MIN).is_none() {
+    if !schedule.exclude.is_empty() && schedule.next_after(Timestamp::MIN).is_none() {
         cron.refuse(Fault::new(
             format!("expected a slot that no calendar excludes, found none: `{}`", schedule.exclude),
             "leave a calendar out of `exclude`, or the schedule",
