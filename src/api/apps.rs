@@ -8,12 +8,11 @@ use utoipa::IntoParams;
 
 use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
-use super::lookup;
 use super::page::{Binding, Limit};
-use super::resources::{AppResource, ErrorEnvelope, JobResource, Page};
+use super::resources::{AppResource, ErrorEnvelope, Page};
 use super::service::Shared;
+use super::{jobs, lookup};
 use crate::app::App;
-use crate::job::{JobName, JobRef};
 use crate::store::{Store, StoreError};
 
 #[derive(Deserialize, IntoParams)]
@@ -70,13 +69,7 @@ pub(super) async fn show(
 }
 
 fn resource(app: &App, store: &Store, caveats: &[String], now: Timestamp) -> Result<AppResource, StoreError> {
-    let names: Vec<JobName> = app.jobs.keys().cloned().collect();
-    let (last_task, of_jobs) = lookup::last_tasks(store, &app.name, &names)?;
-    let jobs = app.jobs.values().zip(of_jobs);
-    let jobs = jobs.map(|(job, last)| {
-        let steering = store.steering(&JobRef::of(app, job))?;
-        Ok(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now))
-    });
-    let jobs = jobs.collect::<Result<_, StoreError>>()?;
+    let jobs: Vec<_> = app.jobs.values().collect();
+    let (last_task, jobs) = jobs::of_one_app(store, app, &jobs, now)?;
     Ok(AppResource::new(app, jobs, last_task.as_ref(), caveats))
 }

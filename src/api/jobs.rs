@@ -9,10 +9,11 @@ use super::failure::Failure;
 use super::lookup;
 use super::page::{Binding, Limit};
 use super::resources::{ErrorEnvelope, JobResource, Page};
-use super::service::Shared;
+use super::service::{Serving, Shared};
 use crate::app::App;
-use crate::job::{Job, JobName, JobRef};
+use crate::job::{Job, JobName, JobRef, Steering};
 use crate::store::{Store, StoreError};
+use crate::task::Task;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -53,8 +54,11 @@ pub(super) async fn list(
         let jobs = config.jobs().filter(|(app, _)| only.as_ref().is_none_or(|only| app.name == *only));
         let jobs: Vec<_> = jobs.filter(|(app, job)| behind(app, job)).take(limit.0 + 1).collect();
         jobs.chunk_by(|(a, _), (b, _)| a.name == b.name)
-            .map(|of_app| of_one_app(store, of_app.iter().map(|(app, job)| (app.as_ref(), *job)), now))
-            .collect::<Result<Vec<_>, _>>()
+            .map(|of_app| {
+                let of_this: Vec<&Job> = of_app.iter().map(|(_, job)| *job).collect();
+                of_app.first().map_or(Ok(Vec::new()), |(app, _)| Ok(of_one_app(store, app, &of_this, now)?.1))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()
     });
     let jobs = scan.await?.concat();
     Ok(Json(binding.page(jobs, limit, |job| (job.app.clone(), bare(job)))))
@@ -64,20 +68,33 @@ fn bare(job: &JobResource) -> String {
     job.name.strip_prefix(&format!("{}.", job.app)).unwrap_or(&job.name).to_owned()
 }
 
-fn of_one_app<'a>(
+/// Jobs of one App as they are shown, and the App's last task.
+pub(super) fn of_one_app(
     store: &Store,
-    jobs: impl Iterator<Item = (&'a App, &'a Job)>,
+    app: &App,
+    jobs: &[&Job],
     now: Timestamp,
-) -> Result<Vec<JobResource>, StoreError> {
-    let jobs: Vec<_> = jobs.collect();
-    let Some((app, _)) = jobs.first() else { return Ok(Vec::new()) };
-    let names: Vec<JobName> = jobs.iter().map(|(_, job)| job.name.clone()).collect();
-    let (_, last) = lookup::last_tasks(store, &app.name, &names)?;
-    let shown = jobs.iter().zip(last).map(|((app, job), last)| {
+) -> Result<(Option<Task>, Vec<JobResource>), StoreError> {
+    let names: Vec<JobName> = jobs.iter().map(|job| job.name.clone()).collect();
+    let (last_task, of_jobs) = lookup::last_tasks(store, &app.name, &names)?;
+    let shown = jobs.iter().zip(of_jobs).map(|(job, last)| {
         let steering = store.steering(&JobRef::of(app, job))?;
-        Ok(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now))
+        Ok(JobResource::new(app, job, &steering, last.as_ref(), now))
     });
-    shown.collect()
+    Ok((last_task, shown.collect::<Result<_, StoreError>>()?))
+}
+
+/// One job as it is shown.
+pub(super) async fn shown(
+    serving: &Serving,
+    app: &App,
+    job: &Job,
+    steering: &Steering,
+) -> Result<JobResource, Failure> {
+    let (name, names) = (app.name.clone(), [job.name.clone()]);
+    let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
+    let last = last.into_iter().flatten().next();
+    Ok(JobResource::new(app, job, steering, last.as_ref(), serving.service.clock.now()))
 }
 
 /// `GET /v1/jobs/{job}`.
@@ -94,9 +111,6 @@ pub(super) async fn show(
 ) -> Result<Json<JobResource>, Failure> {
     let config = serving.config();
     let (app, job) = lookup::job(&config, &job)?;
-    let (name, names) = (app.name.clone(), [job.name.clone()]);
-    let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
-    let (last, now) = (last.into_iter().flatten().next(), serving.service.clock.now());
     let steering = serving.service.store.steering(&JobRef::of(app, job))?;
-    Ok(Json(JobResource::new(app, job, last.as_ref(), now).steered(app, job, &steering, now)))
+    Ok(Json(shown(&serving, app, job, &steering).await?))
 }

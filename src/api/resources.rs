@@ -268,48 +268,26 @@ impl AppResource {
 }
 
 impl JobResource {
-    /// A job as it is shown, with the task of it that was claimed last.
-    pub fn new(app: &App, job: &Job, last_task: Option<&Task>, now: Timestamp) -> Self {
+    /// A job as it is shown, with what somebody decided about its slots, and the task of it that was claimed last.
+    pub fn new(app: &App, job: &Job, steering: &Steering, last_task: Option<&Task>, now: Timestamp) -> Self {
         let name = JobRef::of(app, job);
-        let schedules: Vec<_> =
-            job.schedules.iter().map(|schedule| ScheduleResource::new(&name, schedule, now)).collect();
+        let next = steering.next_slots(&job.schedules, now);
+        let schedules = job.schedules.iter().zip(&next);
         Self {
             name: name.to_string(),
             app: app.name.to_string(),
             command: job.terms.command.as_ref().or(app.command.as_ref()).map(CommandBody::from),
-            next: schedules.iter().filter_map(|schedule| schedule.next).min(),
-            schedules,
+            schedules: schedules
+                .map(|(schedule, next)| ScheduleResource::new(&name, schedule, *next))
+                .collect(),
             overlap: job.terms.overlap.to_string(),
             stored: job.stored,
             file: app.file.clone(),
-            paused: None,
-            skip_next: 0,
+            next: next.into_iter().flatten().min(),
+            paused: steering.pause_at(now).map(PauseResource::from),
+            skip_next: steering.left_to_skip(),
             last_task: last_task.map(TaskResource::from),
         }
-    }
-
-    /// The same with what somebody decided about its slots.
-    pub fn steered(mut self, app: &App, job: &Job, steering: &Steering, now: Timestamp) -> Self {
-        let pause = steering.pause_at(now);
-        self.paused = pause.map(PauseResource::from);
-        self.skip_next = steering.skip_next.as_ref().map_or(0, |skip| skip.left);
-        let from = match pause {
-            None => Some(now),
-            Some(pause) => pause.until,
-        };
-        let name = JobRef::of(app, job);
-        let mut next: Vec<_> = job.schedules.iter().map(|schedule| schedule.next_after(from?)).collect();
-        for _ in 0..self.skip_next {
-            let earliest = next.iter_mut().zip(&job.schedules).filter(|(slot, _)| slot.is_some());
-            let Some((slot, schedule)) = earliest.min_by_key(|(slot, _)| **slot) else { break };
-            *slot = slot.and_then(|slot| schedule.next_after(slot));
-        }
-        for ((shown, schedule), slot) in self.schedules.iter_mut().zip(&job.schedules).zip(&next) {
-            shown.next = *slot;
-            shown.starts = slot.map(|slot| slot + jitter(schedule, &name, slot));
-        }
-        self.next = next.into_iter().flatten().min();
-        self
     }
 }
 
@@ -383,10 +361,9 @@ pub struct ResumeResource {
 }
 
 impl ScheduleResource {
-    /// A schedule of `job` as it is shown at `now`.
-    pub fn new(job: &JobRef, schedule: &Schedule, now: Timestamp) -> Self {
+    /// A schedule of `job` as it is shown, with its next slot.
+    pub fn new(job: &JobRef, schedule: &Schedule, next: Option<Timestamp>) -> Self {
         let recurrence = &schedule.recurrence;
-        let next = schedule.next_after(now);
         let bounds = recurrence.bounds();
         Self {
             key: schedule.key.to_string(),

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::extract::{Body, NoParams, Segments};
 use super::failure::Failure;
-use super::lookup;
 use super::resources::{
     ErrorEnvelope, JobResource, PauseBody, ResumeBody, ResumeResource, SkipNextBody, as_recorded,
 };
 use super::service::{Serving, Shared};
-use crate::job::{JobRef, Steering};
+use super::{jobs, lookup};
+use crate::job::JobRef;
 use crate::schedule::CatchUp;
 use crate::task::{Steer, Steered};
 
@@ -35,8 +35,8 @@ pub(super) async fn pause(
     let until = body.until.as_deref().map(time).transpose()?;
     let by = body.by.map(|by| line("by", by, LONGEST_NAME)).transpose()?;
     let note = body.note.map(|note| line("note", note, LONGEST_NOTE)).transpose()?;
-    let (job, steered) = steer(&serving, &job, Steer::Pause { until, by, note }).await?;
-    Ok(Json(shown(&serving, &job, &steered.steering).await?))
+    let (job, _) = steer(&serving, &job, Steer::Pause { until, by, note }).await?;
+    Ok(Json(job))
 }
 
 /// `POST /v1/jobs/{job}/resume`.
@@ -55,9 +55,8 @@ pub(super) async fn resume(
 ) -> Result<Json<ResumeResource>, Failure> {
     let catch_up = body.catch_up.map(|word| word.parse::<CatchUp>()).transpose();
     let catch_up = catch_up.map_err(|error| Failure::bad_request(format!("`catch_up`: {error}")))?;
-    let (job, steered) = steer(&serving, &job, Steer::Resume { catch_up }).await?;
-    let caught_up = steered.caught_up as u64;
-    Ok(Json(ResumeResource { job: shown(&serving, &job, &steered.steering).await?, caught_up }))
+    let (job, caught_up) = steer(&serving, &job, Steer::Resume { catch_up }).await?;
+    Ok(Json(ResumeResource { job, caught_up: caught_up as u64 }))
 }
 
 /// `POST /v1/jobs/{job}/skip-next`.
@@ -76,25 +75,17 @@ pub(super) async fn skip_next(
 ) -> Result<Json<JobResource>, Failure> {
     let by = body.by.map(|by| line("by", by, LONGEST_NAME)).transpose()?;
     let count = body.count.unwrap_or(1);
-    let (job, steered) = steer(&serving, &job, Steer::SkipNext { count, by }).await?;
-    Ok(Json(shown(&serving, &job, &steered.steering).await?))
+    let (job, _) = steer(&serving, &job, Steer::SkipNext { count, by }).await?;
+    Ok(Json(job))
 }
 
-async fn steer(serving: &Serving, job: &str, steer: Steer) -> Result<(JobRef, Steered), Failure> {
+/// The job as it is then, and how many slots of a pause were caught up.
+async fn steer(serving: &Serving, job: &str, steer: Steer) -> Result<(JobResource, usize), Failure> {
+    let name = lookup::job(&serving.config(), job).map(|(app, job)| JobRef::of(app, job))?;
+    let Steered { steering, caught_up } = serving.service.dispatch.steer(name.clone(), steer).await?;
     let config = serving.config();
-    let job = lookup::job(&config, job).map(|(app, job)| JobRef::of(app, job))?;
-    let steered = serving.service.dispatch.steer(job.clone(), steer).await?;
-    Ok((job, steered))
-}
-
-/// The job as it is now.
-async fn shown(serving: &Serving, job: &JobRef, steering: &Steering) -> Result<JobResource, Failure> {
-    let config = serving.config();
-    let (app, job) = lookup::job(&config, &job.to_string())?;
-    let (name, names) = (app.name.clone(), [job.name.clone()]);
-    let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
-    let (last, now) = (last.into_iter().flatten().next(), serving.service.clock.now());
-    Ok(JobResource::new(app, job, last.as_ref(), now).steered(app, job, steering, now))
+    let (app, job) = lookup::job(&config, &name.to_string())?;
+    Ok((jobs::shown(serving, app, job, &steering).await?, caught_up))
 }
 
 fn time(text: &str) -> Result<Timestamp, Failure> {

@@ -11,10 +11,10 @@ use utoipa::IntoParams;
 
 use super::extract::{Body, NoBody, NoParams, Params, Segments};
 use super::failure::Failure;
-use super::lookup;
 use super::page::{Binding, Limit};
 use super::resources::{ErrorEnvelope, JobResource, Page, StoredJobResource};
 use super::service::{Serving, Shared};
+use super::{jobs, lookup};
 use crate::config::{Config, JobEdit};
 use crate::daemon::Edited;
 use crate::job::JobRef;
@@ -151,8 +151,6 @@ fn stored(config: &Config, job: &JobRef) -> StoredJobResource {
 
 async fn shown(serving: &Serving, config: &Config, job: &JobRef) -> Result<JobResource, Failure> {
     let (app, found) = config.job(job).ok_or_else(Failure::stopping)?;
-    let (name, names) = (job.app.clone(), [job.job.clone()]);
-    let (_, last) = serving.scan(move |store| lookup::last_tasks(store, &name, &names)).await?;
-    let last = last.into_iter().flatten().next();
-    Ok(JobResource::new(app, found, last.as_ref(), serving.service.clock.now()))
+    let steering = serving.service.store.steering(job)?;
+    jobs::shown(serving, app, found, &steering).await
 }

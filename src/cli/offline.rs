@@ -18,6 +18,7 @@ use crate::api::resources::{AppResource, JobResource};
 use crate::app::App;
 use crate::config::{self, Config};
 use crate::hint::nearest;
+use crate::job::Steering;
 
 /// `tekcron render`.
 pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliError> {
@@ -79,7 +80,10 @@ pub(super) fn jobs(
         return Err(no_app(&config, name));
     }
     let wanted = config.jobs().filter(|(owner, _)| app.is_none_or(|name| owner.name.as_str() == name));
-    Ok(first(wanted.map(|(owner, job)| JobResource::new(owner, job, None, session.now())), limit))
+    Ok(first(
+        wanted.map(|(owner, job)| JobResource::new(owner, job, &Steering::default(), None, session.now())),
+        limit,
+    ))
 }
 
 pub(super) fn load(globals: &Globals) -> Result<Config, CliError> {
@@ -105,6 +109,7 @@ fn no_app(config: &Config, name: &str) -> CliError {
 }
 
 fn app_resource(app: &App, now: Timestamp) -> AppResource {
-    let jobs = app.jobs.values().map(|job| JobResource::new(app, job, None, now)).collect();
+    let jobs =
+        app.jobs.values().map(|job| JobResource::new(app, job, &Steering::default(), None, now)).collect();
     AppResource::new(app, jobs, None, &[])
 }

@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
+
+use crate::schedule::Schedule;
 
 /// What somebody has decided about the slots of a job, beside its configuration. It outlives edits, and the
 /// service.
@@ -41,5 +45,22 @@ impl Steering {
     /// The pause at `now`; none where it has ended by itself.
     pub fn pause_at(&self, now: Timestamp) -> Option<&Pause> {
         self.pause.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+
+    /// The next slot of each schedule that is neither in the pause nor skipped ahead.
+    pub fn next_slots(&self, schedules: &[Arc<Schedule>], now: Timestamp) -> Vec<Option<Timestamp>> {
+        let from = self.pause_at(now).map_or(Some(now), |pause| pause.until);
+        let mut next: Vec<_> = schedules.iter().map(|schedule| schedule.next_after(from?)).collect();
+        for _ in 0..self.left_to_skip() {
+            let earliest = next.iter_mut().zip(schedules).filter(|(slot, _)| slot.is_some());
+            let Some((slot, schedule)) = earliest.min_by_key(|(slot, _)| **slot) else { break };
+            *slot = slot.and_then(|slot| schedule.next_after(slot));
+        }
+        next
+    }
+
+    /// How many of the next slots are skipped.
+    pub fn left_to_skip(&self) -> u32 {
+        self.skip_next.as_ref().map_or(0, |skip| skip.left)
     }
 }

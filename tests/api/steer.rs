@@ -119,3 +119,15 @@ async fn what_a_calendar_excludes_is_not_next_and_in_a_pause_it_is_paused_before
     assert_eq!(world.get(&slots).await.json()["items"], reckoned);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_paused_job_that_gets_a_schedule_by_command_is_shown_as_paused() {
+    let world = World::new();
+    assert_eq!(world.post("/v1/apps/etl/jobs", r#"{"name": "made", "command": "true"}"#).await.status, 201);
+    assert_eq!(world.post("/v1/jobs/etl.made/pause", "").await.status, 200);
+    let scheduled = world.post("/v1/jobs/etl.made/schedules", r#"{"cron": "0 2 * * *"}"#).await;
+    assert_eq!(scheduled.status, 201, "{scheduled:?}");
+    let job = scheduled.json();
+    assert!(job["paused"].is_object() && job["next"].is_null(), "{job}");
+    world.end().await;
+}
