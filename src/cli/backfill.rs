@@ -3,25 +3,21 @@
 //! All of them are claimed at once and stand in the queue, behind everybody else: Ctrl-C ends only the
 //! wait, and the same command again goes on waiting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
-use super::output::{self, Format, Named, OutputArgs, say};
+use super::output::{self, Named, OutputArgs, say};
 use super::session::Session;
 use super::table::Column;
-use super::{exit_code, reference, wait};
-use crate::api::client::{ClientError, TaskRef, TasksOf};
+use super::{exit_code, moment, reference, wait};
+use crate::api::client::{ClientError, Listing, TaskRef, TasksOf};
 use crate::api::resources::{BackfillBody, BackfillResource, BackfillSelect, OldSlotResource, TaskResource};
 use crate::task::{Phase, TaskId, Trigger};
-
-/// The pause between two looks.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The most tasks that wait which are looked at, and the most of a job's.
 const MOST: usize = 100_000;
@@ -32,11 +28,11 @@ pub(super) struct BackfillArgs {
     /// The job: APP.JOB, or JOB where that is unique
     #[arg(value_parser = reference::job)]
     job: String,
-    /// The first time, as in 2026-01-01T00:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "cancel")]
+    /// The first time, as in 2026-01-01T00:00:00Z, or a date or date and time in UTC
+    #[arg(long, value_name = "TIME", value_parser = moment::in_utc, required_unless_present = "cancel")]
     from: Option<Timestamp>,
     /// The last time
-    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "cancel")]
+    #[arg(long, value_name = "TIME", value_parser = moment::in_utc, required_unless_present = "cancel")]
     to: Option<Timestamp>,
     /// Slots that were missed or skipped (as without any of these three)
     #[arg(long, group = "select")]
@@ -63,10 +59,6 @@ pub(super) struct BackfillArgs {
     output: OutputArgs,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| format!("expected a time as in `2026-01-01T00:00:00Z`, found `{text}`"))
-}
-
 /// Has old slots run, and waits for their ends. Gives the exit code.
 pub(super) async fn run(args: &BackfillArgs, session: &Session) -> Result<u8, CliError> {
     if args.cancel {
@@ -88,7 +80,8 @@ pub(super) async fn run(args: &BackfillArgs, session: &Session) -> Result<u8, Cl
     let interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
     let answer = session.client()?.backfill(&args.job, &body).await?;
     if args.dry_run {
-        show(&answer.slots, args.output.output, session.now())?;
+        let slots = Listing { items: answer.slots, more: false };
+        output::list(&slots, args.output.output, COLUMNS, session.now())?;
         return Ok(exit_code::SUCCESS);
     }
     let ids: BTreeSet<TaskId> = answer.claimed.iter().chain(&answer.under_way).map(|task| task.id).collect();
@@ -122,46 +115,41 @@ fn announce(answer: &BackfillResource) {
     }
 }
 
-fn show(slots: &[OldSlotResource], format: Format, now: Timestamp) -> Result<(), CliError> {
-    let listing = crate::api::client::Listing { items: slots.to_vec(), more: false };
-    output::list(&listing, format, COLUMNS, now)
-}
+/// The ends that were seen, and whether each was a success: retention may remove a task before the last has ended.
+type Ends = BTreeMap<TaskId, bool>;
 
-/// How many have ended, by how.
-#[derive(Default)]
-struct Progress {
-    succeeded: usize,
-    otherwise: usize,
-}
-
-/// Looks until all of `ids` have ended. A task that is no longer kept has.
-async fn progress(session: &Session, job: &str, ids: &BTreeSet<TaskId>) -> Result<Progress, CliError> {
-    let mut shown = usize::MAX;
+/// Looks until all of `ids` have ended. A task that is no longer kept has. The service may be away for a while.
+async fn progress(session: &Session, job: &str, ids: &BTreeSet<TaskId>) -> Result<Ends, CliError> {
+    let (mut ends, mut shown, mut last_seen) = (Ends::new(), usize::MAX, session.clock.monotonic());
     loop {
-        let tasks = session.client()?.tasks(&TasksOf::Job(job.to_owned()), None, MOST).await?;
-        let (now, done) = count(&tasks.items, ids);
-        if done != shown {
-            draw(done, ids.len(), now.otherwise);
-            shown = done;
+        match tasks(session, job).await {
+            Ok(tasks) => {
+                last_seen = session.clock.monotonic();
+                let ours = tasks.iter().filter(|task| ids.contains(&task.id));
+                let (ended, active): (Vec<_>, Vec<_>) = ours.partition(|task| task.phase.is_terminal());
+                ends.extend(ended.iter().map(|task| (task.id, task.phase == Phase::Succeeded)));
+                let done = ids.len() - active.len();
+                if done != shown {
+                    draw(done, ids.len(), otherwise(&ends));
+                    shown = done;
+                }
+                if done == ids.len() {
+                    return Ok(ends);
+                }
+            }
+            Err(error) if wait::may_pass(&error, last_seen, session) => {}
+            Err(error) => return Err(error),
         }
-        if done == ids.len() {
-            return Ok(now);
-        }
-        session.clock.sleep(PAUSE).await;
+        session.clock.sleep(wait::PAUSE).await;
     }
 }
 
-fn count(tasks: &[TaskResource], ids: &BTreeSet<TaskId>) -> (Progress, usize) {
-    let mut progress = Progress::default();
-    let mut running = 0;
-    for task in tasks.iter().filter(|task| ids.contains(&task.id)) {
-        match task.phase {
-            Phase::Succeeded => progress.succeeded += 1,
-            phase if phase.is_terminal() => progress.otherwise += 1,
-            _ => running += 1,
-        }
-    }
-    (progress, ids.len() - running)
+async fn tasks(session: &Session, job: &str) -> Result<Vec<TaskResource>, CliError> {
+    Ok(session.client()?.tasks(&TasksOf::Job(job.to_owned()), None, MOST).await?.items)
+}
+
+fn otherwise(ends: &Ends) -> usize {
+    ends.values().filter(|succeeded| !**succeeded).count()
 }
 
 /// A bar on a terminal, a line for each tenth elsewhere.
@@ -181,16 +169,18 @@ fn draw(done: usize, all: usize, otherwise: usize) {
     }
 }
 
-fn told(ended: &Progress) -> u8 {
-    say(&format!("the backfill has ended: {} succeeded, {} did not", ended.succeeded, ended.otherwise));
-    if ended.otherwise > 0 { exit_code::FAILURE } else { exit_code::SUCCESS }
+fn told(ends: &Ends) -> u8 {
+    let otherwise = otherwise(ends);
+    say(&format!("the backfill has ended: {} succeeded, {otherwise} did not", ends.len() - otherwise));
+    if otherwise > 0 { exit_code::FAILURE } else { exit_code::SUCCESS }
 }
 
 async fn cancel(args: &BackfillArgs, session: &Session) -> Result<u8, CliError> {
     let client = session.client()?;
-    let job = client.job(&args.job).await?.name;
-    let queue = client.queue(None, MOST).await?;
-    let of_job = |task: &TaskResource| task.trigger == Trigger::Backfill && task.job.as_ref() == Some(&job);
+    let job = client.job(&args.job).await?;
+    let queue = client.queue(Some(&job.app), MOST).await?;
+    let of_job =
+        |task: &TaskResource| task.trigger == Trigger::Backfill && task.job.as_ref() == Some(&job.name);
     let mut dropped = 0;
     for entry in queue.items.iter().filter(|entry| of_job(&entry.task)) {
         let which = TaskRef::Id { app: entry.task.app.clone(), id: entry.task.id };

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
 use serde::Serialize;
 
 use super::error::CliError;
@@ -14,7 +15,7 @@ use super::moment::{self, Moment, MomentError};
 use super::session::Session;
 use super::table::{Column, listing, pairs};
 use super::{offline, output, reference, tasks};
-use crate::api::client::{SlotQuery, TaskRef};
+use crate::api::client::{ClientError, SlotQuery, TaskRef};
 use crate::api::resources::{SlotResource, TaskResource};
 use crate::config::Config;
 use crate::hint::{did_you_mean, nearest};
@@ -259,7 +260,10 @@ async fn ledger(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Sess
                 let task = client.task(&TaskRef::Id { app: job.app.to_string(), id }, None).await;
                 match task {
                     Ok(task) => one.task = Some(task),
-                    Err(_) => one.unknown = Some(format!("task {id} is no more: retention removed it")),
+                    Err(ClientError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
+                        one.unknown = Some(format!("task {id} is no more: retention removed it"));
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
         }

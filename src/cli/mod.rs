@@ -56,6 +56,5 @@ mod tasks;
 mod terminate_task;
 mod token;
 mod wait;
-mod when;
 
 pub use self::entry::main;

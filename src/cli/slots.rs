@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::output::{self, Named, OutputArgs};
 use super::session::Session;
 use super::table::{Column, NONE};
-use super::{age, reference, when};
+use super::{age, moment, reference};
 use crate::api::client::{Listing, SlotQuery};
 use crate::api::resources::SlotResource;
 use crate::store::Fate;
@@ -20,10 +20,10 @@ pub(super) struct SlotsArgs {
     #[arg(value_parser = reference::job)]
     job: String,
     /// Slots from this time on: RFC 3339, or a date or date and time in UTC
-    #[arg(long, value_name = "TIME", value_parser = when::time, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = moment::in_utc, allow_hyphen_values = true)]
     from: Option<Timestamp>,
     /// Slots up to this time
-    #[arg(long, value_name = "TIME", value_parser = when::time, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = moment::in_utc, allow_hyphen_values = true)]
     to: Option<Timestamp>,
     /// Only those that ended so: ran, caught-up, skipped or missed
     #[arg(long, value_name = "OUTCOME", value_parser = fate)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::error::CliError;
 use super::output::say;
 use super::session::Session;
-use super::{age, reference, when};
+use super::{age, moment, reference};
 use crate::api::resources::{PauseBody, ResumeBody, SkipNextBody};
 use crate::schedule::CatchUp;
 
@@ -17,7 +17,7 @@ pub(super) struct PauseArgs {
     #[arg(value_parser = reference::job)]
     job: String,
     /// When the pause ends by itself: RFC 3339, or a date or date and time in UTC
-    #[arg(long, value_name = "TIME", value_parser = when::time, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = moment::in_utc, allow_hyphen_values = true)]
     until: Option<Timestamp>,
     /// What the pause is for, for whoever finds the job paused
     #[arg(long, value_name = "TEXT")]

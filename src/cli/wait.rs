@@ -26,7 +26,7 @@ use crate::task::Phase;
 const HELD: Duration = Duration::from_secs(60);
 
 /// The pause between two questions, where the service did not hold its answer.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the service may be away.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -96,7 +96,7 @@ async fn until_end(session: &Session, task: &TaskResource) -> Result<TaskResourc
         match ask(session, &which).await {
             Ok(task) if task.phase.is_terminal() => return Ok(task),
             Ok(_) => last_seen = session.clock.monotonic(),
-            Err(error) if is_passing(&error) && session.clock.monotonic() - last_seen < PATIENCE => {}
+            Err(error) if may_pass(&error, last_seen, session) => {}
             Err(error) => return Err(error),
         }
         if session.clock.monotonic() - asked < PAUSE {
@@ -107,6 +107,11 @@ async fn until_end(session: &Session, task: &TaskResource) -> Result<TaskResourc
 
 async fn ask(session: &Session, which: &TaskRef) -> Result<TaskResource, CliError> {
     Ok(session.client()?.task(which, Some(HELD)).await?)
+}
+
+/// Whether what went wrong is no reason to stop, with a service that was last seen then.
+pub(super) fn may_pass(error: &CliError, last_seen: Duration, session: &Session) -> bool {
+    is_passing(error) && session.clock.monotonic() - last_seen < PATIENCE
 }
 
 /// Whether the service may be back in a while.
@@ -168,7 +173,7 @@ pub(super) async fn print_log(
             broken = session.clock.monotonic();
         }
         match again {
-            Err(error) if is_passing(&error) && session.clock.monotonic() - broken < PATIENCE => {}
+            Err(error) if may_pass(&error, broken, session) => {}
             done => return done,
         }
     }

@@ -50,6 +50,25 @@ async fn the_ends_are_waited_for_and_tell_the_exit_code() {
 }
 
 #[tokio::test]
+async fn a_failure_counts_though_retention_removes_it_before_the_last_end() {
+    let tasks = "GET /v1/jobs/etl.nightly/tasks?limit=1000";
+    let failed = ended(9, Phase::Failed, Some(3), "Error", "it ended with exit code 3");
+    let done = ended(8, Phase::Succeeded, Some(0), "Completed", "it ended well");
+    let away = Reply::error(503, "busy", "all places are taken", None);
+    let replies = vec![
+        (POST, Reply::ok(&answer(vec![queued(8), queued(9)]))),
+        (tasks, Reply::page(&[failed, queued(8)], None)),
+        (tasks, away),
+        (tasks, Reply::page(&[done], None)),
+    ];
+    let shown = shown(&RANGE, replies).await;
+    assert!(
+        shown.contains("the backfill has ended: 1 succeeded, 1 did not") && shown.contains("[1]"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
 async fn a_backfill_names_its_range_and_one_choice() {
     let fake = Fake::start([]).await;
     for args in [

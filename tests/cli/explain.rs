@@ -225,6 +225,15 @@ async fn a_slot_that_has_passed_is_looked_up_in_the_ledger() {
     let run = asked(script).await;
     assert!(run.out.contains("Unknown:   task 3 is no more: retention removed it\n"), "{run}");
 
+    let busy = Reply::error(429, "too-many-runs", "ask again later", None);
+    let script =
+        vec![(SLOTS, Reply::page(&[row("ran", None, Some(3))], None)), ("GET /v1/apps/etl/tasks/3", busy)];
+    let run = asked(script).await;
+    assert!(
+        !run.out.contains("no more") && run.err.contains("the ledger was not read: ask again later"),
+        "{run}"
+    );
+
     let run = asked(vec![(SLOTS, Reply::page::<Value>(&[], None))]).await;
     assert!(run.out.contains("Unknown:   no row:"), "{run}");
 }
