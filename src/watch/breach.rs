@@ -9,7 +9,7 @@ use super::fate::{Fate, LastSlot};
 use super::terms::{Streak, Watch};
 use crate::job::JobRef;
 use crate::schedule::{Schedule, jitter};
-use crate::task::{Phase, Task, TaskId};
+use crate::task::{Phase, Task, TaskId, Trigger};
 
 /// What a job may be guilty of. At most one of each at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -151,7 +151,8 @@ fn is_late(slot: &LastSlot, streak: Streak) -> bool {
 
 /// When the slot of a first attempt that has not started was due.
 fn due_of(job: &JobRef, schedules: &[Arc<Schedule>], task: &Task) -> Option<Timestamp> {
-    let slot = task.scheduled.filter(|_| task.started.is_none() && task.attempt == 1)?;
+    let first = task.started.is_none() && task.attempt == 1 && task.trigger != Trigger::Backfill;
+    let slot = task.scheduled.filter(|_| first)?;
     let key = task.schedule.as_ref()?;
     let schedule = schedules.iter().find(|schedule| schedule.key == *key)?;
     Some(slot + jitter(schedule, job, slot))
@@ -237,15 +238,12 @@ fn next_lateness(
     late_after: SignedDuration,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let mut slot = schedule.recurrence.last_until(now.checked_sub(late_after).ok()?);
-    loop {
-        let moment = slot.and_then(|slot| (slot + jitter(schedule, job, slot)).checked_add(late_after).ok());
-        match (slot, moment) {
-            (_, Some(moment)) if moment > now => return Some(moment),
-            (Some(before), _) => slot = Some(schedule.recurrence.next_after(before)?),
-            (None, _) => slot = Some(schedule.recurrence.next_after(now.checked_sub(late_after).ok()?)?),
-        }
-    }
+    let from = now.checked_sub(late_after).ok()?;
+    let first = schedule.last_until(from).or_else(|| schedule.next_after(from));
+    let slots = std::iter::successors(first, |slot| schedule.next_after(*slot));
+    slots
+        .filter_map(|slot| (slot + jitter(schedule, job, slot)).checked_add(late_after).ok())
+        .find(|moment| *moment > now)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::job::JobRef;
 use crate::schedule::{Schedule, jitter};
 use crate::store::{SkipReason, SlotOutcome};
-use crate::task::{Phase, Task, TaskId};
+use crate::task::{Phase, Task, TaskId, Trigger};
 
 /// What became of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ impl Fate {
             },
             Some(SlotOutcome::Ran { .. } | SlotOutcome::CaughtUp { .. }) => match task {
                 Some(task) if task.started.is_some() => Self::Settled,
+                // Whoever runs a slot again knows that it waits.
+                Some(task) if task.trigger == Trigger::Backfill && !task.phase.is_terminal() => Self::Settled,
                 Some(task) if !task.phase.is_terminal() => Self::Waiting { task: task.id, phase: task.phase },
                 Some(Task { phase: Phase::Failed | Phase::Lost | Phase::TimedOut, id, .. }) => {
                     Self::NeverStarted { task: *id }
@@ -77,7 +79,7 @@ impl Fate {
     }
 }
 
-/// The latest slot of `schedule` that was due at least `late_after` before `now`, and when it was due.
+/// The latest slot of `schedule` that no calendar excludes and that was due at least `late_after` before `now`, and when it was due.
 pub fn last_slot(
     schedule: &Schedule,
     job: &JobRef,
@@ -86,11 +88,11 @@ pub fn last_slot(
 ) -> Option<(Timestamp, Timestamp)> {
     let until = now.checked_sub(late_after).ok()?;
     let due = |slot: Timestamp| slot + jitter(schedule, job, slot);
-    let slot = schedule.recurrence.last_until(until)?;
+    let slot = schedule.last_until(until)?;
     if due(slot) <= until {
         return Some((slot, due(slot)));
     }
     // Jitter never reaches the next slot: the one before is due.
-    let before = schedule.recurrence.last_until(slot - SignedDuration::from_secs(1))?;
+    let before = schedule.last_until(slot - SignedDuration::from_secs(1))?;
     Some((before, due(before)))
 }

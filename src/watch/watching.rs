@@ -19,7 +19,7 @@ use super::terms::{OpenBreach, Standing, Watch};
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, Pause};
 use crate::notify::{Event, Notice, Outbox};
 use crate::store::{Commit, Store, StoreError};
 use crate::task::Task;
@@ -98,14 +98,8 @@ impl Watching {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let this = Arc::clone(&self);
-            match blocking(move || Ok(this.look())).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "nobody could look whether all that should have run, has")
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "nobody could look whether all that should have run, has")
-                }
+            if let Err(error) = blocking(move || this.look().map_err(std::io::Error::other)).await {
+                tracing::warn!(%error, "nobody could look whether all that should have run, has");
             }
             let rest = self.pause().saturating_sub(AT_LEAST);
             let pause = async {
@@ -240,12 +234,15 @@ impl Watching {
         let Some(watched) = state.jobs.get_mut(job) else { return Ok(()) };
         let Some((_, configured)) = config.job(job) else { return Ok(()) };
         let Some(watch) = configured.terms.watch.as_deref() else { return Ok(()) };
+        // The clock was ahead when it was first watched.
+        let ahead = watched.standing.since > now;
+        watched.standing.since = watched.standing.since.min(now);
         let facts = self.facts(job, configured, watch, watched.standing.since, active, now)?;
         let mut found = breaches(job, &configured.schedules, watch, &facts, now);
         let tell = |event, open: &OpenBreach, breach: Option<&Breach>, commit: &mut Commit| {
             self.tell(config, job, watch, event, open, breach, now, commit)
         };
-        if note(job, &mut watched.standing, &mut found, commit, tell) {
+        if note(job, &mut watched.standing, &mut found, commit, tell) || ahead {
             commit.put_standing(job, &watched.standing);
         }
         match found.is_empty() {
@@ -277,7 +274,8 @@ impl Watching {
         for schedule in watch.late_after.iter().flat_map(|_| &configured.schedules) {
             let late_after = watch.late_after.unwrap_or_default();
             let Some((slot, due)) = last_slot(schedule, job, late_after, now) else { continue };
-            if paused.as_ref().is_some_and(|pause| pause.since <= due) {
+            let within = |pause: &Pause| pause.since <= due && pause.until.is_none_or(|until| due <= until);
+            if paused.as_ref().is_some_and(within) {
                 continue;
             }
             let outcome = self.store.slot_outcome(job, &schedule.key, slot)?;

@@ -169,7 +169,7 @@ fn resources(resources: Option<&ResourceRequirements>, path: &str, remarks: &mut
 }
 
 /// Kubernetes counts bytes where no unit is named.
-fn bytes(Quantity(text): Quantity) -> ByteSize {
+pub(super) fn bytes(Quantity(text): Quantity) -> ByteSize {
     let bare = text.ends_with(|c: char| c.is_ascii_digit());
     ByteSize(if bare { format!("{text}B") } else { text })
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use super::elsewhere::translated;
 use super::name::Names;
 use super::{Imported, container, finish};
 use crate::config::problem::Problems;
-use crate::config::shape::{App, AppFile, ByteSize, Command, Cpu, Cron, Dst, Job, Name};
+use crate::config::shape::{App, AppFile, Command, Cpu, Cron, Dst, Job, Name};
 
 #[derive(Deserialize)]
 struct Spec<T> {
@@ -196,8 +197,8 @@ fn add(
         name: Name(on.names.own(name)),
         command: command.map(Command::Shell),
         cpu: size(task.cpu).map(Cpu::Text),
-        memory: size(task.memory).map(ByteSize),
-        disk: size(task.disk).map(ByteSize),
+        memory: size(task.memory).map(|text| container::bytes(Quantity(text))),
+        disk: size(task.disk).map(|text| container::bytes(Quantity(text))),
         ..job
     });
 }

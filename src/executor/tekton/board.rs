@@ -130,7 +130,7 @@ impl Board {
         let run = runs.run(&name);
         if run.uid.is_some() && run.uid != meta.uid {
             // Another object of the same name: what was known is of its predecessor.
-            run.task_run = None;
+            (run.task_run, run.began) = (None, None);
         }
         // Where it was seen not to have begun, it began by now; else only the cluster's clock says when.
         let (known, start) = (run.uid.is_some(), seen.status.start_time);

@@ -8,7 +8,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::job::{Pause, Steering};
 use crate::schedule::ScheduleKey;
 use crate::store::{SlotOutcome, SlotRow, Watermark};
-use crate::task::{Phase, TaskId};
+use crate::task::{Phase, TaskId, Trigger};
 use crate::watch::Streak;
 use crate::watch::breach::tests::task;
 
@@ -120,6 +120,46 @@ async fn a_slot_that_nobody_decides_about_is_late_until_its_task_starts_also_ove
     world.commit(|_| ()).await;
     assert_eq!(world.store.standings().next().unwrap().unwrap().1.open, []);
     assert_eq!(again.current().breaches, []);
+}
+
+#[tokio::test]
+async fn a_slot_that_a_calendar_excludes_does_not_stand_for_one_that_was_missed() {
+    let world = World::new("late_after = \"5m\"");
+    let app = "[app]\nname = \"etl\"\ncommand = \"true\"\n[[jobs]]\nname = \"j\"\nschedule = \"0 * * * *\"\nlate_after = \"5m\"\nexclude = [\"off\"]\n";
+    let next = (world.clock.now() + SignedDuration::from_mins(90)).strftime("%H");
+    let off = format!("[calendars.off]\ncron = [\"* {next} * * *\"]\n");
+    world.config.store(Arc::new(Config::from_toml(&off, &[app]).unwrap()));
+    let watching = world.watching();
+    world.watermark(world.clock.now()).await;
+    assert_eq!(kinds(&watching.look().unwrap()), []);
+    world.advance(36);
+    let late = kinds(&watching.look().unwrap());
+    assert_eq!(late.len(), 1);
+    // The hour of the calendar, whose slot has no row yet.
+    world.advance(60);
+    assert_eq!(kinds(&watching.look().unwrap()), late);
+}
+
+#[tokio::test]
+async fn a_run_of_an_old_slot_that_waits_is_not_late() {
+    let world = World::new("late_after = \"5m\"");
+    let watching = world.watching();
+    world.watermark(world.clock.now()).await;
+    watching.look().unwrap();
+    let slot = world.advance(30);
+    world.ran(1, slot, Phase::Running, Some(slot)).await;
+    let mut again = task(world.config.load().job(&name()).unwrap().1, 2, slot, Phase::Queued, None);
+    again.trigger = Trigger::Backfill;
+    let row = SlotRow {
+        claim: None,
+        schedule: world.key(),
+        first: slot,
+        last: slot,
+        outcome: SlotOutcome::CaughtUp { task: TaskId(2) },
+    };
+    world.commit(|commit| _ = commit.create_task(&again).put_slot(&name(), &row)).await;
+    world.advance(20);
+    assert_eq!(kinds(&watching.look().unwrap()), []);
 }
 
 #[tokio::test]
