@@ -68,7 +68,7 @@ pub(super) fn paused(
     let mut rows = Vec::new();
     for schedule in schedules {
         let watermark = store.watermark(job, &schedule.key)?;
-        let watermark = watermark.filter(|it| it.fingerprint == schedule.recurrence.key().as_str());
+        let watermark = watermark.filter(|it| it.fingerprint == schedule.recurrence.fingerprint().as_str());
         let Some(watermark) = watermark.map(|watermark| watermark.at) else { continue };
         let until = decided_until(schedule, job, watermark, end);
         let Some(range) = until.and_then(|until| slots_between(schedule, watermark, until)) else { continue };

@@ -108,8 +108,15 @@ pub(super) async fn list(
     let after = binding.position(query.cursor.as_deref())?;
     let (limit, schedules, now) = (query.limit, job.schedules.clone(), serving.service.clock.now());
     let scan = serving.scan(move |store| {
-        let paused = ledger::paused(store, &reference, &schedules, now)?;
-        let (rows, next) = ledger::rows(store, &reference, &wanted, paused, limit.0, after.as_ref())?;
+        let mut paused = ledger::paused(store, &reference, &schedules, now)?;
+        let (rows, next) = loop {
+            let page = ledger::rows(store, &reference, &wanted, paused.clone(), limit.0, after.as_ref())?;
+            // Should the pause have ended in between, its rows are there twice.
+            match ledger::paused(store, &reference, &schedules, now)? {
+                still if still == paused => break page,
+                changed => paused = changed,
+            }
+        };
         let mut counted = MOST_COUNTED;
         let shown = rows.iter().map(|row| resource(store, &reference, &schedules, row, &mut counted));
         Ok((shown.collect::<Result<Vec<_>, _>>()?, next))

@@ -131,3 +131,15 @@ async fn a_paused_job_that_gets_a_schedule_by_command_is_shown_as_paused() {
     assert!(job["paused"].is_object() && job["next"].is_null(), "{job}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn the_slots_of_a_pause_are_listed_for_a_schedule_with_bounds_too() {
+    let world = World::new();
+    let job = r#"{"name": "made", "command": "true", "schedule": "0 3 * * SUN", "until": "2027-01-01"}"#;
+    assert_eq!(world.post("/v1/apps/etl/jobs", job).await.status, 201);
+    assert_eq!(world.post("/v1/jobs/etl.made/pause", "").await.status, 200);
+    world.clock.advance(Duration::from_secs(8 * 86_400));
+    let rows = world.get("/v1/jobs/etl.made/slots").await.json()["items"].clone();
+    assert_eq!(rows[0]["reason"], "paused", "{rows}");
+    world.end().await;
+}
