@@ -218,11 +218,13 @@ impl Dispatcher {
         if matches!(entry.newest_row, NewestRow::Unknown)
             && let Some(newest) = self.store.newest_slot(job, key)?
         {
-            entry.newest_row = match newest.outcome.task() {
-                Some(_) => NewestRow::Ends,
-                None => NewestRow::MayGrow(Box::new(newest)),
-            };
+            entry.newest_row = newest.into();
         }
+        // It may have grown since: that is on its way to the disk.
+        let row = row.map(|row| match &entry.newest_row {
+            NewestRow::MayGrow(newest) if newest.first == row.first => (**newest).clone(),
+            _ => row,
+        });
         let outcome = match row.as_ref().map(|row| row.outcome) {
             Some(SlotOutcome::Ran { .. }) => SlotOutcome::Ran { task: task.id },
             _ => SlotOutcome::CaughtUp { task: task.id },

@@ -217,14 +217,14 @@ impl Dispatcher {
         let Some(end) = decided_until(&entry.schedule, &entry.job, entry.watermark, at) else { return Ok(0) };
         let policy = catch_up.unwrap_or(CatchUp::None);
         let schedule = Schedule { catch_up: policy, ..(*entry.schedule).clone() };
-        let run = missed(&schedule, entry.watermark, end).run;
-        for slot in &run {
-            self.write_paused(place, *slot - SignedDuration::from_millis(1), claims)?;
-            self.decide(place, *slot, Trigger::CatchUp, now, claims)?;
-            self.move_watermark(place, *slot, claims);
+        let mut caught_up = 0;
+        for slot in missed(&schedule, entry.watermark, end).run {
+            self.write_paused(place, slot - SignedDuration::from_millis(1), claims)?;
+            caught_up += usize::from(self.decide(place, slot, Trigger::CatchUp, now, claims)?);
+            self.move_watermark(place, slot, claims);
         }
         self.write_paused(place, end, claims)?;
-        Ok(run.len())
+        Ok(caught_up)
     }
 
     /// Writes the slots up to `until` down as paused, those that a calendar excludes among them.
@@ -282,12 +282,15 @@ impl Dispatcher {
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
         loop {
+            let Some(entry) = self.table.get(place) else { return Ok(()) };
+            if self.steering.get(&entry.job).is_none_or(|steering| steering.skip_next.is_none()) {
+                return Ok(());
+            }
             // What a calendar excludes would not have run, and is not what was to be skipped.
             self.account_excluded(place, until, claims)?;
             let Some(entry) = self.table.get(place) else { return Ok(()) };
-            let skips = self.steering.get(&entry.job).is_some_and(|steering| steering.skip_next.is_some());
-            let next = entry.schedule.recurrence.next_after(entry.watermark).filter(|slot| *slot <= until);
-            let Some(slot) = next.filter(|_| skips) else { return Ok(()) };
+            let next = entry.schedule.recurrence.next_after(entry.watermark);
+            let Some(slot) = next.filter(|slot| *slot <= until) else { return Ok(()) };
             self.decide(place, slot, Trigger::CatchUp, now, claims)?;
             self.move_watermark(place, slot, claims);
         }

@@ -190,7 +190,7 @@ impl Dispatcher {
         }
     }
 
-    /// Gives one slot its row: a task is claimed, or the reason against it is written down.
+    /// Gives one slot its row: a task is claimed, or the reason against it is written down. Says whether one was.
     pub(super) fn decide(
         &mut self,
         place: usize,
@@ -198,31 +198,33 @@ impl Dispatcher {
         trigger: Trigger,
         now: Timestamp,
         claims: &mut Claims,
-    ) -> Result<(), StoreError> {
-        let Some(entry) = self.table.get(place) else { return Ok(()) };
+    ) -> Result<bool, StoreError> {
+        let Some(entry) = self.table.get(place) else { return Ok(false) };
         let known = entry.ledger_until.is_some_and(|until| slot <= until)
             && self.store.has_run(&entry.job, &entry.schedule.key, slot)?;
         if known {
-            return Ok(());
+            return Ok(false);
         }
         let alone = SlotRange { first: slot, last: slot };
         if let Some(skipped) = self.takes_skip(place, claims) {
-            return self.write_row(place, alone, skipped, None, claims);
+            return self.write_row(place, alone, skipped, None, claims).map(|()| false);
         }
-        let Some(entry) = self.table.get(place) else { return Ok(()) };
+        let Some(entry) = self.table.get(place) else { return Ok(false) };
         let due = slot + jitter(&entry.schedule, &entry.job, slot);
         if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
             let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
-            return self.write_row(place, alone, outcome, None, claims);
+            return self.write_row(place, alone, outcome, None, claims).map(|()| false);
         }
         let skipped = |reason| SlotOutcome::Skipped { reason };
         let (phase, replaced) = match self.decide_turn(&entry.job, entry.overlap) {
             OverlapDecision::Skip { because } => {
                 let reason = SkipReason::Overlap { task: because };
-                return self.write_row(place, alone, skipped(reason), None, claims);
+                return self.write_row(place, alone, skipped(reason), None, claims).map(|()| false);
             }
             OverlapDecision::Full => {
-                return self.write_row(place, alone, skipped(SkipReason::QueueFull), None, claims);
+                return self
+                    .write_row(place, alone, skipped(SkipReason::QueueFull), None, claims)
+                    .map(|()| false);
             }
             OverlapDecision::Start { cancel } => (Phase::Pending, cancel),
             OverlapDecision::Wait { cancel, .. } => (Phase::Queued, cancel),
@@ -244,7 +246,7 @@ impl Dispatcher {
         if let Some(job) = job {
             self.replace(&job, &replaced, now);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn slot_task(&mut self, place: usize, slot: Timestamp, trigger: Trigger, now: Timestamp) -> Task {
@@ -338,10 +340,7 @@ impl Dispatcher {
         }
         let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome, claim };
         claims.commit.put_slot(&entry.job, &row);
-        entry.newest_row = match row.outcome.task() {
-            Some(_) => NewestRow::Ends,
-            None => NewestRow::MayGrow(Box::new(row)),
-        };
+        entry.newest_row = row.into();
         claims.slots += 1;
         metrics::counter!("tekcron_slots_total", "outcome" => outcome.as_str()).increment(1);
         Ok(())

@@ -119,7 +119,8 @@ impl Dispatcher {
         let (Some(job), Some(schedule), Some(slot)) = (task.job_ref(), &task.schedule, task.scheduled) else {
             return false;
         };
-        if task.attempt > 1 {
+        // An old slot that somebody runs again is always late.
+        if task.attempt > 1 || task.trigger == Trigger::Backfill {
             return false;
         }
         let Some(entry) = self.table.place(&job, schedule).and_then(|place| self.table.get(place)) else {

@@ -39,6 +39,15 @@ pub(super) enum NewestRow {
     MayGrow(Box<SlotRow>),
 }
 
+impl From<SlotRow> for NewestRow {
+    fn from(row: SlotRow) -> Self {
+        match row.outcome.task() {
+            Some(_) => Self::Ends,
+            None => Self::MayGrow(Box::new(row)),
+        }
+    }
+}
+
 impl Entry {
     pub(super) fn new(app: &Arc<App>, job: &Job, schedule: &Arc<Schedule>, watermark: Timestamp) -> Self {
         Self {

@@ -151,6 +151,21 @@ async fn what_is_not_known_or_too_much_is_refused_with_how_far_and_how_many() {
 }
 
 #[tokio::test]
+async fn old_slots_run_though_their_job_has_a_deadline() {
+    let (world, life) = world("start_deadline = \"10s\"").await;
+    let slots =
+        found(&world, &life, Select::Missing, "2026-01-01T00:03:00Z", "2026-01-01T00:03:00Z", 10).unwrap();
+    let done = backfill(&life, slots, 1).await;
+    let id = done.claimed[0].id;
+    world
+        .until("it is at the executor", || {
+            life.tasks().iter().any(|task| task.id == id && task.phase == Phase::Submitted)
+        })
+        .await;
+    life.end().await;
+}
+
+#[tokio::test]
 async fn what_a_calendar_excludes_is_not_missing_though_a_pause_holds_it() {
     let keys = format!("{MINUTELY}\nexclude = [\"off\"]");
     let world = slots::world_with("2026-01-01T00:00:30Z", "cron = [\"2-3 * * * *\"]", &keys);

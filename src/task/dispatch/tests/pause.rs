@@ -112,6 +112,17 @@ async fn resumed_with_catch_up_the_latest_or_all_run_and_the_rest_stays_paused()
 }
 
 #[tokio::test]
+async fn only_what_was_claimed_of_a_pause_is_caught_up() {
+    let world = World::new("2026-01-01T00:00:30Z", &job(&format!("{MINUTELY}\noverlap = \"skip\"")));
+    let life = world.begin();
+    life.steer(pause(None)).await.unwrap();
+    world.pass_until(&life, "three minutes", || world.clock.now() >= at("2026-01-01T00:03:30Z")).await;
+    let resumed = life.steer(resume(Some(CatchUp::All))).await.unwrap();
+    assert_eq!((resumed.caught_up, life.tasks().len()), (1, 1));
+    life.end().await;
+}
+
+#[tokio::test]
 async fn a_year_of_paused_seconds_costs_no_row_until_it_ends_and_one_then() {
     let world = World::new("2026-01-01T00:00:30Z", &job("schedule = \"* * * * * *\""));
     let life = world.begin();
