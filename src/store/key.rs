@@ -308,7 +308,7 @@ pub(super) fn all_standings() -> Vec<u8> {
     vec![STANDING]
 }
 
-/// The job whose record, standing or streak `key` is.
+/// The job whose record, steering, standing or streak `key` is.
 pub(super) fn job_of(key: &[u8]) -> Option<JobRef> {
     let texts = std::str::from_utf8(key.get(1..)?).ok()?;
     let (app, job) = texts.strip_suffix('\0')?.split_once('\0')?;
@@ -321,14 +321,6 @@ pub(super) fn steering(job: &JobRef) -> Vec<u8> {
 
 pub(super) fn all_steerings() -> Vec<u8> {
     vec![STEERING]
-}
-
-/// The job whose steering `key` is.
-pub(super) fn job_of_steering(key: &[u8]) -> Option<JobRef> {
-    let mut texts = key.get(1..)?.split(|byte| *byte == END);
-    let mut next = || std::str::from_utf8(texts.next()?).ok();
-    let (app, job) = (next()?, next()?);
-    Some(JobRef::new(app.parse().ok()?, job.parse().ok()?))
 }
 
 pub(super) fn watermark(job: &JobRef, schedule: &ScheduleKey) -> Vec<u8> {

@@ -7,7 +7,7 @@ use super::commit::Commit;
 use super::error::StoreError;
 use super::open::Store;
 use super::record::{self, IdempotencyV1, Watermark};
-use super::slot::{SlotOutcome, SlotRow};
+use super::slot::SlotRow;
 use super::{key, record::unreadable};
 use crate::app::AppName;
 use crate::config::{StoredJob, StoredJobs};
@@ -156,8 +156,8 @@ impl Store {
     pub fn steerings(&self) -> impl Iterator<Item = Result<(JobRef, Steering), StoreError>> + use<> {
         self.tree().scan_prefix(key::all_steerings()).map(|row| {
             let (at, value) = row.map_err(read_error)?;
-            let job = key::job_of_steering(&at)
-                .ok_or_else(|| unreadable("steering", &at, "a key of another shape"))?;
+            let job =
+                key::job_of(&at).ok_or_else(|| unreadable("steering", &at, "a key of another shape"))?;
             Ok((job, record::decode_steering(&at, &value)?))
         })
     }
@@ -198,22 +198,6 @@ impl Store {
         let at = key::watermark(job, schedule);
         let value = self.tree().get(&at).map_err(read_error)?;
         value.map(|value| record::decode_watermark(&at, &value)).transpose()
-    }
-
-    /// What became of a slot, by the row of its own or the range that holds it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn slot_outcome(
-        &self,
-        job: &JobRef,
-        schedule: &ScheduleKey,
-        slot: Timestamp,
-    ) -> Result<Option<SlotOutcome>, StoreError> {
-        let up_to = key::slots_of(job, schedule)..=key::slot(job, schedule, slot);
-        let row = self.tree().range(up_to).next_back();
-        let row = row.map(|row| slot_row(row.map_err(read_error)?)).transpose()?;
-        Ok(row.filter(|row| slot <= row.last).map(|row| row.outcome))
     }
 
     /// How far each schedule has been decided.

@@ -278,7 +278,7 @@ impl Watching {
             if paused.as_ref().is_some_and(within) {
                 continue;
             }
-            let outcome = self.store.slot_outcome(job, &schedule.key, slot)?;
+            let outcome = self.store.slot_at(job, &schedule.key, slot)?.map(|row| row.outcome);
             let watermark = match outcome {
                 None => self.store.watermark(job, &schedule.key)?.map(|watermark| watermark.at),
                 Some(_) => None,

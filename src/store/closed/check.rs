@@ -112,7 +112,7 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
         Some(Kind::Task) => record::decode_task(at, value).map(drop),
         Some(Kind::Slot) => record::decode_slot(at, value).map(drop),
         Some(Kind::Steering) => {
-            key::job_of_steering(at).ok_or_else(|| shape("steering"))?;
+            key::job_of(at).ok_or_else(|| shape("steering"))?;
             record::decode_steering(at, value).map(drop)
         }
         Some(Kind::Watermark) => {
@@ -141,7 +141,10 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
             record::decode_counter(at, value).map(drop)
         }
-        Some(Kind::Front) => record::decode::<i64>("front", at, value).map(drop),
+        Some(Kind::Front) => {
+            key::parts_of_task(at).ok_or_else(|| shape("front"))?;
+            record::decode::<i64>("front", at, value).map(drop)
+        }
         Some(Kind::Active | Kind::Name) => Ok(()),
         None => Err(shape("unknown")),
     }

@@ -32,7 +32,7 @@ impl Dispatcher {
         let mut waiting = Vec::new();
         for task in tasks {
             match task.phase {
-                Phase::Queued if task.not_before.is_some() => {
+                Phase::Queued if task.not_before.is_some_and(|due| due > now) => {
                     let key = self.enter(task, Stage::Waiting);
                     self.arm_retry(&key, now);
                 }
@@ -133,8 +133,8 @@ impl Dispatcher {
         self.wheel.disarm(gone.into_iter().map(timer_of).collect());
         self.enter_schedules(&config, &mut commit, now)?;
         self.executor.configure(&config);
-        self.config = Arc::clone(&config);
-        self.place_all(&config);
+        self.config = config;
+        self.place_all();
         self.forget_streaks();
         // Nobody may wait for the answer any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));

@@ -115,9 +115,10 @@ impl Dispatcher {
         });
     }
 
-    /// Puts all that runs and waits in its place by `config`: at a start, and after an edit.
-    pub(super) fn place_all(&mut self, config: &Arc<Config>) {
-        self.limits = Limits::of_config(config);
+    /// Puts all that runs and waits in its place after an edit of the configuration.
+    pub(super) fn place_all(&mut self) {
+        let config = Arc::clone(&self.config);
+        self.limits = Limits::of_config(&config);
         self.batches.clear();
         let ranks: HashMap<TaskKey, i64> =
             self.queue.places(None).map(|place| (place.key(), place.rank)).collect();
@@ -126,7 +127,7 @@ impl Dispatcher {
         let mut waiting = Vec::new();
         for key in keys {
             let Some(live) = self.live.get_mut(&key) else { continue };
-            let class = class_of(config, &key.app, live.task.job_ref().as_ref());
+            let class = class_of(&config, &key.app, live.task.job_ref().as_ref());
             live.class = class.clone();
             let batch = batch_of(&live.task);
             match (live.task.phase, live.stage) {
@@ -221,13 +222,12 @@ impl Dispatcher {
         let job = task.job_ref();
         let configured = job.as_ref().and_then(|job| self.config.job(job)).map(|(_, job)| job.terms.overlap);
         let policy = task.overrides.overlap.or(configured).unwrap_or_default();
-        let backfill = task.trigger == Trigger::Backfill;
         let alone = match task.trigger {
             Trigger::Retry => false,
             Trigger::Backfill => policy != Overlap::Allow,
             _ => policy.is_alone(),
         };
-        let batch = batch_of(task).filter(|_| backfill).map(|(batch, _)| batch);
+        let batch = batch_of(task).map(|(batch, _)| batch);
         Lane { app: task.app.clone(), job: task.job.clone(), alone: alone && job.is_some(), batch }
     }
 }
