@@ -16,7 +16,7 @@ use crate::Scale;
 use crate::daemon::Daemon;
 use crate::demand::answers;
 use crate::durable::commit_all;
-use crate::http::request;
+use crate::http::{Client, request};
 use crate::records::{self, Claim, app};
 use crate::report::{Row, Unit};
 use crate::sample::{median, ms, percentile};
@@ -38,13 +38,10 @@ pub(crate) fn run(scale: Scale) {
         records::write_config(&config, JOBS as usize, "\"true\"", |_| "0 0 1 7 *".to_owned());
         let mut reads = fill(&data, rows);
         let daemon = Daemon::start(&config, &data, &[("TEKCRON_KEEP_SLOTS", "36500d")]);
+        assert_eq!(rows_answered(&daemon), PAGE, "retention took rows, or the API does not know them");
         let length = Duration::from_secs(if scale.quick { 1 } else { 3 });
         let mut rounds: Vec<Vec<f64>> = (0..scale.rounds as u64)
-            .map(|round| {
-                let path = format!("/v1/jobs/{}/slots?order=newest&limit={PAGE}", job(7 * round % JOBS));
-                let request = request("GET", &path, daemon.address(), &daemon.token(), "");
-                answers(daemon.address(), &request, 200, 1, length)
-            })
+            .map(|round| answers(daemon.address(), &newest(&daemon, 7 * round % JOBS), 200, 1, length))
             .collect();
         daemon.kill();
         for percent in [50.0, 99.0] {
@@ -59,6 +56,22 @@ pub(crate) fn run(scale: Scale) {
             .print();
         }
     }
+}
+
+/// The request that is measured.
+fn newest(daemon: &Daemon, number: u64) -> Vec<u8> {
+    let path = format!("/v1/jobs/{}/slots?order=newest&limit={PAGE}", job(number));
+    request("GET", &path, daemon.address(), &daemon.token(), "")
+}
+
+fn rows_answered(daemon: &Daemon) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut client = Client::connect(daemon.address()).await.expect("the daemon listens");
+        let (_, body) = client.send(&newest(daemon, 0)).await.expect("the daemon answers");
+        let page: serde_json::Value = serde_json::from_slice(body).expect("the answer is JSON");
+        page["items"].as_array().map_or(0, Vec::len)
+    })
 }
 
 fn job(number: u64) -> JobRef {

@@ -23,6 +23,7 @@ mod plan;
 mod processes;
 mod records;
 mod recovery;
+mod reload;
 mod report;
 mod sample;
 mod schedule;
@@ -51,7 +52,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 13] = [
+const BENCHES: [Bench; 14] = [
     ("wheel", wheel::run),
     ("schedule", schedule::run),
     ("durable", durable::run),
@@ -65,6 +66,7 @@ const BENCHES: [Bench; 13] = [
     ("growth", growth::run),
     ("life", life::run),
     ("plan", plan::run),
+    ("reload", reload::run),
 ];
 
 fn main() -> ExitCode {

@@ -73,7 +73,7 @@ pub(crate) fn run(scale: Scale) {
 }
 
 /// Milliseconds from each slot that was due in one of `times` to its claim.
-fn lateness(store: &Store, times: &[(Timestamp, Timestamp)]) -> Vec<f64> {
+pub(crate) fn lateness(store: &Store, times: &[(Timestamp, Timestamp)]) -> Vec<f64> {
     let within = |slot: Timestamp| times.iter().any(|(from, to)| *from <= slot && slot < *to);
     let tasks = store.tasks(&records::app(0), None).map(|task| task.expect("the store is whole"));
     tasks
