@@ -17,6 +17,11 @@ pub fn app_file(input: &[u8]) {
     config::fuzzing::app_file(input);
 }
 
+/// An iCalendar file.
+pub fn calendar(input: &[u8]) {
+    config::fuzzing::calendar(input);
+}
+
 /// A query, an `Idempotency-Key` and a body, one a line; the body is all the rest.
 pub fn request(input: &[u8]) {
     api::fuzzing::request(input);
@@ -61,6 +66,11 @@ mod tests {
     }
 
     #[test]
+    fn kept_calendars() {
+        replay("calendar", super::calendar);
+    }
+
+    #[test]
     fn kept_requests() {
         replay("request", super::request);
     }
@@ -82,6 +92,12 @@ mod tests {
                 Some("idempotency") => b'i',
                 Some("tally") => b'm',
                 Some("previous") => b'p',
+                Some("steering") => b'h',
+                Some("standing") => b'n',
+                Some("notice") => b'o',
+                Some("streak") => b'r',
+                Some("job") => b'j',
+                Some("front") => b'q',
                 _ => panic!("no target reads {}", file.display()),
             };
             let hex = std::fs::read_to_string(&file).unwrap();

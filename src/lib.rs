@@ -3,7 +3,7 @@
 //! Data flows one way: [`config`] makes [`app::App`]s with [`job::Job`]s; [`schedule`] says which
 //! slots are due; [`task`] claims each slot in the [`store`], submits it to an [`executor`] and
 //! follows it to its end; [`retention`] forgets the oldest; [`watch`] says what should have run and has
-//! not. [`api`] and [`cli`] show them.
+//! not, and [`notify`] tells somebody. [`forecast`] says what will run. [`api`] and [`cli`] show them.
 
 pub mod api;
 pub mod app;

@@ -163,7 +163,9 @@ impl Sleeper {
             let tasks = fs::read_dir(data.join("tasks")).expect("the daemon is ready").filter_map(Result::ok);
             let records = tasks.map(|task| task.path().join("record"));
             let started = records.filter(|record| {
-                fs::read_to_string(record).is_ok_and(|record| record.contains("\n{\"started\":"))
+                // A slot's task may have had the place before.
+                fs::read_to_string(record)
+                    .is_ok_and(|record| record.contains("sleep 600") && record.contains("\n{\"started\":"))
             });
             let started = started.filter_map(|record| record.parent().map(Path::to_owned)).next();
             if let Some(dir) = started {

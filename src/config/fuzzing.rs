@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::files::{APPS, File, Files, SETTINGS};
 use super::load::any_files;
-use super::{Checked, Config, Place, Problem, Problems};
+use super::{Checked, Config, Place, Problem, Problems, ics};
 use crate::cli::render::{self, RenderArgs, RenderFormat};
+use crate::schedule::ExclusionCalendar;
 
 /// See [`crate::fuzzing::app_file`].
 pub(crate) fn app_file(input: &[u8]) {
@@ -29,6 +30,18 @@ pub(crate) fn app_file(input: &[u8]) {
     reported(&problems);
     if let Some(config) = &config {
         rendered(config);
+    }
+}
+
+/// See [`crate::fuzzing::calendar`].
+pub(crate) fn calendar(input: &[u8]) {
+    match ics::read(input) {
+        Ok(times) => {
+            let mut all = times.on_the_clock.iter().chain(&times.instants);
+            assert!(all.all(|(first, end)| first < end));
+            ExclusionCalendar::new("any", times).expect("a file has no cron expressions");
+        }
+        Err(fault) => assert!(!fault.message.is_empty() && !fault.hint.is_empty()),
     }
 }
 

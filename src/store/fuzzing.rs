@@ -30,6 +30,8 @@ pub(crate) fn record(input: &[u8]) {
             again(value, |value| record::decode_notice(&key::notice("msg_1"), value), record::encode_notice)
         }
         b'r' => again(value, |value| record::decode_streak(b"k", value), record::encode_streak),
+        b'j' => row::<String>(value),
+        b'q' => row::<i64>(value),
         b'k' => keys(value),
         b'l' => super::closed::line(value),
         b'f' => super::raw::anything(value),

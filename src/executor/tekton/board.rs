@@ -227,6 +227,11 @@ impl Board {
         })
     }
 
+    /// Whether any run waits for something.
+    pub(super) fn any_waits(&self) -> bool {
+        self.lock().known.values().any(|run| run.waits.is_some())
+    }
+
     /// The names of the runs that wait for something longer than `most`. The cluster's clock is `ahead` of ours,
     /// where that is known.
     pub(super) fn waiting_since(

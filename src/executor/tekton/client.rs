@@ -98,9 +98,7 @@ impl Cluster {
             client,
         })
     }
-}
 
-impl Cluster {
     /// How far the server's clock is ahead of `now`, by the head of its answer to the smallest list.
     pub(super) async fn clock(&self, now: Timestamp) -> Option<SignedDuration> {
         let params = ListParams::default().labels(&self.selector).limit(1);

@@ -102,8 +102,6 @@ pub(super) struct Shared {
     pub(super) observations: mpsc::Sender<Observation>,
     pub(super) copier: Copier,
     pub(super) unschedulable_after: Option<SignedDuration>,
-    /// How far the cluster's clock is ahead of ours, where it was asked for that.
-    pub(super) ahead: Mutex<Option<SignedDuration>>,
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
     logs: PathBuf,
@@ -135,7 +133,6 @@ impl TektonExecutor {
             observations,
             copier,
             unschedulable_after: options.unschedulable_after,
-            ahead: Mutex::default(),
             listed: watch::Sender::new(false),
             logs: options.data_dir.join("logs"),
             unheard: Mutex::default(),
@@ -241,18 +238,6 @@ impl Shared {
             answer = request => Some(answer),
             () = self.clock.sleep(REQUEST) => None,
         }
-    }
-
-    /// How far the cluster's clock is ahead of ours, asked for once and taken from the head of an answer. None
-    /// where nobody says.
-    pub(super) async fn ahead(&self) -> Option<SignedDuration> {
-        let known = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_some() {
-            return known;
-        }
-        let ahead = self.in_time(self.cluster.clock(self.clock.now())).await??;
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
-        Some(ahead)
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {

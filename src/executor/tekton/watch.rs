@@ -297,7 +297,12 @@ impl Watching {
 
     async fn cancel_what_waits(&self) {
         let Some(most) = self.shared.unschedulable_after else { return };
-        let ahead = self.shared.ahead().await;
+        if !self.shared.board.any_waits() {
+            return;
+        }
+        // Asked for each time: either clock may be set meanwhile.
+        let clock = self.shared.cluster.clock(self.shared.clock.now());
+        let ahead = self.shared.in_time(clock).await.flatten();
         for (name, because) in self.shared.board.waiting_since(self.shared.clock.now(), most, ahead) {
             tracing::warn!(task = %name, because, "the cluster did not start a run in time; it is cancelled");
             if let Err(error) = release::cancel(&self.shared, &name, Some(&because)).await {

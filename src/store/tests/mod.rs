@@ -1,4 +1,5 @@
 mod former;
+mod golden;
 
 use std::sync::Arc;
 

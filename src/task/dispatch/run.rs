@@ -94,14 +94,19 @@ impl Dispatcher {
             return Ok(());
         }
         match self.claim_by_hand(&request, now) {
-            Ok(task) => self.commit_run(request, task, reply, now),
+            Ok((task, replaced)) => self.commit_run(request, task, &replaced, reply, now),
             // Nobody may wait any more.
             Err(error) => drop(reply.send(Err(error))),
         }
         Ok(())
     }
 
-    fn claim_by_hand(&mut self, request: &RunRequest, now: Timestamp) -> Result<Task, RunError> {
+    /// The task, and the runs that are to end in its favour.
+    fn claim_by_hand(
+        &mut self,
+        request: &RunRequest,
+        now: Timestamp,
+    ) -> Result<(Task, Vec<TaskId>), RunError> {
         let config = std::sync::Arc::clone(&self.config);
         let app = config.apps.get(&request.app).ok_or_else(|| RunError::NoApp(request.app.clone()))?;
         let job = match &request.job {
@@ -120,11 +125,7 @@ impl Dispatcher {
             return Err(RunError::TooMany);
         }
         let (phase, replaced) = self.overlap_by_hand(app, job, request)?;
-        let task = self.manual_task(app, job, request, phase, now);
-        if let Some(job) = task.job_ref() {
-            self.replace(&job, &replaced, now);
-        }
-        Ok(task)
+        Ok((self.manual_task(app, job, request, phase, now), replaced))
     }
 
     fn overlap_by_hand(
@@ -196,10 +197,21 @@ impl Dispatcher {
         }
     }
 
-    fn commit_run(&mut self, request: RunRequest, task: Task, reply: RunReply, now: Timestamp) {
+    fn commit_run(
+        &mut self,
+        request: RunRequest,
+        task: Task,
+        replaced: &[TaskId],
+        reply: RunReply,
+        now: Timestamp,
+    ) {
         let mut commit = Commit::new();
         commit.create_task(&task);
         let key = self.enter(task.clone(), Stage::Claiming);
+        // Not before it is here: a backfill that waits would take the turn of what ends.
+        if let Some(job) = task.job_ref() {
+            self.replace(&job, replaced, now);
+        }
         if let Some(idempotency_key) = &request.idempotency_key {
             let hash = request.hash();
             commit.put_idempotency(idempotency_key, &task.app, task.id, &hash, now);

@@ -15,7 +15,7 @@ use super::{Dispatcher, Event};
 use crate::app::AppName;
 use crate::config::Config;
 use crate::job::JobRef;
-use crate::schedule::{Blocker, Overlap, OverlapDecision, blocker, decide_overlap};
+use crate::schedule::{Blocker, Overlap, OverlapDecision, Runs, blocker, decide_overlap};
 use crate::store::{Commit, StoreError};
 use crate::task::{Phase, Task, TaskId, Trigger};
 
@@ -169,10 +169,12 @@ impl Dispatcher {
     pub(super) fn waits_for(&self, key: &TaskKey) -> Option<Blocker> {
         let lane = self.queue.lane(key)?;
         let live = self.live.get(key)?;
-        let running = lane.job_ref().and_then(|job| self.live.runs(&job).running.first().copied());
+        let runs = lane.job_ref().map_or(Runs::NONE, |job| self.live.runs(&job));
+        let before = runs.waiting.first().filter(|_| lane.batch.is_some());
+        let ahead = runs.running.first().or(before).copied();
         let first = self.queue.first_of(lane).filter(|first| *first != key.id);
         let policy = if lane.alone { Overlap::QueueAll } else { Overlap::Allow };
-        blocker(policy, running.or(first), self.limits.of(&live.class))
+        blocker(policy, ahead.or(first), self.limits.of(&live.class))
             .or_else(|| self.batch_head(lane).or(first).map(Blocker::Run))
     }
 
@@ -205,7 +207,11 @@ impl Dispatcher {
 
     fn is_open(&self, lane: &Lane) -> bool {
         let turn = lane.job_ref().filter(|_| lane.alone);
-        let turn = turn.is_none_or(|job| self.live.runs(&job).running.is_empty());
+        let turn = turn.is_none_or(|job| {
+            let runs = self.live.runs(&job);
+            // A backfill stands behind everybody, also behind whom the commit of a claim is under way for.
+            runs.running.is_empty() && (lane.batch.is_none() || runs.waiting.is_empty())
+        });
         let batch = lane.batch.as_ref().and_then(|batch| self.batches.get(batch));
         turn && batch.is_none_or(|limit| limit.has_room())
     }
