@@ -2,8 +2,8 @@
 //!
 //! Data flows one way: [`config`] makes [`app::App`]s with [`job::Job`]s; [`schedule`] says which
 //! slots are due; [`task`] claims each slot in the [`store`], submits it to an [`executor`] and
-//! follows it to its end; [`retention`] forgets the oldest; [`watch`] says what should have run and has
-//! not, and [`notify`] tells somebody. [`forecast`] says what will run. [`api`] and [`cli`] show them.
+//! follows it to its end; [`push`] makes Apps of source; [`retention`] forgets the oldest; [`watch`] says what
+//! should have run and has not, and [`notify`] tells somebody. [`forecast`] says what will run. [`api`] and [`cli`] show them.
 
 pub mod api;
 pub mod app;
@@ -23,6 +23,7 @@ mod hint;
 pub mod job;
 pub mod maintenance;
 pub mod notify;
+pub mod push;
 mod readiness;
 pub mod retention;
 pub mod schedule;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::resources::{ErrorBody, ErrorEnvelope};
 use crate::config::EditError;
-use crate::daemon::{JobError, ReloadError};
+use crate::daemon::{ChangeError, ReloadError};
 use crate::executor::ExecutorError;
 use crate::hint;
 use crate::store::StoreError;
@@ -31,6 +31,7 @@ pub(super) enum Code {
     TooManySlots,
     BadConfig,
     Exists,
+    Deleting,
     ReadOnly,
     GivenToken,
     RequestTimeout,
@@ -64,6 +65,7 @@ impl Code {
             Self::TooManySlots => ("too-many-slots", StatusCode::UNPROCESSABLE_ENTITY),
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
             Self::Exists => ("exists", StatusCode::CONFLICT),
+            Self::Deleting => ("deleting", StatusCode::CONFLICT),
             Self::ReadOnly => ("read-only", StatusCode::CONFLICT),
             Self::GivenToken => ("given-token", StatusCode::CONFLICT),
             Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
@@ -229,16 +231,18 @@ impl From<ReloadError> for Failure {
     }
 }
 
-impl From<JobError> for Failure {
-    fn from(error: JobError) -> Self {
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
         match error {
-            JobError::Store(error) => error.into(),
-            JobError::Edit(error) => match error {
-                EditError::NoApp(_) | EditError::NoJob(_) | EditError::NoSchedule { .. } => {
-                    Self::not_found(error)
-                }
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Edit(error) => match error {
+                EditError::NoApp(_)
+                | EditError::NoService(_)
+                | EditError::NoJob(_)
+                | EditError::NoSchedule { .. } => Self::not_found(error),
                 EditError::Exists(_) => Self::new(Code::Exists, error),
-                EditError::InFile { .. } => Self::new(Code::ReadOnly, error),
+                EditError::InFile { .. } | EditError::AppInFile { .. } => Self::new(Code::ReadOnly, error),
+                EditError::Deleting(_) => Self::new(Code::Deleting, error),
                 // The report holds hints of its own, one a problem.
                 EditError::Wrong(_) => {
                     Self { code: Code::BadRequest, message: error.to_string(), hint: None }

@@ -16,7 +16,6 @@ use super::resources::{ErrorEnvelope, JobResource, Page, StoredJobResource};
 use super::service::{Serving, Shared};
 use super::{jobs, lookup};
 use crate::config::{Config, JobEdit};
-use crate::daemon::Edited;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 
@@ -69,9 +68,9 @@ pub(super) async fn schedule(
 }
 
 async fn created(serving: &Serving, edit: JobEdit) -> Result<impl IntoResponse + use<>, Failure> {
-    let Edited { after, job, .. } = serving.service.reloader.edit(edit).await?;
+    let (changed, job) = serving.service.reloader.edit(edit).await?;
     let location = format!("/v1/jobs/{job}");
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shown(serving, &after, &job).await?)))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shown(serving, &changed.after, &job).await?)))
 }
 
 /// `DELETE /v1/jobs/{job}`: its running tasks go on, and its history stays.
@@ -88,8 +87,8 @@ pub(super) async fn remove(
     _: NoBody,
 ) -> Result<Json<StoredJobResource>, Failure> {
     let job = named(&serving.config(), &job)?;
-    let Edited { before, job, .. } = serving.service.reloader.edit(JobEdit::Delete(job)).await?;
-    Ok(Json(stored(&before, &job)))
+    let (changed, job) = serving.service.reloader.edit(JobEdit::Delete(job)).await?;
+    Ok(Json(stored(&changed.before, &job)))
 }
 
 /// `DELETE /v1/jobs/{job}/schedules/{schedule}`.
@@ -107,8 +106,8 @@ pub(super) async fn unschedule(
 ) -> Result<Json<JobResource>, Failure> {
     let job = named(&serving.config(), &job)?;
     let key: ScheduleKey = schedule.parse().map_err(Failure::bad_request)?;
-    let Edited { after, job, .. } = serving.service.reloader.edit(JobEdit::Unschedule(job, key)).await?;
-    Ok(Json(shown(&serving, &after, &job).await?))
+    let (changed, job) = serving.service.reloader.edit(JobEdit::Unschedule(job, key)).await?;
+    Ok(Json(shown(&serving, &changed.after, &job).await?))
 }
 
 /// `GET /v1/stored-jobs`: by App and name, those that rest among them.
@@ -126,14 +125,14 @@ pub(super) async fn list(
     let binding = Binding::new(&["stored-jobs"]);
     let after: Option<String> = binding.position(query.cursor.as_deref())?;
     let after = after.map(|name| name.parse::<JobRef>().map_err(Failure::bad_request)).transpose()?;
-    let behind = config.stored.keys().filter(|job| after.as_ref().is_none_or(|after| *job > after));
+    let behind = config.stored.jobs.keys().filter(|job| after.as_ref().is_none_or(|after| *job > after));
     let jobs: Vec<_> = behind.take(query.limit.0 + 1).map(|job| stored(&config, job)).collect();
     Ok(Json(binding.page(jobs, query.limit, |job: &StoredJobResource| job.name.clone())))
 }
 
 /// The job of that name: a stored one though it rests, else as everywhere.
 fn named(config: &Config, name: &str) -> Result<JobRef, Failure> {
-    if let Some(job) = name.parse::<JobRef>().ok().filter(|job| config.stored.contains_key(job)) {
+    if let Some(job) = name.parse::<JobRef>().ok().filter(|job| config.stored.jobs.contains_key(job)) {
         return Ok(job);
     }
     lookup::job(config, name).map(|(app, job)| JobRef::of(app, job))
@@ -145,7 +144,7 @@ fn stored(config: &Config, job: &JobRef) -> StoredJobResource {
         app: job.app.to_string(),
         file: config.apps.get(&job.app).map(|app| app.file.clone()),
         runs: config.job(job).is_some_and(|(_, job)| job.stored),
-        toml: config.stored.get(job).map(|job| job.toml().to_owned()).unwrap_or_default(),
+        toml: config.stored.jobs.get(job).map(|job| job.toml().to_owned()).unwrap_or_default(),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Service {
     pub tags: Vec<String>,
     /// Where the credentials come from.
     pub credentials: CredentialSource,
+    /// Whether it was created by command, and stands in no file.
+    pub stored: bool,
 }
 
 /// Where a service's credentials come from. Never the credentials themselves.

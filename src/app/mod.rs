@@ -33,13 +33,14 @@ pub use self::pod::PodTemplate;
 pub use self::quantity::{ByteSize, Cpu, QuantityError};
 pub use self::security_group::SecurityGroup;
 use crate::job::{GroupName, Job, JobName};
+use crate::push::RevisionNumber;
 
 /// Named configuration for runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct App {
     /// The name.
     pub name: AppName,
-    /// The file that it stands in, as its author would name it.
+    /// The file that it stands in, as its author would name it; for one that was pushed what reports call it.
     pub file: String,
     /// Container image, used by the Tekton executor.
     pub image: Option<String>,
@@ -73,6 +74,10 @@ pub struct App {
     pub state: bool,
     /// Whether a task's working directory stays after the task.
     pub keep_workdir: bool,
+    /// Whether it was pushed, and stands in no file.
+    pub stored: bool,
+    /// The revision that it runs, where it was pushed.
+    pub revision: Option<RevisionNumber>,
     /// The jobs by name.
     pub jobs: BTreeMap<JobName, Job>,
 }

@@ -173,6 +173,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         calendar_names: read.names.calendars.filter(|_| !dir.loose && !unknown),
         receivers: read.names.receivers.filter(|_| !dir.loose && !unknown),
         groups: read.names.groups.filter(|_| !dir.loose && !unknown),
+        pushed: false,
         now: dir.now,
         lints: Lints::default(),
         recurrences: RefCell::default(),

@@ -38,7 +38,9 @@ pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
-pub use self::stored::{EditError, JobEdit, StoredJob, StoredJobs};
+pub use self::stored::{
+    EditError, JobEdit, Resting, Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService,
+};
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{GroupName, Job, JobRef};
 use crate::notify::Receivers;
@@ -65,9 +67,9 @@ pub struct Config {
     pub groups: BTreeMap<GroupName, u32>,
     /// Content hash of all files: changes exactly when they do.
     pub files: String,
-    /// The jobs that were created by command, those that rest among them.
-    pub stored: Arc<StoredJobs>,
-    /// Content hash of files and stored jobs.
+    /// What was made by command, also what rests.
+    pub stored: Arc<Stored>,
+    /// Content hash of files, and of what is stored.
     pub generation: String,
 }
 

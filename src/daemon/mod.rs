@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::banner::Banner;
 use self::chores::Chores;
 pub use self::error::DaemonError;
-pub use self::reload::{Edited, JobError, ReloadError, Reloader};
+pub use self::reload::{Change, ChangeError, Changed, ReloadError, Reloader};
 use crate::api;
 use crate::clock::SharedClock;
 use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
@@ -89,7 +89,7 @@ pub async fn serve(
     let probed = probes.as_ref().and_then(|listener| listener.local_addr().ok());
 
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
-    let (config, resting) = config.with_stored(store.stored_jobs()?);
+    let (config, resting) = config.with_stored(store.stored()?);
     reload::warn_of(&resting);
     let config = Arc::new(config);
     let token = match given {

@@ -7,7 +7,8 @@ use tokio::sync::Mutex;
 
 use super::look::Looks;
 use crate::config::{
-    self, Config, EditError, JobEdit, Problems, Rescans, Settings, SettingsOverrides, TektonSettings,
+    self, Config, EditError, JobEdit, Problems, Rescans, Resting, Settings, SettingsOverrides, Stored,
+    StoredName, TektonSettings,
 };
 use crate::fault::point;
 use crate::job::JobRef;
@@ -21,7 +22,7 @@ pub struct Reloader {
     overrides: SettingsOverrides,
     current: Arc<ArcSwap<Config>>,
     dispatch: DispatchHandle,
-    /// Where jobs that are created by command are kept.
+    /// Where what is made by command is kept.
     store: Store,
     /// The generation of the files that were last found to be bad.
     refused: Mutex<Option<String>>,
@@ -46,9 +47,9 @@ pub enum ReloadError {
     Store(#[from] StoreError),
 }
 
-/// Why a stored job was not changed.
+/// Why what is stored was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum JobError {
+pub enum ChangeError {
     /// The change is wrong.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -142,7 +143,7 @@ impl Reloader {
         if config.files == before.files {
             return Ok(false);
         }
-        let (config, resting) = keep_until_restart(&before, &config).with_stored((*before.stored).clone());
+        let (config, resting) = keep_until_restart(&before, &config).with_stored(Arc::clone(&before.stored));
         warn_of(&resting);
         let config = Arc::new(config);
         self.dispatch.reload(Arc::clone(&config)).await?;
@@ -152,56 +153,94 @@ impl Reloader {
         Ok(true)
     }
 
-    /// Changes a stored job. When this returns, the change is on disk and in effect. The configuration before and
-    /// after, and the job.
+    /// Changes what is stored. When this returns, the change is on disk and in effect. `decide` sees the configuration
+    /// in effect, and nothing else is changed meanwhile.
     ///
     /// # Errors
-    /// [`JobError`]; then everything stays as it was.
-    pub async fn edit(&self, edit: JobEdit) -> Result<Edited, JobError> {
+    /// [`EditError`] of `decide`, or where what was changed could not have effect, and [`StoreError`]; then everything
+    /// stays as it was.
+    pub async fn change<T>(
+        &self,
+        decide: impl FnOnce(&Config) -> Result<(Change, T), EditError>,
+    ) -> Result<(Changed, T), ChangeError> {
         // One change at a time, and none while the files are read.
         let _refused = self.refused.lock().await;
         let before = self.current.load_full();
-        let (job, stored) = edit.apply(&before)?;
-        let mut jobs = (*before.stored).clone();
-        let mut commit = Commit::new();
-        match stored {
-            Some(stored) => {
-                commit.put_job(&job, &stored);
-                jobs.insert(job.clone(), stored);
-            }
-            None => {
-                commit.remove_job(&job);
-                jobs.remove(&job);
-            }
-        }
-        let (after, mut resting) = before.with_stored(jobs);
-        if let Some(place) = resting.iter().position(|(resting, _)| *resting == job) {
+        let (Change { stored, commit, about }, decided) = decide(&before)?;
+        let (after, mut resting) = before.with_stored(stored);
+        if let Some(place) = resting.iter().position(|(resting, _)| about.as_ref() == Some(resting)) {
             return Err(EditError::Wrong(resting.swap_remove(place).1).into());
         }
         let after = Arc::new(after);
         self.store.commit(commit).await?;
+        point("edited");
         self.dispatch.reload(Arc::clone(&after)).await?;
         self.current.store(Arc::clone(&after));
-        tracing::info!(%job, generation = after.generation, "a job was changed by command");
-        Ok(Edited { before, after, job })
+        Ok((Changed { before, after }, decided))
+    }
+
+    /// Changes a stored job. When this returns, the change is on disk and in effect. The configuration before and
+    /// after, and the job.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; then everything stays as it was.
+    pub async fn edit(&self, edit: JobEdit) -> Result<(Changed, JobRef), ChangeError> {
+        let (changed, job) = self.change(|config| job_change(config, edit)).await?;
+        tracing::info!(%job, generation = changed.after.generation, "a job was changed by command");
+        Ok((changed, job))
     }
 }
 
-/// A stored job that was changed.
+/// What is to be stored from now on.
 #[derive(Debug)]
-pub struct Edited {
+pub struct Change {
+    /// All of it.
+    pub stored: Stored,
+    /// What makes it durable.
+    pub commit: Commit,
+    /// What has to have effect, or else nothing is changed.
+    pub about: Option<StoredName>,
+}
+
+/// What was stored was changed.
+#[derive(Debug)]
+pub struct Changed {
     /// The configuration that it was changed in.
     pub before: Arc<Config>,
     /// The one that is in effect now.
     pub after: Arc<Config>,
-    /// The job.
-    pub job: JobRef,
 }
 
-/// Says which stored jobs do not run, and why.
-pub(super) fn warn_of(resting: &[(JobRef, Problems)]) {
-    for (job, problems) in resting {
-        tracing::warn!(%job, "a job that was created by command does not run\n{problems}");
+fn job_change(config: &Config, edit: JobEdit) -> Result<(Change, JobRef), EditError> {
+    let (job, now) = edit.apply(config)?;
+    let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
+    match now {
+        Some(now) => {
+            commit.put_job(&job, &now);
+            stored.jobs.insert(job.clone(), now);
+        }
+        None => {
+            commit.remove_job(&job);
+            stored.jobs.remove(&job);
+        }
+    }
+    let about = Some(StoredName::Job(job.clone()));
+    Ok((Change { stored, commit, about }, job))
+}
+/// Says what of what was made by command has no effect, and why.
+pub(super) fn warn_of(resting: &[Resting]) {
+    for (name, problems) in resting {
+        match name {
+            StoredName::Job(job) => {
+                tracing::warn!(%job, "a job that was created by command does not run\n{problems}");
+            }
+            StoredName::App(app) => {
+                tracing::warn!(%app, "an App that was pushed has no effect\n{problems}");
+            }
+            StoredName::Service(service) => {
+                tracing::warn!(%service, "a service that was created by command has no effect\n{problems}");
+            }
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::key;
 use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
-use crate::app::AppName;
-use crate::config::StoredJob;
+use crate::app::{AppName, ServiceName};
+use crate::config::{StoredApp, StoredJob, StoredService};
 use crate::job::{JobRef, Steering};
 use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
@@ -93,6 +93,26 @@ impl Commit {
     /// The nominal time of a job's latest successful run.
     pub fn put_previous_success(&mut self, job: &JobRef, nominal: Timestamp) -> &mut Self {
         self.put(key::previous_success(job), record::encode(&record::micros(nominal)))
+    }
+
+    /// An App that was pushed, as it is now.
+    pub fn put_app(&mut self, app: &AppName, stored: &StoredApp) -> &mut Self {
+        self.put(key::app(app), record::encode_app(stored))
+    }
+
+    /// An App that was pushed is none any more.
+    pub fn remove_app(&mut self, app: &AppName) -> &mut Self {
+        self.delete(key::app(app))
+    }
+
+    /// A service that was created by command, as it is now.
+    pub fn put_service(&mut self, service: &ServiceName, stored: &StoredService) -> &mut Self {
+        self.put(key::service(service), record::encode_service(stored))
+    }
+
+    /// A service that was created by command is none any more.
+    pub fn remove_service(&mut self, service: &ServiceName) -> &mut Self {
+        self.delete(key::service(service))
     }
 
     /// A job that was created by command, as it is now.

@@ -22,6 +22,8 @@ pub(crate) fn record(input: &[u8]) {
         b's' => again(value, decode_slot, record::encode_slot),
         b'w' => again(value, |value| record::decode_watermark(b"w", value), record::encode_watermark),
         b'h' => again(value, |value| record::decode_steering(b"h", value), record::encode_steering),
+        b'e' => again(value, |value| record::decode_app(b"e", value), record::encode_app),
+        b'v' => again(value, |value| record::decode_service(b"v", value), record::encode_service),
         b'i' => row::<IdempotencyV1>(value),
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),
@@ -91,8 +93,8 @@ fn keys(at: &[u8]) {
     if let Some((app, id)) = key::parts_of_task(at) {
         assert_eq!(key::parts_of_task(&key::task(&app, id)), Some((app, id)));
     }
-    if let Some(app) = key::app_of_counter(at) {
-        assert_eq!(key::app_of_counter(&key::counter(&app)), Some(app));
+    if let Some(app) = key::app_of(at) {
+        assert_eq!(key::app_of(&key::counter(&app)), Some(app));
     }
     if let Some(job) = key::job_of(at) {
         assert_eq!(key::job_of(&key::standing(&job)), Some(job));

@@ -1,14 +1,17 @@
 //! Keys: one prefix byte a kind, big-endian numbers, so that order in the tree is order in time.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
-use crate::app::AppName;
+use crate::app::{AppName, ServiceName};
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
 use crate::task::TaskId;
 
 const ACTIVE: u8 = b'a';
 const COUNTER: u8 = b'c';
+const APP: u8 = b'e';
 const IDEMPOTENCY: u8 = b'i';
 const META: u8 = b'm';
 const NAME: u8 = b'n';
@@ -21,12 +24,15 @@ const STANDING: u8 = b'l';
 const STEERING: u8 = b'h';
 const STREAK: u8 = b'k';
 const TASK: u8 = b't';
+const SERVICE: u8 = b'v';
 const WATERMARK: u8 = b'w';
 
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Active,
+    /// An App that was pushed.
+    App,
     Counter,
     /// A waiting task that was moved to the front of the queue.
     Front,
@@ -37,6 +43,8 @@ pub(super) enum Kind {
     Name,
     Notice,
     PreviousSuccess,
+    /// A service that was created by command.
+    Service,
     Slot,
     /// What somebody decided about a job's slots.
     Steering,
@@ -47,8 +55,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 14] = [
+    const ALL: [(u8, Self, &'static str); 16] = [
         (ACTIVE, Self::Active, "active"),
+        (APP, Self::App, "app"),
         (COUNTER, Self::Counter, "counter"),
         (FRONT, Self::Front, "front"),
         (IDEMPOTENCY, Self::Idempotency, "idempotency"),
@@ -56,6 +65,7 @@ impl Kind {
         (NAME, Self::Name, "name"),
         (NOTICE, Self::Notice, "notice"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
+        (SERVICE, Self::Service, "service"),
         (SLOT, Self::Slot, "slot"),
         (STEERING, Self::Steering, "steering"),
         (STANDING, Self::Standing, "standing"),
@@ -88,10 +98,11 @@ impl Kind {
     /// What the texts of its keys are, in order.
     fn texts(self) -> &'static [&'static str] {
         match self {
-            Self::Active | Self::Counter | Self::Front | Self::Task => &["app"],
+            Self::Active | Self::App | Self::Counter | Self::Front | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
             Self::Notice => &["notice"],
+            Self::Service => &["service"],
             Self::Job | Self::PreviousSuccess | Self::Standing | Self::Steering | Self::Streak => {
                 &["app", "job"]
             }
@@ -245,10 +256,35 @@ pub(super) fn counters_from(beginning: &str) -> Vec<u8> {
     key
 }
 
-/// The App whose counter `key` is.
-pub(super) fn app_of_counter(key: &[u8]) -> Option<AppName> {
+/// The App whose counter, or own record, `key` is.
+pub(super) fn app_of(key: &[u8]) -> Option<AppName> {
+    name_of(key)
+}
+
+/// The service whose record `key` is.
+pub(super) fn service_of(key: &[u8]) -> Option<ServiceName> {
+    name_of(key)
+}
+
+fn name_of<T: FromStr>(key: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(key.get(1..key.len().checked_sub(1)?)?).ok()?;
     text.parse().ok()
+}
+
+pub(super) fn app(app: &AppName) -> Vec<u8> {
+    text_key(APP, &[app.as_str()])
+}
+
+pub(super) fn all_apps() -> Vec<u8> {
+    vec![APP]
+}
+
+pub(super) fn service(service: &ServiceName) -> Vec<u8> {
+    text_key(SERVICE, &[service.as_str()])
+}
+
+pub(super) fn all_services() -> Vec<u8> {
+    vec![SERVICE]
 }
 
 pub(super) fn idempotency(request: &str) -> Vec<u8> {

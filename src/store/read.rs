@@ -9,8 +9,8 @@ use super::open::Store;
 use super::record::{self, IdempotencyV1, Watermark};
 use super::slot::SlotRow;
 use super::{key, record::unreadable};
-use crate::app::AppName;
-use crate::config::{StoredJob, StoredJobs};
+use crate::app::{AppName, ServiceName};
+use crate::config::{Stored, StoredApp, StoredJob, StoredJobs, StoredService};
 use crate::job::{JobRef, Steering};
 use crate::notify::Notice;
 use crate::schedule::ScheduleKey;
@@ -62,8 +62,8 @@ impl Store {
         if let Some(beginning) = name.beginning_of_app() {
             for row in self.tree().scan_prefix(key::counters_from(&beginning)) {
                 let (at, _) = row.map_err(read_error)?;
-                let app = key::app_of_counter(&at)
-                    .ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
+                let app =
+                    key::app_of(&at).ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
                 if !apps.contains(&app) {
                     apps.push(app);
                 }
@@ -110,18 +110,45 @@ impl Store {
         let mut counters = BTreeMap::new();
         for row in self.tree().scan_prefix(key::all_counters()) {
             let (at, value) = row.map_err(read_error)?;
-            let app = key::app_of_counter(&at)
-                .ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
+            let app = key::app_of(&at).ok_or_else(|| unreadable("counter", &at, "a key of another shape"))?;
             counters.insert(app, record::decode_counter(&at, &value)?);
         }
         Ok(counters)
     }
 
-    /// The jobs that were created by command.
+    /// All that was made by command.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn stored_jobs(&self) -> Result<StoredJobs, StoreError> {
+    pub fn stored(&self) -> Result<Stored, StoreError> {
+        Ok(Stored {
+            apps: self.stored_apps()?,
+            services: self.stored_services()?,
+            jobs: self.stored_jobs()?,
+            revisions: BTreeMap::new(),
+        })
+    }
+
+    fn stored_apps(&self) -> Result<BTreeMap<AppName, StoredApp>, StoreError> {
+        let rows = self.tree().scan_prefix(key::all_apps()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let app = key::app_of(&at).ok_or_else(|| unreadable("app", &at, "a key of another shape"))?;
+            Ok((app, record::decode_app(&at, &value)?))
+        });
+        rows.collect()
+    }
+
+    fn stored_services(&self) -> Result<BTreeMap<ServiceName, StoredService>, StoreError> {
+        let rows = self.tree().scan_prefix(key::all_services()).map(|row| {
+            let (at, value) = row.map_err(read_error)?;
+            let service =
+                key::service_of(&at).ok_or_else(|| unreadable("service", &at, "a key of another shape"))?;
+            Ok((service, record::decode_service(&at, &value)?))
+        });
+        rows.collect()
+    }
+
+    fn stored_jobs(&self) -> Result<StoredJobs, StoreError> {
         let mut jobs = StoredJobs::new();
         for row in self.tree().scan_prefix(key::all_jobs()) {
             let (at, value) = row.map_err(read_error)?;

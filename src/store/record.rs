@@ -11,8 +11,10 @@ use super::error::StoreError;
 use super::key;
 use super::slot::{SlotClaim, SlotOutcome, SlotRow};
 use crate::app::{AppName, LogsOnTerminate};
+use crate::config::{StoredApp, StoredService};
 use crate::job::{JobName, JobRef, Pause, SkipNext, Steering};
 use crate::notify::{Event, Notice, Receiver};
+use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
 use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
@@ -80,6 +82,23 @@ struct SlotV2 {
 #[derive(Serialize, Deserialize)]
 struct SlotClaimV2 {
     due: i64,
+    at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppV1 {
+    toml: String,
+    current: Option<RevisionNumber>,
+    newest: RevisionNumber,
+    by: Option<String>,
+    at: i64,
+    deleting: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ServiceV1 {
+    toml: String,
+    by: Option<String>,
     at: i64,
 }
 
@@ -258,6 +277,31 @@ pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {
 pub(super) fn decode_watermark(raw_key: &[u8], value: &[u8]) -> Result<Watermark, StoreError> {
     let row: WatermarkV1 = decode("watermark", raw_key, value)?;
     Ok(Watermark { at: timestamp("watermark", raw_key, row.at)?, fingerprint: row.fingerprint })
+}
+
+pub(super) fn encode_app(app: &StoredApp) -> Vec<u8> {
+    encode(&AppV1 {
+        toml: app.toml.clone(),
+        current: app.current,
+        newest: app.newest,
+        by: app.by.clone(),
+        at: micros(app.at),
+        deleting: app.deleting,
+    })
+}
+
+pub(super) fn decode_app(raw_key: &[u8], value: &[u8]) -> Result<StoredApp, StoreError> {
+    let AppV1 { toml, current, newest, by, at, deleting } = decode("app", raw_key, value)?;
+    Ok(StoredApp { toml, current, newest, by, at: timestamp("app", raw_key, at)?, deleting })
+}
+
+pub(super) fn encode_service(service: &StoredService) -> Vec<u8> {
+    encode(&ServiceV1 { toml: service.toml.clone(), by: service.by.clone(), at: micros(service.at) })
+}
+
+pub(super) fn decode_service(raw_key: &[u8], value: &[u8]) -> Result<StoredService, StoreError> {
+    let ServiceV1 { toml, by, at } = decode("service", raw_key, value)?;
+    Ok(StoredService { toml, by, at: timestamp("service", raw_key, at)? })
 }
 
 pub(super) fn encode_steering(steering: &Steering) -> Vec<u8> {

@@ -79,6 +79,8 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
         logs_on_terminate: LogsOnTerminate::default(),
         state: false,
         keep_workdir: false,
+        stored: false,
+        revision: None,
         jobs: jobs.iter().map(|name| job(name)).map(|job| (job.name.clone(), job)).collect(),
     }
 }

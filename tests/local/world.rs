@@ -214,6 +214,8 @@ pub(crate) fn with(command: Command, change: impl FnOnce(&mut App)) -> Submissio
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,
+        stored: false,
+        revision: None,
         jobs: BTreeMap::new(),
     };
     change(&mut app);

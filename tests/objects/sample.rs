@@ -129,6 +129,8 @@ fn app(name: &str) -> App {
         logs_on_terminate: LogsOnTerminate::Keep,
         state: false,
         keep_workdir: false,
+        stored: false,
+        revision: None,
         jobs: BTreeMap::new(),
     }
 }
@@ -178,7 +180,7 @@ fn public_networks() -> SecurityGroup {
 
 fn service(name: &str, label: &str, credentials: CredentialSource) -> Service {
     let tags = vec!["sql".into()];
-    Service { name: name.parse().unwrap(), label: label.into(), tags, credentials }
+    Service { name: name.parse().unwrap(), label: label.into(), tags, credentials, stored: false }
 }
 
 /// The run of a slot of `etl.nightly`.

@@ -39,7 +39,11 @@ pub(in crate::config) fn app<'s>(
     let may_run = table.as_ref().is_none_or(|table| table.has("command"));
     let called = table.as_mut().and_then(|table| table.get("name")).filter(|name| name.is_text());
     let called = called.and_then(|name| name.text()).unwrap_or_default();
-    let (jobs, places) = jobs(&mut root, called, may_run, around);
+    // Those of a pushed App are stored by themselves.
+    let (jobs, places) = match around.pushed {
+        true => Default::default(),
+        false => jobs(&mut root, called, may_run, around),
+    };
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
@@ -48,8 +52,8 @@ pub(in crate::config) fn app<'s>(
     let app = App {
         name: name.unwrap_or_else(|| "unnamed".parse().expect("this is a DNS label")),
         file: source.name().to_owned(),
-        image: table.get("image").and_then(|value| value.checked(image(value.text()?))),
-        path: table.get("path").and_then(|value| path(&value, around)),
+        image: code(&mut table, "image", around).and_then(|value| value.checked(image(value.text()?))),
+        path: code(&mut table, "path", around).and_then(|value| path(&value, around)),
         command: command(&mut table),
         env: env(&mut table),
         resources: resources(&mut table),
@@ -68,25 +72,27 @@ pub(in crate::config) fn app<'s>(
         logs_on_terminate: table.get("logs_on_terminate").and_then(logs_on_terminate).unwrap_or_default(),
         state,
         keep_workdir: flag(&mut table, "keep_workdir"),
+        stored: false,
+        revision: None,
         jobs,
     };
     lint::runs_at_once(&app, &places, around);
-    if !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
+    if !around.pushed && !table.has("command") && app.jobs.is_empty() && !root_has_jobs(tree) {
         table.warn(Fault::new(
             "expected a `command` or `[[jobs]]`, found neither",
             "such an App runs only what `run-task -c COMMAND` gives it",
         ));
     }
     if around.executor == ExecutorKind::Tekton {
-        on_a_cluster(&mut table);
+        on_a_cluster(&mut table, around.pushed);
     }
     table.finish();
     Some((app, name_at?))
 }
 
 /// What a cluster lacks, and what it does not see.
-fn on_a_cluster(table: &mut Table<'_>) {
-    if !table.has("image") {
+fn on_a_cluster(table: &mut Table<'_>, pushed: bool) {
+    if !pushed && !table.has("image") {
         table.refuse(Fault::new(
             "expected an `image`, as `executor = \"tekton\"` runs tasks on a cluster, found none",
             "as in `image = \"docker.io/library/busybox:1.37\"`",
@@ -105,6 +111,18 @@ fn on_a_cluster(table: &mut Table<'_>) {
             "leave it out; `state = true` keeps a directory of the App on the cluster",
         ));
     }
+}
+
+/// A key that says what an App runs. For one that was pushed, its revisions do.
+fn code<'s>(table: &mut Table<'s>, key: &'static str, around: &Surroundings) -> Option<Value<'s>> {
+    let value = table.get(key)?;
+    if around.pushed {
+        let message =
+            format!("expected no `{key}`: the code of a pushed App is the source or the image of its push");
+        value.refuse(Fault::new(message, "`tekcron push` takes `--path DIR` or `--image REF`"));
+        return None;
+    }
+    Some(value)
 }
 
 fn root_has_jobs(tree: &DeTable<'_>) -> bool {

@@ -22,5 +22,5 @@ pub(super) use self::lint::{Lints, crowd};
 pub(super) use self::notify::ReceiverNames;
 pub(super) use self::outside::warn_of_credentials;
 pub(super) use self::place::Surroundings;
-pub(super) use self::service::hide_secrets;
+pub(super) use self::service::{hide_secrets, services};
 pub(super) use self::settings::{FromFile, settings};

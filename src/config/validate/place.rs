@@ -33,6 +33,8 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) receivers: Option<ReceiverNames>,
     /// The groups that there are; unknown where the settings could not be read.
     pub(in crate::config) groups: Option<BTreeSet<String>>,
+    /// Whether the App is one that was pushed: what it runs is said by its revisions.
+    pub(in crate::config) pushed: bool,
     /// From when on what schedules do is looked at for warnings; never where unset.
     pub(in crate::config) now: Option<Timestamp>,
     /// What of all Apps so far was warned of.
@@ -138,6 +140,7 @@ mod tests {
                 calendar_names: None,
                 receivers: None,
                 groups: None,
+                pushed: false,
                 now: None,
                 lints: Lints::default(),
                 recurrences: RefCell::default(),

@@ -18,7 +18,7 @@ const LABEL: &str = "user-provided";
 const HINT: &str = "credentials stay outside this file: `credentials = { env = \"VARIABLE\" }`, or `{ file = \"PATH\" }` with mode 0600; `{ secret = \"NAME\" }` names a Secret of the cluster";
 
 /// The services under `[services]`, and the names of all, right or wrong.
-pub(super) fn services(
+pub(in crate::config) fn services(
     root: &mut Table<'_>,
     base: &Path,
 ) -> (BTreeMap<ServiceName, Service>, BTreeSet<String>) {
@@ -31,7 +31,7 @@ pub(super) fn services(
         let name = name.map_err(|fault| entry.refuse(fault)).ok();
         let read = entry.value.table().map(|table| service(table, base));
         if let (Some(name), Some(Some((label, tags, credentials)))) = (name, read) {
-            services.insert(name.clone(), Service { name, label, tags, credentials });
+            services.insert(name.clone(), Service { name, label, tags, credentials, stored: false });
         }
     }
     (services, names)

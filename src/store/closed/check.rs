@@ -62,7 +62,7 @@ impl Links {
         match Kind::of(at) {
             Some(Kind::Active) => drop(self.active.insert(key::task_of_active(at))),
             Some(Kind::Counter) => {
-                let app = key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
+                let app = key::app_of(at).ok_or_else(|| shape("counter"))?;
                 self.counters.insert(app, record::decode_counter(at, value)?);
             }
             Some(Kind::Task) => {
@@ -123,6 +123,14 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::job_of(at).ok_or_else(|| shape("job"))?;
             record::decode::<String>("job", at, value).map(drop)
         }
+        Some(Kind::App) => {
+            key::app_of(at).ok_or_else(|| shape("app"))?;
+            record::decode_app(at, value).map(drop)
+        }
+        Some(Kind::Service) => {
+            key::service_of(at).ok_or_else(|| shape("service"))?;
+            record::decode_service(at, value).map(drop)
+        }
         Some(Kind::Idempotency) => record::decode::<IdempotencyV1>("idempotency", at, value).map(drop),
         Some(Kind::PreviousSuccess) => {
             let nominal = record::decode("previous success", at, value)?;
@@ -138,7 +146,7 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             record::decode_streak(at, value).map(drop)
         }
         Some(Kind::Counter) => {
-            key::app_of_counter(at).ok_or_else(|| shape("counter"))?;
+            key::app_of(at).ok_or_else(|| shape("counter"))?;
             record::decode_counter(at, value).map(drop)
         }
         Some(Kind::Front) => {

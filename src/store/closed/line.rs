@@ -116,6 +116,8 @@ mod tests {
             key::watermark(&job, &schedule),
             key::previous_success(&job),
             key::job(&job),
+            key::app(&job.app),
+            key::service(&"db".parse().unwrap()),
             key::notice("msg_0199"),
             key::standing(&job),
             key::streak(&job),

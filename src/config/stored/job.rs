@@ -1,24 +1,20 @@
-//! Jobs that were created by command, beside those of the files.
-//!
-//! Each is kept as the `[[jobs]]` table that it would be in its App's file, and read by the same walk: what a file
-//! may not say, a command may not either. A file has the last word: where it names a job of the same name, the
-//! stored one rests, and where its App is gone, or does not fit it any more, it waits, with its reason.
+//! Jobs that were created by command. Each is kept as the `[[jobs]]` table that it would be in its App's file.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
 use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 use toml::{Table as Toml, Value};
 
-use super::problem::{Problem, Problems};
-use super::source::Source;
-use super::table::Table;
-use super::validate::{Lints, ReceiverNames, Surroundings, jobs};
-use super::{Config, fault::Fault};
-use crate::app::{App, AppName, CredentialSource};
+use super::{EditError, Resting, Stored, StoredName};
+use crate::app::{App, AppName};
+use crate::config::Config;
+use crate::config::fault::Fault;
+use crate::config::parse;
+use crate::config::problem::{Problem, Problems};
+use crate::config::source::Source;
+use crate::config::table::Table;
+use crate::config::validate::{Surroundings, jobs};
 use crate::job::{Job, JobName, JobRef};
 use crate::schedule::ScheduleKey;
 
@@ -42,54 +38,6 @@ pub enum JobEdit {
     Unschedule(JobRef, ScheduleKey),
     /// No such job any more.
     Delete(JobRef),
-}
-
-/// Why a stored job is not as it was asked for. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum EditError {
-    /// There is no such App.
-    #[error("the App `{0}` does not exist")]
-    NoApp(AppName),
-    /// There is no such job.
-    #[error("the job `{0}` does not exist")]
-    NoJob(JobRef),
-    /// There is such a job.
-    #[error(
-        "the job `{0}` exists already\nhint: `tekcron delete-job {0}` makes room, `tekcron schedule-job {0}` gives it a schedule more"
-    )]
-    Exists(JobRef),
-    /// A file says what the job is.
-    #[error(
-        "the job `{job}` stands in a file, and is read-only here\nhint: edit `{file}`, then `tekcron reload`"
-    )]
-    InFile {
-        /// The job.
-        job: JobRef,
-        /// Its file.
-        file: String,
-    },
-    /// There is no such schedule.
-    #[error("the job `{job}` has no schedule `{key}`\nhint: {}", listed(known))]
-    NoSchedule {
-        /// The job.
-        job: JobRef,
-        /// The key that was named.
-        key: ScheduleKey,
-        /// The keys that there are.
-        known: Vec<String>,
-    },
-    /// What it would be is wrong.
-    #[error(transparent)]
-    Wrong(#[from] Problems),
-}
-
-fn listed(keys: &[String]) -> String {
-    match keys {
-        [] => "it has none".to_owned(),
-        keys => {
-            format!("it has {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
-        }
-    }
 }
 
 impl StoredJob {
@@ -141,7 +89,7 @@ impl StoredJob {
 
 /// What a stored job is called in reports.
 fn shown(job: &JobRef) -> String {
-    format!("stored job {job}")
+    StoredName::Job(job.clone()).to_string()
 }
 
 impl JobEdit {
@@ -173,7 +121,7 @@ impl JobEdit {
                 schedules_of(&mut table).remove(place);
                 Ok((job, Some(StoredJob::of(table))))
             }
-            Self::Delete(job) => match config.stored.contains_key(&job) {
+            Self::Delete(job) => match config.stored.jobs.contains_key(&job) {
                 true => Ok((job, None)),
                 false => Err(config.not_stored(job)),
             },
@@ -195,11 +143,11 @@ fn create(
     let name =
         job.get("name").and_then(Json::as_str).ok_or_else(|| wrong("expected a `name`, found none"))?;
     let name: JobName = name.parse().map_err(|error| {
-        let fault: Fault = super::parse::bad_name(name, &error);
+        let fault: Fault = parse::bad_name(name, &error);
         EditError::from(Problems::from(Problem::of_file(format!("job on {app}"), fault.message, fault.hint)))
     })?;
     let reference = JobRef::new(app, name);
-    if config.stored.contains_key(&reference) {
+    if config.stored.jobs.contains_key(&reference) {
         return Err(EditError::Exists(reference));
     }
     if config.job(&reference).is_some() {
@@ -210,10 +158,7 @@ fn create(
 }
 
 fn toml_of(job: &JobRef, object: Map<String, Json>) -> Result<Toml, Problems> {
-    Toml::try_from(object).map_err(|_| {
-        let message = "expected values that TOML has, found `null`";
-        Problem::of_file(shown(job), message, "leave out what is not set").into()
-    })
+    StoredName::Job(job.clone()).toml_of(object)
 }
 
 /// The array of a job's schedules; the short form becomes one of its items.
@@ -231,39 +176,33 @@ fn schedules_of(job: &mut Toml) -> &mut Vec<Value> {
 }
 
 impl Config {
-    /// These files' Apps with these stored jobs, and for each that cannot be one the reason. A job of a file is never
-    /// replaced.
-    pub fn with_stored(&self, stored: StoredJobs) -> (Self, Vec<(JobRef, Problems)>) {
-        let mut config = Self { generation: generation(&self.files, &stored), ..self.clone() };
-        let mut refused = Vec::new();
-        for app in config.apps.values_mut().filter(|app| app.jobs.values().any(|job| job.stored)) {
-            Arc::make_mut(app).jobs.retain(|_, job| !job.stored);
-        }
+    pub(super) fn add_jobs(&mut self, stored: &Stored, resting: &mut Vec<Resting>) {
         let around = self.surroundings();
-        for (reference, job) in &stored {
-            let Some(app) = config.apps.get_mut(&reference.app) else {
-                let message = format!("its App `{}` is not configured", reference.app);
-                refused.push((reference.clone(), waits(reference, message).into()));
+        for (reference, job) in &stored.jobs {
+            let called = || StoredName::Job(reference.clone());
+            let Some(app) = self.apps.get_mut(&reference.app) else {
+                if stored.apps.get(&reference.app).is_some_and(|app| app.deleting) {
+                    continue;
+                }
+                resting.push(called().waits(format!("its App `{}` is not configured", reference.app)));
                 continue;
             };
             if app.jobs.contains_key(&reference.job) {
                 let message = format!("`{}` has a job of that name, which is the one that runs", app.file);
-                refused.push((reference.clone(), waits(reference, message).into()));
+                resting.push(called().waits(message));
                 continue;
             }
             match job.read(reference, app, &around) {
                 Ok(job) => {
                     Arc::make_mut(app).jobs.insert(job.name.clone(), job);
                 }
-                Err(problems) => refused.push((reference.clone(), problems)),
+                Err(problems) => resting.push((called(), problems)),
             }
         }
-        config.stored = Arc::new(stored);
-        (config, refused)
     }
 
     fn stored_table(&self, job: &JobRef) -> Result<Toml, EditError> {
-        match self.stored.get(job) {
+        match self.stored.jobs.get(job) {
             Some(stored) => Ok(stored.table(job)?),
             None => Err(self.not_stored(job.clone())),
         }
@@ -276,51 +215,4 @@ impl Config {
             None => EditError::NoJob(job),
         }
     }
-
-    /// What a stored job is checked against: the same as a file's.
-    fn surroundings(&self) -> Surroundings {
-        let from_cluster =
-            |service: &&crate::app::Service| matches!(service.credentials, CredentialSource::Secret(_));
-        Surroundings {
-            base: self.dir.parent().unwrap_or(&self.dir).to_owned(),
-            data_dir: self.settings.data_dir.clone(),
-            executor: self.settings.executor,
-            services: Some(self.services.keys().map(ToString::to_string).collect()),
-            secret_services: self
-                .services
-                .values()
-                .filter(from_cluster)
-                .map(|service| service.name.to_string())
-                .collect(),
-            security_groups: Some(self.security_groups.keys().cloned().collect()),
-            calendars: self.calendars.clone(),
-            calendar_names: Some(self.calendars.keys().cloned().collect()),
-            receivers: Some(ReceiverNames::of(&self.receivers)),
-            groups: Some(self.groups.keys().map(ToString::to_string).collect()),
-            now: None,
-            lints: Lints::default(),
-            recurrences: RefCell::default(),
-        }
-    }
-}
-
-fn waits(job: &JobRef, message: String) -> Problem {
-    Problem::of_file(shown(job), message, format!("`tekcron delete-job {job}` removes the stored one"))
-}
-
-/// That of the files, unless there is more than files.
-fn generation(files: &str, stored: &StoredJobs) -> String {
-    if stored.is_empty() {
-        return files.to_owned();
-    }
-    let mut hash = Sha256::new();
-    hash.update(files.as_bytes());
-    for (reference, job) in stored {
-        for part in [reference.to_string().as_str(), job.toml()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-    }
-    let digest = HEXLOWER.encode(&hash.finalize());
-    digest[..files.len().min(digest.len())].to_owned()
 }
