@@ -49,7 +49,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Openapi(_) => openapi::run(&mut io::stdout().lock()).map_err(CliError::Output)?,
         Verb::Next(args) => next_slots(&args, &session)?,
         Verb::Explain(args) => online(explain::run(&args, &session))?,
-        Verb::Plan(args) => return offline::plan(&args, &session),
+        Verb::Plan(args) => return online(offline::plan(&args, &session)),
         Verb::Release(args) => cluster::release(&args, &session)?,
         Verb::Render(args) => offline::render(&args, &session.globals)?,
         Verb::Import(args) => import::run(&args)?,

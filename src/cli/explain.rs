@@ -116,7 +116,7 @@ struct Field {
 
 /// Explains a job.
 pub(super) async fn run(args: &ExplainArgs, session: &Session) -> Result<(), CliError> {
-    let config = offline::load(&session.globals)?;
+    let config = offline::load_with_stored(session).await?;
     let (name, schedules) = find(&config, &args.job)?;
     let wanted = args.time.as_deref().map(moment::read).transpose().map_err(ExplainError::Time)?;
     let mut explained = Vec::new();

@@ -14,9 +14,9 @@ use super::plan::{self, PlanArgs};
 use super::render::{self, RenderArgs};
 use super::session::Session;
 use crate::api::client::Listing;
-use crate::api::resources::{AppResource, JobResource};
+use crate::api::resources::{AppResource, JobResource, StoredJobResource};
 use crate::app::App;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Stored, StoredJob};
 use crate::hint::nearest;
 use crate::job::Steering;
 
@@ -26,15 +26,16 @@ pub(super) fn render(args: &RenderArgs, globals: &Globals) -> Result<(), CliErro
 }
 
 /// `tekcron plan`.
-pub(super) fn plan(args: &PlanArgs, session: &Session) -> Result<u8, CliError> {
-    let mut out = BufWriter::new(io::stdout().lock());
+pub(super) async fn plan(args: &PlanArgs, session: &Session) -> Result<u8, CliError> {
     if let Some([old, new]) = args.diff.as_deref() {
         let overrides = session.globals.overrides()?;
         let (old, new) = (config::load(old, &overrides)?, config::load(new, &overrides)?);
+        let mut out = BufWriter::new(io::stdout().lock());
         let differ = plan::run_difference(args, &old, &new, session.now(), &mut out)?;
         return Ok(if differ && args.exit_code { exit_code::FAILURE } else { exit_code::SUCCESS });
     }
-    plan::run(args, &load(&session.globals)?, session.now(), &mut out)?;
+    let config = load_with_stored(session).await?;
+    plan::run(args, &config, session.now(), &mut BufWriter::new(io::stdout().lock()))?;
     Ok(exit_code::SUCCESS)
 }
 
@@ -88,6 +89,26 @@ pub(super) fn jobs(
 
 pub(super) fn load(globals: &Globals) -> Result<Config, CliError> {
     Ok(config::load(globals.config(), &globals.overrides()?)?)
+}
+
+/// The configuration, with the jobs that a running service keeps beside it.
+pub(super) async fn load_with_stored(session: &Session) -> Result<Config, CliError> {
+    let config = load(&session.globals)?;
+    match stored(session).await {
+        Ok(stored) => Ok(config.with_stored(stored).0),
+        Err(error) => {
+            if !session.is_down(&error) {
+                say(&format!("what was made by command is left out: {error}"));
+            }
+            Ok(config)
+        }
+    }
+}
+
+async fn stored(session: &Session) -> Result<Stored, CliError> {
+    let listed = session.client()?.stored_jobs(usize::MAX).await?.items;
+    let job = |job: StoredJobResource| Some((job.name.parse().ok()?, StoredJob::from_toml(job.toml)));
+    Ok(Stored { jobs: listed.into_iter().filter_map(job).collect(), ..Stored::default() })
 }
 
 fn load_aloud(session: &Session) -> Result<Config, CliError> {

@@ -43,6 +43,10 @@ fn a_job_that_is_created_and_scheduled_runs_survives_a_kill_and_goes() {
     assert!(listed.contains("created by command") && listed.contains("config/apps/etl.toml"), "{listed}");
     let which = refused(&place.run(&["delete-job-schedule", "tick", "--force"]));
     assert!(which.contains("has 2 schedules"), "{which}");
+    let ahead = place.ok(&["plan"]);
+    assert!(ahead.contains("etl.tick") && ahead.contains("etl.filed"), "{ahead}");
+    let why = place.ok(&["explain", "tick"]);
+    assert!(why.contains("etl.tick") && why.contains("* * * * * *"), "{why}");
     place.ok(&["delete-job-schedule", "tick", "second", "--force"]);
     assert_eq!(place.json(&["job", "tick"])["schedules"].as_array().unwrap().len(), 1);
 

@@ -1,5 +1,6 @@
 //! `tekcron plan`: all that a configuration will start in a stretch of time, in time order, with the jobs
-//! that meet and the load of each minute. Needs no daemon.
+//! that meet and the load of each minute. The jobs of files need no daemon; those that were made by command
+//! are asked for where one runs.
 //!
 //! What is listed is written as it is found; only the counts of starts are kept (see [`crate::forecast`]).
 //! A stretch with more than [`MOST`] fires is refused before anything is written.
