@@ -88,6 +88,8 @@ mod tests {
             let kind = match name.split('-').next() {
                 Some("task") => b't',
                 Some("slot") => b's',
+                Some("app") => b'e',
+                Some("service") => b'v',
                 Some("watermark") => b'w',
                 Some("idempotency") => b'i',
                 Some("tally") => b'm',

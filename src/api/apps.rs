@@ -10,9 +10,10 @@ use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
 use super::page::{Binding, Limit};
 use super::resources::{AppResource, ErrorEnvelope, Page};
-use super::service::Shared;
+use super::service::{Serving, Shared};
 use super::{jobs, lookup};
 use crate::app::App;
+use crate::config::Config;
 use crate::store::{Store, StoreError};
 
 #[derive(Deserialize, IntoParams)]
@@ -62,10 +63,18 @@ pub(super) async fn show(
     Segments(name): Segments<String>,
     _: NoParams,
 ) -> Result<Json<AppResource>, Failure> {
-    let (config, caveats) = (serving.config(), serving.service.executor.caveats());
-    let app = lookup::app(&config, &name)?.clone();
+    shown(&serving, &serving.config(), &name).await.map(Json)
+}
+
+/// The App of that name as it is shown.
+///
+/// # Errors
+/// 404 with the nearest name.
+pub(super) async fn shown(serving: &Serving, config: &Config, name: &str) -> Result<AppResource, Failure> {
+    let caveats = serving.service.executor.caveats();
+    let app = lookup::app(config, name)?.clone();
     let now = serving.service.clock.now();
-    Ok(Json(serving.scan(move |store| resource(&app, store, &caveats, now)).await?))
+    serving.scan(move |store| resource(&app, store, &caveats, now)).await
 }
 
 fn resource(app: &App, store: &Store, caveats: &[String], now: Timestamp) -> Result<AppResource, StoreError> {

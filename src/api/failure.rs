@@ -32,6 +32,8 @@ pub(super) enum Code {
     BadConfig,
     Exists,
     Deleting,
+    Running,
+    Bound,
     ReadOnly,
     GivenToken,
     RequestTimeout,
@@ -66,6 +68,8 @@ impl Code {
             Self::BadConfig => ("bad-config", StatusCode::CONFLICT),
             Self::Exists => ("exists", StatusCode::CONFLICT),
             Self::Deleting => ("deleting", StatusCode::CONFLICT),
+            Self::Running => ("running", StatusCode::CONFLICT),
+            Self::Bound => ("bound", StatusCode::CONFLICT),
             Self::ReadOnly => ("read-only", StatusCode::CONFLICT),
             Self::GivenToken => ("given-token", StatusCode::CONFLICT),
             Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
@@ -235,13 +239,18 @@ impl From<ChangeError> for Failure {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Store(error) => error.into(),
+            ChangeError::Credentials(_) => Self::new(Code::StoreFailed, error),
             ChangeError::Edit(error) => match error {
                 EditError::NoApp(_)
                 | EditError::NoService(_)
                 | EditError::NoJob(_)
                 | EditError::NoSchedule { .. } => Self::not_found(error),
-                EditError::Exists(_) => Self::new(Code::Exists, error),
-                EditError::InFile { .. } | EditError::AppInFile { .. } => Self::new(Code::ReadOnly, error),
+                EditError::Exists(_) | EditError::ServiceExists(_) => Self::new(Code::Exists, error),
+                EditError::InFile { .. } | EditError::AppInFile { .. } | EditError::ServiceInFile { .. } => {
+                    Self::new(Code::ReadOnly, error)
+                }
+                EditError::Running { .. } => Self::new(Code::Running, error),
+                EditError::Bound { .. } => Self::new(Code::Bound, error),
                 EditError::Deleting(_) => Self::new(Code::Deleting, error),
                 // The report holds hints of its own, one a problem.
                 EditError::Wrong(_) => {

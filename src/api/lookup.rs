@@ -34,7 +34,8 @@ pub(super) fn app_with_tasks(config: &Config, store: &Store, name: &str) -> Resu
     }
 }
 
-fn no_app(config: &Config, name: &str) -> Failure {
+/// That there is no App of that name, and which was near.
+pub(super) fn no_app(config: &Config, name: &str) -> Failure {
     let near = meant(config.apps.keys().map(ToString::to_string), name);
     Failure::not_found(format!("App `{name}` does not exist")).hint(near)
 }

@@ -11,8 +11,8 @@ use utoipa::{Modify, OpenApi as Described};
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
 use super::{
-    admin, apps, backfill, health, jobs, logs, metrics, queue, run, slots, status, steer, stored, tasks,
-    terminate,
+    admin, apps, backfill, health, jobs, logs, metrics, pushed, queue, run, services, slots, status, steer,
+    stored, tasks, terminate,
 };
 
 #[derive(Described)]
@@ -26,6 +26,15 @@ use super::{
         document,
         apps::list,
         apps::show,
+        pushed::remove,
+        pushed::env,
+        pushed::set_env,
+        pushed::bind,
+        pushed::unbind,
+        pushed::list,
+        services::list,
+        services::create,
+        services::remove,
         tasks::of_app,
         run::on_app,
         tasks::show,

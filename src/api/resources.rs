@@ -3,6 +3,8 @@
 //! Times are RFC 3339 UTC. Fields that have no value are `null`, never left out, so that a program
 //! can rely on every key.
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::stored::{
+    BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceResource, StoredAppResource,
+};
 use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef, Pause, Steering};
 use crate::schedule::{Schedule, jitter};
@@ -184,6 +189,15 @@ pub enum TerminateResult {
 pub struct AppResource {
     /// The name.
     pub name: String,
+    /// Whether it was pushed; else it stands in a file, and is read-only.
+    #[serde(default)]
+    pub stored: bool,
+    /// The file that it stands in.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The revision that its tasks run, where it was pushed.
+    #[serde(default)]
+    pub revision: Option<u32>,
     /// Container image.
     pub image: Option<String>,
     /// The directory that each task gets a copy of.
@@ -246,6 +260,9 @@ impl AppResource {
     pub fn new(app: &App, jobs: Vec<JobResource>, last_task: Option<&Task>, caveats: &[String]) -> Self {
         Self {
             name: app.name.to_string(),
+            stored: app.stored,
+            file: (!app.stored).then(|| app.file.clone()),
+            revision: app.revision.map(|number| number.0),
             image: app.image.clone(),
             path: app.path.as_ref().map(|path| path.display().to_string()),
             command: app.command.as_ref().map(CommandBody::from),

@@ -19,8 +19,8 @@ use super::bounds::{Bounds, Places};
 use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
-    admin, apps, auth, backfill, connections, guard, health, jobs, logs, metrics, observe, openapi, queue,
-    run, slots, status, steer, stored, tasks, terminate,
+    admin, apps, auth, backfill, connections, guard, health, jobs, logs, metrics, observe, openapi, pushed,
+    queue, run, services, slots, status, steer, stored, tasks, terminate,
 };
 
 /// Who may ask.
@@ -63,6 +63,15 @@ const ROUTES: &[Route] = &[
     read("/openapi.json", || get(openapi::document)),
     read("/v1/apps", || get(apps::list)),
     read("/v1/apps/{app}", || get(apps::show)),
+    remove("/v1/apps/{app}", || delete(pushed::remove)),
+    read("/v1/apps/{app}/env", || get(pushed::env)),
+    act("/v1/apps/{app}/env", || post(pushed::set_env)),
+    act("/v1/apps/{app}/services", || post(pushed::bind)),
+    remove("/v1/apps/{app}/services/{service}", || delete(pushed::unbind)),
+    read("/v1/stored-apps", || get(pushed::list)),
+    read("/v1/services", || get(services::list)),
+    act("/v1/services", || post(services::create)),
+    remove("/v1/services/{name}", || delete(services::remove)),
     read("/v1/apps/{app}/tasks", || get(tasks::of_app)),
     act("/v1/apps/{app}/tasks", || post(run::on_app)),
     read("/v1/apps/{app}/tasks/{id}", || get(tasks::show)),

@@ -11,7 +11,7 @@ use super::token::Token;
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::daemon::Reloader;
+use crate::daemon::{Reloader, Removals};
 use crate::executor::Executor;
 use crate::store::{Store, StoreError};
 use crate::task::DispatchHandle;
@@ -38,6 +38,8 @@ pub struct Service {
     pub token: Token,
     /// Who knows whether everything that should have run, has.
     pub watching: Arc<Watching>,
+    /// Who deletes Apps.
+    pub removals: Arc<Removals>,
 }
 
 /// A service while it is served.

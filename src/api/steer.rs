@@ -15,7 +15,7 @@ use crate::job::JobRef;
 use crate::schedule::CatchUp;
 use crate::task::{Steer, Steered};
 
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
 const LONGEST_NOTE: usize = 1000;
 
 /// `POST /v1/jobs/{job}/pause`.
@@ -95,8 +95,8 @@ fn time(text: &str) -> Result<Timestamp, Failure> {
     })
 }
 
-/// A text of one line.
-fn line(field: &str, text: String, longest: usize) -> Result<String, Failure> {
+/// A text of one line that somebody signs or explains with.
+pub(super) fn line(field: &str, text: String, longest: usize) -> Result<String, Failure> {
     let text = text.trim().to_owned();
     let length = text.chars().count();
     if length == 0 || length > longest || text.contains(char::is_control) {

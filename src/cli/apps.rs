@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::output::{self, ListArgs};
 use super::session::Session;
 use super::table::{Column, NONE};
-use super::{jobs, offline};
+use super::{detail, jobs, offline};
 use crate::api::client::Listing;
 use crate::api::resources::AppResource;
 
@@ -32,12 +32,15 @@ async fn ask(args: &AppsArgs, session: &Session) -> Result<Listing<AppResource>,
 
 const COLUMNS: &[Column<AppResource>] = &[
     Column::new("Name", |app, _| app.name.clone()),
-    Column::new("Jobs", |app, _| app.jobs.len().to_string()),
-    Column::new("CPU", |app, _| or_none(app.cpu.as_ref())),
+    // No instance of an App ever runs: its tasks do.
+    Column::new("State", |_, _| "stopped".to_owned()),
     Column::new("Memory", |app, _| or_none(app.memory.as_ref())),
     Column::new("Disk", |app, _| or_none(app.disk.as_ref())),
+    Column::new("CPU", |app, _| or_none(app.cpu.as_ref())),
+    Column::new("Jobs", |app, _| app.jobs.len().to_string()),
     Column::new("Last", |app, now| jobs::last(app.last_task.as_ref(), now)),
     Column::new("Succeeded", |app, _| jobs::last_succeeded(app.last_task.as_ref())),
+    Column::wide("Source", |app, _| detail::source(app)),
     Column::wide("Image", |app, _| or_none(app.image.as_ref())),
     Column::wide("Path", |app, _| or_none(app.path.as_ref())),
     Column::wide("Services", |app, _| or_none(Some(&app.services.join(",")).filter(|text| !text.is_empty()))),

@@ -12,9 +12,10 @@ use super::plan::PlanArgs;
 use super::render::RenderArgs;
 use super::schema::SchemaArgs;
 use super::{
-    app, apps, backfill, completions, create_job, delete_job, explain, export, import, job, job_history,
-    job_schedules, jobs, logs, man, openapi, queue, reload, rerun, run_job, run_task, schedule_job, serve,
-    slots, status, steer, store, task, tasks, terminate_task, token,
+    app, apps, backfill, bind_service, completions, create_job, create_service, delete, delete_job,
+    delete_service, env, explain, export, import, job, job_history, job_schedules, jobs, logs, man, openapi,
+    queue, reload, rerun, run_job, run_task, schedule_job, serve, services, slots, status, steer, store,
+    task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -151,6 +152,25 @@ pub(super) enum Verb {
     Apps(apps::AppsArgs),
     /// Show an App and its jobs
     App(app::AppArgs),
+    /// Delete an App that was pushed, with all that is kept of it
+    Delete(delete::DeleteArgs),
+    /// Show the variables of an App's tasks
+    Env(env::EnvArgs),
+    /// Set a variable of an App that was pushed
+    SetEnv(env::SetEnvArgs),
+    /// Remove a variable from an App that was pushed
+    UnsetEnv(env::UnsetEnvArgs),
+    /// List the services that Apps bind
+    Services(services::ServicesArgs),
+    /// Keep credentials under a name for Apps
+    #[command(visible_alias = "cups")]
+    CreateUserProvidedService(create_service::CreateServiceArgs),
+    /// Give the credentials of a service to an App that was pushed
+    BindService(bind_service::BindServiceArgs),
+    /// Take them away again
+    UnbindService(bind_service::BindServiceArgs),
+    /// Delete a service with its credentials
+    DeleteService(delete_service::DeleteServiceArgs),
     /// List jobs
     Jobs(jobs::JobsArgs),
     /// Show a job and its schedules
@@ -167,7 +187,7 @@ pub(super) enum Verb {
     DeleteJobSchedule(delete_job::DeleteJobScheduleArgs),
     /// Delete a job that was created by command
     DeleteJob(delete_job::DeleteJobArgs),
-    /// Print the jobs that were created by command as they would stand in files
+    /// Print an App that was pushed, or jobs that were created by command, as they would stand in files
     Export(export::ExportArgs),
     /// List the slots of a job and what became of each, newest first
     Slots(slots::SlotsArgs),

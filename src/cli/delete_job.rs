@@ -1,9 +1,8 @@
 //! `tekcron delete-job` and `tekcron delete-job-schedule`: of jobs that were created by command.
 
-use std::io::{self, IsTerminal, Write};
-
 use clap::Args;
 
+use super::agreed::agreed;
 use super::error::CliError;
 use super::output::say;
 use super::reference;
@@ -68,22 +67,4 @@ pub(super) async fn schedule(args: &DeleteJobScheduleArgs, session: &Session) ->
     let job = client.unschedule_job(&args.job, &key).await?;
     say(&format!("deleted the schedule `{key}` of the job `{}`", job.name));
     Ok(())
-}
-
-/// Asks whether it is meant, unless told not to.
-fn agreed(force: bool, what: &str) -> Result<(), CliError> {
-    if force {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
-        return Err(CliError::NotAsked);
-    }
-    let mut err = io::stderr().lock();
-    let mut answer = String::new();
-    write!(err, "Really delete {what}? [yN]: ").and_then(|()| err.flush()).map_err(CliError::Output)?;
-    io::stdin().read_line(&mut answer).map_err(CliError::Start)?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(CliError::NotAgreed),
-    }
 }

@@ -84,6 +84,8 @@ pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
     let timeout = app.timeout_seconds.map_or_else(|| "none".to_owned(), age::span);
     let facts = [
         ("Name", Some(app.name.clone())),
+        ("Source", Some(source(app))),
+        ("Revision", app.revision.map(|number| number.to_string())),
         ("Image", app.image.clone()),
         ("Path", app.path.clone()),
         ("Command", app.command.as_ref().map(ToString::to_string)),
@@ -100,6 +102,11 @@ pub(super) fn app(app: &AppResource, now: Timestamp) -> String {
     .into_iter()
     .chain(app.caveats.iter().map(|caveat| ("Caveat", Some(caveat.clone()))));
     section(pairs(facts), "the App has no jobs", jobs::COLUMNS, &app.jobs, now)
+}
+
+/// Where the App stands.
+pub(super) fn source(app: &AppResource) -> String {
+    app.file.clone().unwrap_or_else(|| "pushed".to_owned())
 }
 
 fn section<T>(head: String, none: &str, columns: &[Column<T>], items: &[T], now: Timestamp) -> String {

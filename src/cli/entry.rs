@@ -9,10 +9,10 @@ use super::error::CliError;
 use super::next::NextArgs;
 use super::session::Session;
 use super::{
-    app, apps, backfill, cluster, completions, create_job, delete_job, exit_code, explain, export, import,
-    job, job_history, job_schedules, jobs, logs, man, moment, next, offline, openapi, output, queue, reload,
-    rerun, run_job, run_task, schedule_job, schema, serve, slots, status, steer, store, task, tasks,
-    terminate_task, token,
+    app, apps, backfill, bind_service, cluster, completions, create_job, create_service, delete, delete_job,
+    delete_service, env, exit_code, explain, export, import, job, job_history, job_schedules, jobs, logs,
+    man, moment, next, offline, openapi, output, queue, reload, rerun, run_job, run_task, schedule_job,
+    schema, serve, services, slots, status, steer, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -61,6 +61,15 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Logs(args) => online(logs::run(&args, &session))?,
         Verb::Apps(args) => online(apps::run(&args, &session))?,
         Verb::App(args) => online(app::run(&args, &session))?,
+        Verb::Delete(args) => online(delete::run(&args, &session))?,
+        Verb::Env(args) => online(env::show(&args, &session))?,
+        Verb::SetEnv(args) => online(env::set(&args, &session))?,
+        Verb::UnsetEnv(args) => online(env::unset(&args, &session))?,
+        Verb::Services(args) => online(services::run(&args, &session))?,
+        Verb::CreateUserProvidedService(args) => online(create_service::run(&args, &session))?,
+        Verb::BindService(args) => online(bind_service::bind(&args, &session))?,
+        Verb::UnbindService(args) => online(bind_service::unbind(&args, &session))?,
+        Verb::DeleteService(args) => online(delete_service::run(&args, &session))?,
         Verb::Jobs(args) => online(jobs::run(&args, &session))?,
         Verb::Job(args) => online(job::run(&args, &session))?,
         Verb::JobHistory(args) => online(job_history::run(&args, &session))?,

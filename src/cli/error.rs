@@ -120,6 +120,24 @@ pub(super) enum CliError {
     /// Somebody was asked, and did not agree.
     #[error("nothing was deleted")]
     NotAgreed,
+    /// Credentials are no JSON object. Nothing of them is said.
+    #[error(
+        "credentials in `{place}`: expected a JSON object, found {found}\nhint: as in `-p '{{\"uri\": \"…\"}}'`, `-p FILE`, or `-p user,password` to be asked for them"
+    )]
+    Credentials {
+        /// Where they stand.
+        place: String,
+        /// What is wrong.
+        found: String,
+    },
+    /// Nobody is there to type credentials.
+    #[error(
+        "nobody is there to be asked for {names}, and there is no such file\nhint: `-p -` reads a JSON object from stdin"
+    )]
+    NobodyToAsk {
+        /// What would be asked for.
+        names: String,
+    },
     /// Man pages could not be written.
     #[error("cannot write man pages to `{dir}`: {source}")]
     Man {
@@ -184,7 +202,10 @@ impl CliError {
             | Self::Release(ReleaseError::Connect(_)) => exit_code::USAGE,
             Self::Man { .. } => exit_code::CANNOT_CREATE,
             Self::Start(_) | Self::Release(ReleaseError::Cluster { .. }) => exit_code::UNAVAILABLE,
-            Self::WhichSchedule { .. } | Self::NotAsked => exit_code::USAGE,
+            Self::WhichSchedule { .. }
+            | Self::NotAsked
+            | Self::Credentials { .. }
+            | Self::NobodyToAsk { .. } => exit_code::USAGE,
             Self::NotAgreed
             | Self::Release(_)
             | Self::Render(_)

@@ -5,18 +5,24 @@
 //! service, which `connection` finds; those that need none read the configuration themselves.
 
 mod age;
+mod agreed;
 mod app;
 mod apps;
 mod args;
 mod backfill;
+mod bind_service;
 pub mod check;
 mod cluster;
 mod completions;
 mod connection;
 mod create_job;
+mod create_service;
+mod delete;
 mod delete_job;
+mod delete_service;
 mod detail;
 mod entry;
+mod env;
 mod error;
 pub mod exit_code;
 mod explain;
@@ -45,6 +51,7 @@ mod run_task;
 mod schedule_job;
 pub mod schema;
 mod serve;
+mod services;
 mod session;
 mod slots;
 mod status;

@@ -8,6 +8,11 @@ pub(super) fn app(text: &str) -> Result<String, String> {
     name("app", text)
 }
 
+/// A service: `db` or `service/db`.
+pub(super) fn service(text: &str) -> Result<String, String> {
+    name("service", text)
+}
+
 /// A job: `etl.nightly`, `nightly`, or either after `job/`.
 pub(super) fn job(text: &str) -> Result<String, String> {
     name("job", text)
@@ -57,6 +62,7 @@ mod tests {
     fn what_dash_o_name_prints_is_read_back() {
         assert_eq!(app("app/etl").as_deref(), Ok("etl"));
         assert_eq!(app("etl").as_deref(), Ok("etl"));
+        assert_eq!(service("service/db").as_deref(), Ok("db"));
         assert_eq!(job("job/etl.nightly").as_deref(), Ok("etl.nightly"));
         assert_eq!(task_or_app("task/etl-abc").as_deref(), Ok("etl-abc"));
         assert_eq!(task_or_app("app/etl").as_deref(), Ok("etl"));

@@ -85,7 +85,7 @@ pub(super) async fn skip_next(args: &SkipNextArgs, session: &Session) -> Result<
 }
 
 /// Who types this, as far as the environment says. It is written down, and opens nothing.
-fn caller() -> Option<String> {
+pub(super) fn caller() -> Option<String> {
     let names = ["USER", "LOGNAME"].into_iter();
     names.filter_map(|name| std::env::var(name).ok()).find(|name| !name.trim().is_empty())
 }

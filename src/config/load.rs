@@ -57,7 +57,9 @@ fn look(dir: &Path, overrides: &SettingsOverrides, now: Option<Timestamp>) -> Ch
         Ok(files) => files,
         Err(error) => return Checked::of(unreadable(dir, &error)),
     };
-    if files.apps.is_empty() && files.unread.is_empty() {
+    // Where there are settings, all Apps may have been pushed.
+    let is_elsewhere = !files.strays.is_empty() || !files.misnamed.is_empty();
+    if files.apps.is_empty() && files.unread.is_empty() && (files.settings.is_none() || is_elsewhere) {
         return Checked::of(empty(dir, &files));
     }
     match absolute(dir) {

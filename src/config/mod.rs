@@ -39,7 +39,8 @@ pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
 pub use self::stored::{
-    EditError, JobEdit, Resting, Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService,
+    AppEdit, EditError, JobEdit, NewService, PushedApp, Resting, RunningTasks, Stored, StoredApp, StoredJob,
+    StoredJobs, StoredName, StoredService, service_name,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{GroupName, Job, JobRef};

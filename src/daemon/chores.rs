@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,8 @@ pub(super) struct Chores {
     pub(super) reloader: Arc<Reloader>,
     pub(super) metrics: PrometheusHandle,
     pub(super) watching: Arc<Watching>,
+    /// Held by whoever removes records.
+    pub(super) sweeping: Arc<Mutex<()>>,
 }
 
 /// Where chores come from.
@@ -110,6 +112,7 @@ impl Chores {
 
     /// Removes what is no longer kept. Returns the bytes of log that stay, as far as that is known.
     async fn sweep(&self, swept: Swept) -> u64 {
+        let _alone = self.sweeping.lock().await;
         let budget = self.config.load().settings.log_budget.bytes();
         let is_over = swept.logs > budget;
         let sweep = Sweep::new(Arc::clone(&self.executor), self.store.clone());

@@ -9,6 +9,8 @@ mod error;
 mod ledger;
 mod look;
 mod reload;
+mod removal;
+mod services;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub use self::banner::Banner;
 use self::chores::Chores;
 pub use self::error::DaemonError;
 pub use self::reload::{Change, ChangeError, Changed, ReloadError, Reloader};
+pub use self::removal::{Removals, Wanted};
+pub use self::services::Credentials;
 use crate::api;
 use crate::clock::SharedClock;
 use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
@@ -91,6 +95,7 @@ pub async fn serve(
     let store = Store::open(&settings.data_dir, Arc::clone(&clock))?;
     let (config, resting) = config.with_stored(store.stored()?);
     reload::warn_of(&resting);
+    services::tidy(&config);
     let config = Arc::new(config);
     let token = match given {
         Some(token) => {
@@ -120,6 +125,15 @@ pub async fn serve(
         dispatch.clone(),
         store.clone(),
     ));
+    let sweeping = Arc::default();
+    let (removals, wanted) = Removals::new(
+        store.clone(),
+        Arc::clone(&executor),
+        Arc::clone(&clock),
+        dispatch.clone(),
+        Arc::clone(&reloader),
+        Arc::clone(&sweeping),
+    );
     let stop = signals.stop;
     let mut parts = Running::default();
     let stopping = stop.clone().cancelled_owned();
@@ -136,6 +150,12 @@ pub async fn serve(
         watched.run(stopping).await;
         Ok(())
     });
+    let (deleted, stopping) = (Arc::clone(&removals), stop.clone());
+    let began_with = Arc::clone(&config);
+    parts.spawn("removals", async move {
+        deleted.run(began_with, wanted, stopping).await;
+        Ok(())
+    });
     let chores = Chores {
         store: store.clone(),
         executor: Arc::clone(&executor),
@@ -145,6 +165,7 @@ pub async fn serve(
         reloader: Arc::clone(&reloader),
         metrics: metrics.clone(),
         watching: Arc::clone(&watching),
+        sweeping,
     };
     let stopping = stop.clone();
     parts.spawn("chores", async move {
@@ -162,6 +183,7 @@ pub async fn serve(
         metrics,
         token: token.clone(),
         watching,
+        removals,
     };
     if let Some(listener) = probes {
         let probes = api::Probes::new(listener, service.clone())?;

@@ -53,6 +53,11 @@ pub enum ChangeError {
     /// The change is wrong.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// Credentials could not be put into their file.
+    #[error(
+        "the credentials could not be written: {0}\nhint: the data directory needs room, and is to be written to"
+    )]
+    Credentials(std::io::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -153,6 +158,11 @@ impl Reloader {
         Ok(true)
     }
 
+    /// The configuration in effect.
+    pub fn current(&self) -> Arc<Config> {
+        self.current.load_full()
+    }
+
     /// Changes what is stored. When this returns, the change is on disk and in effect. `decide` sees the configuration
     /// in effect, and nothing else is changed meanwhile.
     ///
@@ -200,6 +210,13 @@ pub struct Change {
     pub commit: Commit,
     /// What has to have effect, or else nothing is changed.
     pub about: Option<StoredName>,
+}
+
+impl Change {
+    /// Everything stays as it is.
+    pub fn nothing(config: &Config) -> Self {
+        Self { stored: config.stored.as_ref().clone(), commit: Commit::new(), about: None }
+    }
 }
 
 /// What was stored was changed.

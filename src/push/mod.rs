@@ -5,6 +5,7 @@
 
 mod revision;
 
+pub(crate) use self::revision::REVISIONS;
 pub use self::revision::{
     Revision, RevisionNumber, RevisionState, Revisions, SourceHash, SourceHashError, revision_dir,
 };

@@ -110,9 +110,12 @@ pub enum RevisionState {
     },
 }
 
+/// Where revisions are, within the data directory.
+pub(crate) const REVISIONS: &str = "revisions";
+
 /// Where the embedded executor finds what a revision is: the unpacked source, and what its build made of it.
 pub fn revision_dir(data_dir: &Path, app: &AppName, number: RevisionNumber) -> PathBuf {
-    data_dir.join("revisions").join(app.as_str()).join(number.to_string())
+    data_dir.join(REVISIONS).join(app.as_str()).join(number.to_string())
 }
 
 #[cfg(test)]

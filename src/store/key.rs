@@ -215,6 +215,15 @@ pub(super) fn active(app: &AppName, id: TaskId) -> Vec<u8> {
     numbered(text_key(ACTIVE, &[app.as_str()]), id.0)
 }
 
+/// All keys of that kind that are of `app`.
+pub(super) fn of_app(kind: Kind, app: &AppName) -> Vec<u8> {
+    text_key(kind.entry().0, &[app.as_str()])
+}
+
+pub(super) fn active_of(app: &AppName) -> Vec<u8> {
+    of_app(Kind::Active, app)
+}
+
 pub(super) fn front(app: &AppName, id: TaskId) -> Vec<u8> {
     numbered(text_key(FRONT, &[app.as_str()]), id.0)
 }

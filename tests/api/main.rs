@@ -14,6 +14,7 @@ mod names;
 mod openapi;
 mod pages;
 mod papers;
+mod pushed;
 mod queue;
 mod reload;
 mod runs;

@@ -85,6 +85,7 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
     let mut commit = Commit::new();
     commit.put_slot(&"etl.nightly".parse().unwrap(), &row);
     world.store.commit(commit).await.unwrap();
+    crate::pushed::push(&world).await;
     let document = document();
     let mut asked = BTreeSet::new();
     for (method, path, at) in [
@@ -99,6 +100,19 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("get", "/v1/apps", "/v1/apps?limit=0"),
         ("get", "/v1/apps/{app}", "/v1/apps/etl"),
         ("get", "/v1/apps/{app}", "/v1/apps/none"),
+        ("get", "/v1/apps/{app}", "/v1/apps/web"),
+        ("get", "/v1/apps/{app}/env", "/v1/apps/etl/env"),
+        ("post", "/v1/apps/{app}/env", "/v1/apps/web/env"),
+        ("post", "/v1/apps/{app}/env", "/v1/apps/etl/env"),
+        ("post", "/v1/services", "/v1/services"),
+        ("get", "/v1/services", "/v1/services"),
+        ("post", "/v1/apps/{app}/services", "/v1/apps/web/services"),
+        ("delete", "/v1/services/{name}", "/v1/services/db"),
+        ("delete", "/v1/apps/{app}/services/{service}", "/v1/apps/web/services/db"),
+        ("delete", "/v1/services/{name}", "/v1/services/db"),
+        ("get", "/v1/stored-apps", "/v1/stored-apps"),
+        ("delete", "/v1/apps/{app}", "/v1/apps/web"),
+        ("delete", "/v1/apps/{app}", "/v1/apps/etl"),
         ("get", "/v1/apps/{app}/tasks", "/v1/apps/etl/tasks?limit=1"),
         ("post", "/v1/apps/{app}/tasks", "/v1/apps/etl/tasks"),
         ("post", "/v1/apps/{app}/tasks", "/v1/apps/idle/tasks"),
@@ -138,6 +152,9 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
     ] {
         let body = match at {
             "/v1/apps/etl/jobs" => r#"{"name": "made", "command": ["true"]}"#,
+            "/v1/services" => r#"{"name": "db", "credentials": {"uri": "x:y"}, "tags": ["a"], "by": "me"}"#,
+            "/v1/apps/web/services" => r#"{"service": "db"}"#,
+            "/v1/apps/web/env" => r#"{"set": {"A": "1"}}"#,
             "/v1/jobs/etl.made/schedules" => r#"{"cron": "0 2 * * *", "id": "often"}"#,
             _ => "",
         };

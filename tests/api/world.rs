@@ -16,7 +16,7 @@ use serde_json::Value;
 use tekcron::api::{self, Service, Token};
 use tekcron::clock::{Clock, ManualClock, SharedClock};
 use tekcron::config::{Config, SettingsOverrides};
-use tekcron::daemon::Reloader;
+use tekcron::daemon::{Reloader, Removals};
 use tekcron::schedule::wheel::Wheel;
 use tekcron::store::{Commit, Store, StoreError};
 use tekcron::task::{Dispatcher, Parts, Task};
@@ -109,6 +109,16 @@ impl World {
             dispatch.clone(),
             store.clone(),
         );
+        let reloader = Arc::new(reloader);
+        let (removals, wanted) = Removals::new(
+            store.clone(),
+            executor.clone(),
+            Arc::clone(&shared),
+            dispatch.clone(),
+            Arc::clone(&reloader),
+            Arc::default(),
+        );
+        tokio::spawn(Arc::clone(&removals).run(Arc::clone(&config), wanted, stop.clone()));
         let watching =
             Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
         let service = Service {
@@ -116,11 +126,12 @@ impl World {
             dispatch,
             executor: executor.clone(),
             config: current,
-            reloader: Arc::new(reloader),
+            reloader,
             clock: shared,
             metrics,
             token,
             watching,
+            removals,
         };
         let router = api::router(service.clone(), "127.0.0.1:7070".parse().unwrap(), stop.clone());
         let text = fs::read_to_string(dir.path().join("token")).unwrap().trim().to_owned();

@@ -17,12 +17,14 @@ async fn each_shell_gets_a_script_that_knows_the_verbs() {
 #[tokio::test]
 async fn bash_reads_its_script() {
     let run = Run::of(tekcron(&["completions", "bash"])).await;
+    let directory = TempDir::new().unwrap();
+    // It is too long for an argument.
+    let script = directory.path().join("script");
+    let complete =
+        "COMP_WORDS=(tekcron term); COMP_CWORD=1; _tekcron tekcron term; echo \"${COMPREPLY[@]}\"\n";
+    std::fs::write(&script, format!("{}\n{complete}", run.out)).unwrap();
     let mut bash = Command::new("bash");
-    let complete = format!(
-        "{}\nCOMP_WORDS=(tekcron term); COMP_CWORD=1; _tekcron tekcron term; echo \"${{COMPREPLY[@]}}\"",
-        run.out
-    );
-    let answer = bash.args(["--norc", "-c", &complete]).output().await.unwrap();
+    let answer = bash.arg("--norc").arg(&script).output().await.unwrap();
     assert_eq!(String::from_utf8(answer.stdout).unwrap(), "terminate-task\n");
 }
 

@@ -111,6 +111,9 @@ pub(crate) fn job_by_hand() -> JobResource {
 pub(crate) fn app() -> AppResource {
     AppResource {
         name: "etl".into(),
+        stored: false,
+        file: Some("config/apps/etl.toml".into()),
+        revision: None,
         image: Some("registry.example/etl:1.4".into()),
         path: Some("/srv/examples/etl".into()),
         command: Some(CommandBody::Shell("sh etl.sh".into())),

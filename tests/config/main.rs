@@ -15,4 +15,5 @@ mod problems;
 mod sample;
 mod schema;
 mod screens;
+mod stored;
 mod values;

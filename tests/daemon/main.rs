@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
+mod apps;
 mod cluster;
 mod harness;
 mod jobs;
 mod kill;
 mod life;
 mod pipe;
+mod pushed;
 mod retention;
 mod secrets;
 #[path = "../apps/smtp.rs"]

@@ -11,7 +11,13 @@
 #[path = "../daemon/harness.rs"]
 mod harness;
 
+#[cfg(feature = "fault-points")]
+#[path = "../daemon/pushed.rs"]
+mod pushed;
+
 mod account;
+#[cfg(feature = "fault-points")]
+mod apps;
 mod clock;
 mod damage;
 mod io;

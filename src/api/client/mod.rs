@@ -7,6 +7,7 @@
 
 mod asked;
 mod error;
+mod pushed;
 mod routes;
 mod transport;
 

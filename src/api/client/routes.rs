@@ -367,7 +367,11 @@ impl Client {
     }
 
     /// Follows the cursors of `url` until `limit` items are there.
-    async fn list<T: DeserializeOwned>(&self, mut url: Url, limit: usize) -> Result<Listing<T>, ClientError> {
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        mut url: Url,
+        limit: usize,
+    ) -> Result<Listing<T>, ClientError> {
         let mut items = Vec::new();
         url.query_pairs_mut().append_pair("limit", &limit.clamp(1, PAGE).to_string());
         let mut next = None::<String>;

@@ -89,6 +89,11 @@ impl Client {
         self.http.delete(url).timeout(ANSWER)
     }
 
+    /// A DELETE that the service may hold back for `held`.
+    pub(super) fn delete_held(&self, url: Url, held: Duration) -> RequestBuilder {
+        self.http.delete(url).timeout(ANSWER + held)
+    }
+
     pub(super) fn post(&self, url: Url) -> RequestBuilder {
         self.http.post(url).timeout(ANSWER)
     }

@@ -1,15 +1,18 @@
 //! An App that was pushed: the text of the App file that it would be, without what its revisions say.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+use toml::{Table as Toml, Value};
 
-use super::{Resting, Stored, StoredName};
-use crate::app::{App, AppName};
+use super::{EditError, Resting, Stored, StoredName};
+use crate::app::{App, AppName, Command, ServiceName};
 use crate::config::Config;
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::validate::{Surroundings, app};
@@ -33,7 +36,39 @@ pub struct StoredApp {
     pub deleting: bool,
 }
 
+/// What is to become of the settings of an App that was pushed.
+#[derive(Debug, Clone)]
+pub enum AppEdit {
+    /// Variables that its tasks get from now on, and those that they get no more.
+    Env {
+        /// With their values.
+        set: BTreeMap<String, String>,
+        /// One that is not set is not an error.
+        unset: Vec<String>,
+    },
+    /// It binds a service. One that it binds already is not an error.
+    Bind(ServiceName),
+    /// It binds the service no more. One that it does not bind is not an error.
+    Unbind(ServiceName),
+}
+
+/// An App as a push leaves it.
+#[derive(Debug)]
+pub struct PushedApp {
+    /// The text to be stored.
+    pub toml: String,
+    /// The start command that was pushed, which its revision keeps.
+    pub command: Option<Command>,
+}
+
 impl StoredApp {
+    /// Whether its text names the service.
+    pub(crate) fn binds(&self, service: &ServiceName) -> bool {
+        let read: Option<Toml> = self.toml.parse().ok();
+        let names = read.as_ref().and_then(|root| root.get("app")?.get("services")?.as_array());
+        names.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(service.as_str())))
+    }
+
     /// The App that it is, with the code of `revision`.
     fn read(
         &self,
@@ -41,18 +76,124 @@ impl StoredApp {
         revision: Option<&Revision>,
         around: &Surroundings,
     ) -> Result<App, Problems> {
-        let called = StoredName::App(name.clone()).to_string();
-        let source = Source::new(called, self.toml.as_str());
-        let tree = source.parse();
-        let read = if source.is_sound() { app(&source, tree.get_ref(), around) } else { None };
-        let read = read.map(|(app, _)| app).filter(|app| app.name == *name && source.is_sound());
-        drop(tree);
-        let Some(app) = read else { return Err(source.into_problems().into_iter().collect()) };
-        let mut app = App { stored: true, command: None, ..app };
+        let mut app = App { command: None, ..read(name, &self.toml, around)? };
         if let Some(revision) = revision {
             revision.put_into(&mut app, &around.data_dir, around.executor);
         }
         Ok(app)
+    }
+}
+
+/// The App that a stored text says.
+fn read(name: &AppName, toml: &str, around: &Surroundings) -> Result<App, Problems> {
+    let called = StoredName::App(name.clone()).to_string();
+    let source = Source::new(called.as_str(), toml);
+    let tree = source.parse();
+    let read = if source.is_sound() { app(&source, tree.get_ref(), around) } else { None };
+    let read = read.map(|(app, _)| app).filter(|app| app.name == *name && source.is_sound());
+    drop(tree);
+    match read {
+        Some(app) => Ok(App { stored: true, ..app }),
+        None => {
+            let problems = source.into_problems();
+            let hint = "a push of that name makes it anew";
+            let named = || Problem::of_file(called, "this is no App of that name", hint);
+            Err(if problems.is_empty() { named().into() } else { problems.into_iter().collect() })
+        }
+    }
+}
+
+/// The file of an App, as a tree that can be changed.
+struct AppFile(Toml);
+
+impl AppFile {
+    fn new(name: &AppName) -> Self {
+        let app = Toml::from_iter([("name".to_owned(), name.as_str().into())]);
+        Self(Toml::from_iter([("app".to_owned(), Value::Table(app))]))
+    }
+
+    fn of(name: &AppName, stored: &StoredApp) -> Result<Self, Problems> {
+        let unreadable = |_| {
+            let name = StoredName::App(name.clone());
+            let hint = format!("{} removes it", name.removal());
+            Problem::of_file(name.to_string(), "this is no App", hint).into()
+        };
+        stored.toml.parse().map(Self).map_err(unreadable)
+    }
+
+    /// The table of that name, made where it is not there.
+    fn table(&mut self, name: &str) -> &mut Toml {
+        table_of(&mut self.0, name)
+    }
+
+    fn into_text(self) -> String {
+        toml::to_string_pretty(&self.0).expect("a table of values is TOML")
+    }
+}
+
+fn table_of<'t>(table: &'t mut Toml, name: &str) -> &'t mut Toml {
+    let entry = table.entry(name.to_owned()).or_insert_with(|| Value::Table(Toml::new()));
+    if !entry.is_table() {
+        *entry = Value::Table(Toml::new());
+    }
+    entry.as_table_mut().expect("it has just been made one")
+}
+
+/// Puts `keys` in the place of those that are there; variables and services beside those that are there.
+fn merge(table: &mut Toml, keys: Toml) {
+    for (key, value) in keys {
+        match (key.as_str(), value) {
+            ("env", Value::Table(variables)) => table_of(table, "env").extend(variables),
+            ("services", Value::Array(names)) => {
+                let mut all = match table.remove("services") {
+                    Some(Value::Array(before)) => before,
+                    _ => Vec::new(),
+                };
+                let more: Vec<_> = names.into_iter().filter(|name| !all.contains(name)).collect();
+                all.extend(more);
+                table.insert(key, Value::Array(all));
+            }
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}
+
+impl AppEdit {
+    /// The App's text as it is then.
+    ///
+    /// # Errors
+    /// [`EditError`].
+    pub fn apply(self, config: &Config, name: &AppName) -> Result<String, EditError> {
+        let mut file = AppFile::of(name, config.stored_app(name)?)?;
+        let app = file.table("app");
+        match self {
+            Self::Env { set, unset } => {
+                let env = table_of(app, "env");
+                env.extend(set.into_iter().map(|(name, value)| (name, Value::String(value))));
+                for name in unset {
+                    env.remove(&name);
+                }
+                if env.is_empty() {
+                    app.remove("env");
+                }
+            }
+            Self::Bind(service) => {
+                if !config.services.contains_key(&service) {
+                    return Err(EditError::NoService(service));
+                }
+                let names = Value::Array(vec![service.as_str().into()]);
+                merge(app, Toml::from_iter([("services".to_owned(), names)]));
+            }
+            Self::Unbind(service) => {
+                if let Some(Value::Array(names)) = app.get_mut("services") {
+                    names.retain(|name| name.as_str() != Some(service.as_str()));
+                    if names.is_empty() {
+                        app.remove("services");
+                    }
+                }
+            }
+        }
+        Ok(file.into_text())
     }
 }
 
@@ -81,6 +222,82 @@ impl Config {
             }
             _ => Some(Cow::Borrowed(app)),
         }
+    }
+
+    /// The App of that name, if it was pushed and can be changed.
+    ///
+    /// # Errors
+    /// [`EditError::NoApp`], [`EditError::AppInFile`], [`EditError::Deleting`].
+    pub fn stored_app(&self, name: &AppName) -> Result<&StoredApp, EditError> {
+        if let Some(app) = self.apps.get(name).filter(|app| !app.stored) {
+            return Err(EditError::AppInFile { app: name.clone(), file: app.file.clone() });
+        }
+        match self.stored.apps.get(name) {
+            Some(app) if app.deleting => Err(EditError::Deleting(name.clone())),
+            Some(app) => Ok(app),
+            None => Err(EditError::NoApp(name.clone())),
+        }
+    }
+
+    /// An App as a push of these keys of `[app]` and of `[build]` leaves it: they replace those that are there, but
+    /// variables and services come beside them. An App that does not exist yet is made.
+    ///
+    /// # Errors
+    /// [`EditError`]; but not where there is no such App.
+    pub fn pushed(
+        &self,
+        name: &AppName,
+        app: Map<String, Json>,
+        build: Map<String, Json>,
+    ) -> Result<PushedApp, EditError> {
+        let mut file = match self.stored_app(name) {
+            Ok(stored) => AppFile::of(name, stored)?,
+            Err(EditError::NoApp(_)) => AppFile::new(name),
+            Err(error) => return Err(error),
+        };
+        let called = StoredName::App(name.clone());
+        if app.contains_key("name") {
+            let problem =
+                Problem::of_file(called.to_string(), "unknown key `name`", "a push says it beside `app`");
+            return Err(Problems::from(problem).into());
+        }
+        merge(file.table("app"), called.toml_of(app)?);
+        if !build.is_empty() {
+            merge(file.table("build"), called.toml_of(build)?);
+        }
+        let around = Surroundings { pushed: true, ..self.surroundings() };
+        let command = read(name, &AppFile(file.0.clone()).into_text(), &around)?.command;
+        file.table("app").remove("command");
+        Ok(PushedApp { toml: file.into_text(), command })
+    }
+
+    /// Whether the App of a file runs what lies in `dir`.
+    pub fn is_named_by_file(&self, dir: &Path) -> bool {
+        let of_files = self.apps.values().filter(|app| !app.stored);
+        of_files.filter_map(|app| app.path.as_ref()).any(|path| path.starts_with(dir))
+    }
+
+    /// The text of the file that a pushed App would be, with what its current revision says.
+    pub fn exported_app(&self, name: &AppName) -> Option<String> {
+        let stored = self.stored.apps.get(name)?;
+        let Ok(mut file) = AppFile::of(name, stored) else { return Some(stored.toml.clone()) };
+        // What stands in a file is not built.
+        file.0.remove("build");
+        let current = stored.current.and_then(|current| self.stored.revisions.get(name)?.get(&current));
+        if let Some(revision) = current {
+            let app = file.table("app");
+            let command = revision.command.as_ref().map(|command| match command {
+                Command::Shell(line) => Value::String(line.clone()),
+                Command::Exec(words) => Value::from(words.clone()),
+            });
+            let is_unpacked = revision.source.is_some() && self.settings.executor == ExecutorKind::Local;
+            let path = is_unpacked.then(|| revision_dir(&self.settings.data_dir, name, revision.number));
+            let path = path.map(|path| Value::String(path.display().to_string()));
+            let image = revision.image.clone().map(Value::String);
+            let keys = [("command", command), ("path", path), ("image", image)];
+            app.extend(keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        }
+        Some(file.into_text())
     }
 
     pub(super) fn add_apps(&mut self, stored: &Stored, resting: &mut Vec<Resting>) {

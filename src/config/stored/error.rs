@@ -1,7 +1,10 @@
+use std::fmt;
+
 use crate::app::{AppName, ServiceName};
 use crate::config::problem::Problems;
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
+use crate::task::TaskId;
 
 /// Why what is stored is not as it was asked for. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,41 @@ pub enum EditError {
     /// The App is on its way out.
     #[error("the App `{0}` is being deleted\nhint: it is gone when `tekcron apps` no longer lists it")]
     Deleting(AppName),
+    /// Tasks of the App have not ended.
+    #[error(
+        "{} of the App `{app}` {} not ended: {}\nhint: `tekcron delete {app} -f` terminates first what runs",
+        tasks.len_in_words(), if tasks.0.len() == 1 { "has" } else { "have" }, tasks
+    )]
+    Running {
+        /// The App.
+        app: AppName,
+        /// Its tasks.
+        tasks: RunningTasks,
+    },
+    /// There is such a service.
+    #[error("the service `{0}` exists already\nhint: `tekcron delete-service {0}` makes room")]
+    ServiceExists(ServiceName),
+    /// A file says what the service is.
+    #[error(
+        "the service `{service}` stands in a file, and is read-only here\nhint: edit `{file}`, then `tekcron reload`"
+    )]
+    ServiceInFile {
+        /// The service.
+        service: ServiceName,
+        /// The file.
+        file: String,
+    },
+    /// Apps bind the service.
+    #[error(
+        "the service `{service}` is bound by {}\nhint: `tekcron unbind-service APP {service}` first",
+        quoted(apps)
+    )]
+    Bound {
+        /// The service.
+        service: ServiceName,
+        /// The Apps.
+        apps: Vec<AppName>,
+    },
     /// There is no such service.
     #[error("the service `{0}` does not exist\nhint: `tekcron services` lists them")]
     NoService(ServiceName),
@@ -58,11 +96,39 @@ pub enum EditError {
     Wrong(#[from] Problems),
 }
 
+/// Tasks that have not ended.
+#[derive(Debug)]
+pub struct RunningTasks(pub Vec<TaskId>);
+
+impl RunningTasks {
+    fn len_in_words(&self) -> String {
+        match self.0.len() {
+            1 => "a task".to_owned(),
+            several => format!("{several} tasks"),
+        }
+    }
+}
+
+/// The first of them, by their numbers.
+impl fmt::Display for RunningTasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 5;
+        let first: Vec<_> = self.0.iter().take(SHOWN).map(ToString::to_string).collect();
+        f.write_str(&first.join(", "))?;
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+fn quoted(names: &[impl fmt::Display]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 fn listed(keys: &[String]) -> String {
     match keys {
         [] => "it has none".to_owned(),
-        keys => {
-            format!("it has {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
-        }
+        keys => format!("it has {}", quoted(keys)),
     }
 }

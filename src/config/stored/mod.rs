@@ -19,10 +19,10 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use toml::Table as Toml;
 
-pub use self::app::StoredApp;
-pub use self::error::EditError;
+pub use self::app::{AppEdit, PushedApp, StoredApp};
+pub use self::error::{EditError, RunningTasks};
 pub use self::job::{JobEdit, StoredJob, StoredJobs};
-pub use self::service::StoredService;
+pub use self::service::{NewService, StoredService, service_name};
 use super::Config;
 use super::problem::{Problem, Problems};
 use super::validate::{Lints, ReceiverNames, Surroundings};
@@ -158,7 +158,7 @@ fn generation(files: &str, stored: &Stored) -> String {
     for (name, service) in &stored.services {
         add(&["service", name.as_str(), &service.toml]);
     }
-    for (name, app) in &stored.apps {
+    for (name, app) in stored.apps.iter().filter(|(_, app)| !app.deleting) {
         let current = app.current.map(|current| current.to_string()).unwrap_or_default();
         add(&["app", name.as_str(), &app.toml, &current]);
     }

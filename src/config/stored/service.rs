@@ -1,10 +1,15 @@
 //! A service that was created by command: the `[services.NAME]` table that it would be in the settings.
 
-use jiff::Timestamp;
+use std::path::{Path, PathBuf};
 
-use super::{Resting, Stored, StoredName};
-use crate::app::{Service, ServiceName};
+use jiff::Timestamp;
+use toml::{Table as Toml, Value};
+
+use super::{EditError, Resting, Stored, StoredApp, StoredName};
+use crate::app::{CredentialSource, Service, ServiceName};
 use crate::config::Config;
+use crate::config::files::SETTINGS;
+use crate::config::parse;
 use crate::config::problem::Problems;
 use crate::config::source::Source;
 use crate::config::table::Table;
@@ -22,9 +27,70 @@ pub struct StoredService {
     pub at: Timestamp,
 }
 
+/// A service's name, or why that is none.
+///
+/// # Errors
+/// In words, with a hint.
+pub fn service_name(text: &str) -> Result<ServiceName, String> {
+    text.parse().map_err(|error| {
+        let fault = parse::bad_name(text, &error);
+        format!("{}\nhint: {}", fault.message, fault.hint)
+    })
+}
+
+/// A service as it is asked for.
+#[derive(Debug, Clone)]
+pub struct NewService {
+    /// Its label, where it is not `user-provided`.
+    pub label: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Where its credentials are. A path is absolute, or relative to the data directory.
+    pub credentials: CredentialSource,
+}
+
+impl NewService {
+    /// The text to be stored.
+    ///
+    /// # Errors
+    /// [`EditError::ServiceExists`], [`EditError::ServiceInFile`].
+    pub fn apply(self, config: &Config, name: &ServiceName) -> Result<String, EditError> {
+        if config.stored.services.contains_key(name) {
+            return Err(EditError::ServiceExists(name.clone()));
+        }
+        if config.services.contains_key(name) {
+            return Err(config.service_in_file(name));
+        }
+        let credentials = match self.credentials {
+            CredentialSource::Env(variable) => ("env", variable),
+            CredentialSource::File(path) => ("file", path.display().to_string()),
+            CredentialSource::Secret(secret) => ("secret", secret),
+        };
+        let credentials = Toml::from_iter([(credentials.0.to_owned(), Value::String(credentials.1))]);
+        let tags = (!self.tags.is_empty()).then(|| Value::from(self.tags));
+        let keys = [
+            ("label", self.label.map(Value::String)),
+            ("tags", tags),
+            ("credentials", Some(Value::Table(credentials))),
+        ];
+        let service: Toml =
+            keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let named = Toml::from_iter([(name.to_string(), Value::Table(service))]);
+        let root = Toml::from_iter([("services".to_owned(), Value::Table(named))]);
+        Ok(toml::to_string_pretty(&root).expect("a table of values is TOML"))
+    }
+}
+
 impl StoredService {
+    /// The file of its credentials, where it has one, whatever else is wrong with it.
+    pub fn credentials(&self, name: &ServiceName, data_dir: &Path) -> Option<PathBuf> {
+        let root: Toml = self.toml.parse().ok()?;
+        let file = root.get("services")?.get(name.as_str())?.get("credentials")?.get("file")?;
+        Some(data_dir.join(file.as_str()?))
+    }
+
     /// The service that it is.
-    fn read(&self, name: &ServiceName, data_dir: &std::path::Path) -> Result<Service, Problems> {
+    fn read(&self, name: &ServiceName, data_dir: &Path) -> Result<Service, Problems> {
         let source = Source::new(StoredName::Service(name.clone()).to_string(), self.toml.as_str());
         let tree = source.parse();
         hide_secrets(&source, tree.get_ref());
@@ -40,6 +106,61 @@ impl StoredService {
 }
 
 impl Config {
+    /// Whether the service of that name may be deleted.
+    ///
+    /// # Errors
+    /// [`EditError::NoService`], [`EditError::ServiceInFile`], [`EditError::Bound`].
+    pub fn may_delete_service(&self, name: &ServiceName) -> Result<(), EditError> {
+        let is_stored = self.stored.services.contains_key(name);
+        match self.services.get(name) {
+            Some(service) if !service.stored && !is_stored => return Err(self.service_in_file(name)),
+            None if !is_stored => return Err(EditError::NoService(name.clone())),
+            // The one of the file stays.
+            Some(service) if !service.stored => return Ok(()),
+            _ => {}
+        }
+        let bound = self.apps.values().filter(|app| app.services.contains(name));
+        let mut apps: Vec<_> = bound.map(|app| app.name.clone()).collect();
+        // What rests may come into effect again.
+        let resting = self.stored.apps.iter().filter(|(app, _)| !self.apps.contains_key(*app));
+        apps.extend(resting.filter(|(_, stored)| stored.binds(name)).map(|(app, _)| app.clone()));
+        match apps.is_empty() {
+            true => Ok(()),
+            false => Err(EditError::Bound { service: name.clone(), apps }),
+        }
+    }
+
+    /// The services that a pushed App binds and no file declares, as they would stand in the settings' file.
+    pub fn exported_services(&self, app: &StoredApp) -> String {
+        let mut named = Toml::new();
+        let stored = self.stored.services.iter();
+        for (name, service) in stored.filter(|(name, _)| app.binds(name)) {
+            if self.services.get(name).is_some_and(|service| !service.stored) {
+                continue;
+            }
+            let root: Option<Toml> = service.toml.parse().ok();
+            let table = root.and_then(|root| root.get("services")?.get(name.as_str()).cloned());
+            let Some(mut table) = table else { continue };
+            // There its paths are relative to somewhere else.
+            if let Some(path) = service.credentials(name, &self.settings.data_dir)
+                && let Some(Value::Table(credentials)) = table.get_mut("credentials")
+            {
+                credentials.insert("file".to_owned(), path.display().to_string().into());
+            }
+            named.insert(name.to_string(), table);
+        }
+        match named.is_empty() {
+            true => String::new(),
+            false => toml::to_string_pretty(&Toml::from_iter([("services".to_owned(), Value::Table(named))]))
+                .expect("a table of values is TOML"),
+        }
+    }
+
+    fn service_in_file(&self, service: &ServiceName) -> EditError {
+        let file = self.dir.join(SETTINGS).display().to_string();
+        EditError::ServiceInFile { service: service.clone(), file }
+    }
+
     pub(super) fn add_services(&mut self, stored: &Stored, resting: &mut Vec<Resting>) {
         for (name, service) in &stored.services {
             let called = || StoredName::Service(name.clone());

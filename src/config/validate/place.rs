@@ -10,6 +10,7 @@ use super::lint::Lints;
 use super::notify::ReceiverNames;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
+use crate::push::REVISIONS;
 use crate::schedule::{ExclusionCalendar, Recurrences};
 
 /// What an App is checked against.
@@ -70,6 +71,11 @@ impl Surroundings {
             Ok(_) => {}
         }
         let (real, data) = (real(&path), real(&self.data_dir));
+        // What an exported App runs; who removes revisions leaves alone what a file names.
+        let revision = real.strip_prefix(data.join(REVISIONS));
+        if revision.is_ok_and(|rest| rest.components().count() >= 2) {
+            return Ok(path);
+        }
         if data.starts_with(&real) || real.starts_with(&data) {
             let (data, holds) =
                 (self.data_dir.display(), if data.starts_with(&real) { "holds" } else { "lies in" });
@@ -112,6 +118,7 @@ mod tests {
         let base = dir.path().to_owned();
         fs::create_dir_all(base.join("work/inner")).unwrap();
         fs::create_dir_all(base.join("other")).unwrap();
+        fs::create_dir_all(base.join("work/revisions/etl/3")).unwrap();
         fs::write(base.join("file"), "").unwrap();
         std::os::unix::fs::symlink(base.join("work"), base.join("link")).unwrap();
         for (data, path, words) in [
@@ -128,6 +135,11 @@ mod tests {
             ("work", "link/inner", Some("one that lies in")),
             ("work", "work", Some("one that holds")),
             ("work", "other/../work", Some("one that holds")),
+            ("work", "work/revisions", Some("one that lies in")),
+            ("work", "work/revisions/etl", Some("one that lies in")),
+            ("work", "work/revisions/etl/3", None),
+            ("link", "work/revisions/etl/3", None),
+            ("work", "work/revisions/../inner", Some("one that lies in")),
         ] {
             let surroundings = Surroundings {
                 base: base.clone(),

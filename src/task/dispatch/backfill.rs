@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::live::Stage;
 use super::table::NewestRow;
 use super::{Dispatcher, Event, RunError};
+use crate::app::AppName;
 use crate::job::JobRef;
 use crate::retention::ForgottenSlots;
 use crate::schedule::{Recurrence, ScheduleKey, jitter};
@@ -54,6 +55,8 @@ pub(super) enum LedgerEdit {
     Backfill(BackfillRequest, Reply),
     /// They are kept no longer.
     Forget(Vec<ForgottenSlots>, oneshot::Sender<Result<(), StoreError>>),
+    /// Nothing of the App's jobs is kept.
+    ForgetApp(AppName, oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// Rows of the ledger as this request leaves them, by where they begin.
@@ -82,6 +85,7 @@ impl Dispatcher {
         match self.ledger_edits.pop_front() {
             Some(LedgerEdit::Backfill(request, reply)) => self.backfill(&request, reply, now)?,
             Some(LedgerEdit::Forget(rows, reply)) => self.forget_slots(rows, reply)?,
+            Some(LedgerEdit::ForgetApp(app, reply)) => self.forget_app(&app, reply)?,
             None => {}
         }
         self.commit_then(Commit::new(), |internal| {

@@ -7,6 +7,8 @@ use tokio::sync::oneshot;
 
 use super::Dispatcher;
 use super::table::NewestRow;
+use crate::app::AppName;
+use crate::job::JobRef;
 use crate::retention::ForgottenSlots;
 use crate::store::{Commit, SlotRow, StoreError};
 
@@ -24,6 +26,26 @@ impl Dispatcher {
         }
         // Nobody may wait any more.
         self.commit(commit, move |durable| drop(reply.send(durable)));
+        Ok(())
+    }
+
+    /// Removes all that is remembered of the jobs of an App that is no longer configured and has no tasks: their
+    /// ledgers, what was decided about them, and when they last succeeded. `reply` is sent when that is on disk.
+    pub(super) fn forget_app(
+        &mut self,
+        app: &AppName,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        let others = |job: &JobRef| job.app != *app;
+        self.steering.retain(|job, _| others(job));
+        self.pause_timers.retain(|_, job| others(job));
+        self.previous_success.retain(|job, _| others(job));
+        self.streaks.retain(|job, _| others(job));
+        for commit in self.store.forgotten(app) {
+            self.commit_later(commit?);
+        }
+        // Nobody may wait any more.
+        self.commit(Commit::new(), move |durable| drop(reply.send(durable)));
         Ok(())
     }
 

@@ -86,6 +86,16 @@ impl DispatchHandle {
         self.ask(edit).await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Removes all that is remembered of the jobs of an App that is no longer configured and has no tasks. When this
+    /// returns, that is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_app(&self, app: AppName) -> Result<(), StoreError> {
+        let edit = |reply| Request::EditLedger(LedgerEdit::ForgetApp(app, reply));
+        self.ask(edit).await.unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Asks the executor about every task in flight. What it answers is the truth.
     pub async fn relist(&self) {
         // A dispatcher that is gone has ended the daemon.
