@@ -64,22 +64,17 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Failure> {
     let by = body.by.map(|by| line("by", by, LONGEST_NAME)).transpose()?;
     let name = service_name(&body.name).map_err(Failure::bad_request)?;
-    let config = serving.config();
-    let base = config.dir.parent().unwrap_or(&config.dir).to_owned();
-    let at = |source| Credentials::At(source);
     // Who reads a body quotes what is of another type.
     if body.credentials.as_ref().is_some_and(|credentials| !credentials.is_object()) {
         return Err(Failure::bad_request("`credentials`: expected an object, found something else"));
     }
     let given = [
         body.credentials.map(|credentials| Credentials::Given(credentials.to_string().into())),
-        body.secret.map(|secret| at(CredentialSource::Secret(secret))),
-        body.env.map(|variable| at(CredentialSource::Env(variable))),
-        body.file.map(|file| at(CredentialSource::File(base.join(file)))),
+        body.secret.map(Credentials::Secret),
     ];
     let mut given: Vec<_> = given.into_iter().flatten().collect();
     let (Some(credentials), true) = (given.pop(), given.is_empty()) else {
-        let text = "expected one of `credentials`, `secret`, `env` and `file`";
+        let text = "expected either `credentials` or `secret`";
         return Err(Failure::bad_request(text));
     };
     let now = serving.service.clock.now();

@@ -191,10 +191,18 @@ impl Removals {
 
     async fn try_to_remove(&self, app: &AppName) -> Result<(), Obstacle> {
         let is_leaving = |config: &Config| config.stored.apps.get(app).is_some_and(|app| app.deleting);
-        if !is_leaving(&self.reloader.current()) {
+        let config = self.reloader.current();
+        if !is_leaving(&config) {
             return Ok(());
         }
+        if config.apps.contains_key(app) {
+            return Ok(self.forget_resting(app).await?);
+        }
         self.end_tasks(app).await?;
+        // A file may have got an App of that name meanwhile, whose history this is from then on.
+        if self.reloader.current().apps.contains_key(app) {
+            return Ok(self.forget_resting(app).await?);
+        }
         point("delete-history");
         self.remove_history(app).await?;
         point("delete-app");

@@ -30,8 +30,8 @@ const SERVICES: &str = "services";
 pub enum Credentials {
     /// Themselves: a JSON object.
     Given(SecretString),
-    /// Where they are.
-    At(CredentialSource),
+    /// The Secret of the cluster that has them.
+    Secret(String),
 }
 
 impl Reloader {
@@ -48,7 +48,7 @@ impl Reloader {
     ) -> Result<Changed, ChangeError> {
         let data_dir = self.current().settings.data_dir.clone();
         let (source, written) = match credentials {
-            Credentials::At(source) => (source, None),
+            Credentials::Secret(name) => (CredentialSource::Secret(name), None),
             Credentials::Given(text) => {
                 // No other service has ever had it.
                 let file = PathBuf::from(SERVICES).join(format!("{name}-{}.json", Uuid::new_v4().simple()));

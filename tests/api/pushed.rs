@@ -166,20 +166,15 @@ async fn a_service_that_is_none_is_refused_and_leaves_no_credentials() {
     for (body, status, code, message) in [
         ("{}", 400, "bad-request", "a name is missing"),
         (r#"{"name": "Db", "credentials": {}}"#, 400, "bad-request", "expected lower-case letters"),
-        (
-            r#"{"name": "db"}"#,
-            400,
-            "bad-request",
-            "expected one of `credentials`, `secret`, `env` and `file`",
-        ),
-        (r#"{"name": "db", "credentials": {}, "secret": "x"}"#, 400, "bad-request", "expected one of"),
+        (r#"{"name": "db"}"#, 400, "bad-request", "expected either `credentials` or `secret`"),
+        (r#"{"name": "db", "credentials": {}, "secret": "x"}"#, 400, "bad-request", "expected either"),
         (
             r#"{"name": "db", "credentials": "s3same"}"#,
             400,
             "bad-request",
             "`credentials`: expected an object",
         ),
-        (r#"{"name": "db", "env": "not a name"}"#, 400, "bad-request", "the name of an environment variable"),
+        (r#"{"name": "db", "file": "/etc/passwd"}"#, 400, "bad-request", "unknown field `file`"),
         (r#"{"name": "db", "secret": "No Secret"}"#, 400, "bad-request", "the name of a Secret"),
         (
             r#"{"name": "db", "credentials": {"a": "s3same"}, "label": " "}"#,

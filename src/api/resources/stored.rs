@@ -97,7 +97,8 @@ pub struct ServiceResource {
     pub created: Option<Timestamp>,
 }
 
-/// A new service: `POST /v1/services`. One of `credentials`, `secret`, `env` and `file` says where its credentials are.
+/// A new service: `POST /v1/services`. Either `credentials` or `secret` says what its
+/// credentials are: what the environment and the files of the service hold is for its settings to give away.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceBody {
@@ -108,10 +109,6 @@ pub struct ServiceBody {
     pub credentials: Option<Value>,
     /// A Secret of the cluster, whose keys become variables.
     pub secret: Option<String>,
-    /// A variable of the service's own environment.
-    pub env: Option<String>,
-    /// A file of mode 0600 that the service can read; relative to what the configuration lies in.
-    pub file: Option<String>,
     /// `label` in `VCAP_SERVICES`; `user-provided` unless it is said.
     pub label: Option<String>,
     /// `tags` in `VCAP_SERVICES`.

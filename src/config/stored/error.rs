@@ -23,7 +23,7 @@ pub enum EditError {
         file: String,
     },
     /// The App is on its way out.
-    #[error("the App `{0}` is being deleted\nhint: it is gone when `tekcron apps` no longer lists it")]
+    #[error("the App `{0}` is being deleted\nhint: `tekcron delete {0}` waits until it is gone")]
     Deleting(AppName),
     /// Tasks of the App have not ended.
     #[error(

@@ -3,8 +3,10 @@
 use std::fmt::Debug;
 
 use super::*;
+use crate::config::{StoredApp, StoredService};
 use crate::job::{Pause, SkipNext, Steering};
 use crate::notify::{Event, Notice, Receiver};
+use crate::push::RevisionNumber;
 use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
 
 /// The bytes of `golden` read as `expected`, and that is written as those bytes.
@@ -76,4 +78,25 @@ fn a_job_by_command() {
 fn the_front_of_the_queue() {
     let golden = include_str!("../../../tests/fixtures/records/front-v1.hex");
     is_kept(golden, &-3_i64, |bytes| record::decode("front", b"q", bytes), record::encode);
+}
+
+#[test]
+fn an_app_that_was_pushed() {
+    let app = StoredApp {
+        toml: "[app]\nname = \"web\"\n".to_owned(),
+        current: Some(RevisionNumber(3)),
+        newest: RevisionNumber(300),
+        by: Some("alice".to_owned()),
+        at: at(60),
+        deleting: true,
+    };
+    let golden = include_str!("../../../tests/fixtures/records/app-v1.hex");
+    is_kept(golden, &app, |bytes| record::decode_app(b"e", bytes), record::encode_app);
+}
+
+#[test]
+fn a_service_that_was_made_by_command() {
+    let service = StoredService { toml: "[services.db]\n".to_owned(), by: None, at: at(60) };
+    let golden = include_str!("../../../tests/fixtures/records/service-v1.hex");
+    is_kept(golden, &service, |bytes| record::decode_service(b"v", bytes), record::encode_service);
 }

@@ -1,3 +1,4 @@
+mod app;
 mod former;
 mod golden;
 
@@ -9,9 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::app::{Command, LogsOnTerminate};
 use crate::clock::{ManualClock, SharedClock};
-use crate::config::{StoredApp, StoredService};
 use crate::job::JobRef;
-use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
@@ -339,54 +338,6 @@ fn slots_of_both_formats_load_and_are_written_in_the_newer() {
     let v2 = bytes(include_str!("../../../tests/fixtures/records/slot-v2.hex"));
     assert_eq!(record::decode_slot(&at_key, &v2).unwrap(), row);
     assert_eq!(record::encode_slot(&row), v2);
-}
-
-#[test]
-fn apps_and_services_of_their_first_format_load() {
-    let bytes = |golden: &str| data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
-    let app = StoredApp {
-        toml: "[app]\nname = \"web\"\n".to_owned(),
-        current: Some(RevisionNumber(3)),
-        newest: RevisionNumber(300),
-        by: Some("alice".to_owned()),
-        at: at(60),
-        deleting: true,
-    };
-    let v1 = bytes(include_str!("../../../tests/fixtures/records/app-v1.hex"));
-    assert_eq!(record::decode_app(&key::app(&job().app), &v1).unwrap(), app);
-    assert_eq!(record::encode_app(&app), v1);
-    let service = StoredService { toml: "[services.db]\n".to_owned(), by: None, at: at(60) };
-    let v1 = bytes(include_str!("../../../tests/fixtures/records/service-v1.hex"));
-    assert_eq!(record::decode_service(&key::service(&"db".parse().unwrap()), &v1).unwrap(), service);
-    assert_eq!(record::encode_service(&service), v1);
-}
-
-#[tokio::test]
-async fn all_that_is_kept_of_an_apps_jobs_goes_and_nothing_of_its_neighbours() {
-    let dir = TempDir::new().unwrap();
-    let store = Store::open(dir.path(), clock()).unwrap();
-    let others: [JobRef; 2] = ["etl2.nightly".parse().unwrap(), "et.nightly".parse().unwrap()];
-    let mut commit = Commit::new();
-    for job in others.iter().chain([&job()]) {
-        for minute in 0..3000 {
-            let outcome = SlotOutcome::Missed;
-            let (first, last) = (at(60 * minute), at(60 * minute));
-            commit.put_slot(job, &SlotRow { schedule: schedule(), first, last, outcome, claim: None });
-        }
-        commit.put_previous_success(job, at(60));
-        commit.put_watermark(job, &schedule(), &Watermark { at: at(120), fingerprint: "f".to_owned() });
-        store.commit(std::mem::take(&mut commit)).await.unwrap();
-    }
-    assert_eq!(store.slots_of_app(&job().app, 10).unwrap().len(), 10);
-    for part in store.forgotten(&job().app) {
-        store.commit(part.unwrap()).await.unwrap();
-    }
-    assert_eq!(store.forgotten(&job().app).count(), 0);
-    assert_eq!(store.previous_success(&job()).unwrap(), None);
-    for other in &others {
-        let rows = store.slots(other, None, at(0)..=at(1_000_000)).unwrap();
-        assert_eq!((rows.len(), store.previous_success(other).unwrap()), (3000, Some(at(60))));
-    }
 }
 
 #[tokio::test]
