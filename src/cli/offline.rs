@@ -15,8 +15,8 @@ use super::render::{self, RenderArgs};
 use super::session::Session;
 use crate::api::client::Listing;
 use crate::api::resources::{AppResource, JobResource, StoredJobResource};
-use crate::app::App;
-use crate::config::{self, Config, Stored, StoredJob};
+use crate::app::{App, AppName};
+use crate::config::{self, Config, Stored, StoredApp, StoredJob};
 use crate::hint::nearest;
 use crate::job::Steering;
 
@@ -91,7 +91,7 @@ pub(super) fn load(globals: &Globals) -> Result<Config, CliError> {
     Ok(config::load(globals.config(), &globals.overrides()?)?)
 }
 
-/// The configuration, with the jobs that a running service keeps beside it.
+/// The configuration, with the Apps and jobs that a running service keeps beside it.
 pub(super) async fn load_with_stored(session: &Session) -> Result<Config, CliError> {
     let config = load(&session.globals)?;
     match stored(session).await {
@@ -106,9 +106,20 @@ pub(super) async fn load_with_stored(session: &Session) -> Result<Config, CliErr
 }
 
 async fn stored(session: &Session) -> Result<Stored, CliError> {
-    let listed = session.client()?.stored_jobs(usize::MAX).await?.items;
+    let client = session.client()?;
+    let apps = client.stored_apps(usize::MAX).await?.items;
+    let listed = client.stored_jobs(usize::MAX).await?.items;
     let job = |job: StoredJobResource| Some((job.name.parse().ok()?, StoredJob::from_toml(job.toml)));
-    Ok(Stored { jobs: listed.into_iter().filter_map(job).collect(), ..Stored::default() })
+    let mut stored = Stored { jobs: listed.into_iter().filter_map(job).collect(), ..Stored::default() };
+    for app in apps.iter().filter(|app| !app.deleting) {
+        let (Ok(name), Some((outline, revision))) = (app.name.parse(), StoredApp::outlined(&app.toml)) else {
+            continue;
+        };
+        let name: AppName = name;
+        stored.revisions.insert(name.clone(), [(revision.number, revision)].into());
+        stored.apps.insert(name, outline);
+    }
+    Ok(stored)
 }
 
 fn load_aloud(session: &Session) -> Result<Config, CliError> {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 
 use super::look::Looks;
 use crate::config::{
-    self, Config, EditError, JobEdit, Problems, Rescans, Resting, Settings, SettingsOverrides, Stored,
-    StoredName, TektonSettings,
+    self, Config, EditError, JobEdit, Problem, Problems, Rescans, Resting, Settings, SettingsOverrides,
+    Stored, StoredName, TektonSettings,
 };
 use crate::fault::point;
 use crate::job::JobRef;
@@ -137,6 +137,11 @@ impl Reloader {
             config::load(&dir, &overrides).map_err(|problems| (problems, found))
         };
         let config = match self.looks.take(look).await.map_err(ReloadError::Look)? {
+            Ok(config) if config.apps.is_empty() && before.apps.values().any(|app| !app.stored) => {
+                *refused = Some(config.files);
+                count("refused");
+                return Err(Problems::from(vanished(&self.dir)).into());
+            }
             Ok(config) => config,
             Err((problems, found)) => {
                 *refused = found;
@@ -244,6 +249,14 @@ fn job_change(config: &Config, edit: JobEdit) -> Result<(Change, JobRef), EditEr
     let about = Some(StoredName::Job(job.clone()));
     Ok((Change { stored, commit, about }, job))
 }
+/// Whoever means it, starts anew; else it is a directory that is not there.
+fn vanished(dir: &Path) -> Problem {
+    let message =
+        "expected an App in `apps/*.toml` of the config directory, found none, where there were some";
+    let hint = "a start serves Apps that were pushed alone; a reload does not let all others vanish";
+    Problem::of_file(dir.display().to_string(), message, hint)
+}
+
 /// Says what of what was made by command has no effect, and why.
 pub(super) fn warn_of(resting: &[Resting]) {
     for (name, problems) in resting {

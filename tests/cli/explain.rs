@@ -189,9 +189,15 @@ fn row(outcome: &str, reason: Option<&str>, task: Option<u64>) -> Value {
     })
 }
 
+/// The service keeps no App and no job beside the files.
+fn nothing_stored() -> [(&'static str, Reply); 2] {
+    ["GET /v1/stored-apps?limit=1000", "GET /v1/stored-jobs?limit=1000"]
+        .map(|line| (line, Reply::page::<Value>(&[], None)))
+}
+
 /// What is said of a slot that has passed, by a service that answers so.
 async fn asked(script: Vec<(&str, Reply)>) -> Run {
-    let fake = Fake::start(script).await;
+    let fake = Fake::start(nothing_stored().into_iter().chain(script)).await;
     let mut command = fake.command(&["explain", "nightly", "2026-11-23T02:30"]);
     let home = home();
     command.current_dir(home.0.path());
@@ -241,7 +247,8 @@ async fn a_slot_that_has_passed_is_looked_up_in_the_ledger() {
 #[tokio::test]
 async fn what_a_calendar_excluded_has_its_row_looked_up_too() {
     let skipped = row("skipped", Some("excluded by calendar"), None);
-    let fake = Fake::start(vec![(SLOTS, Reply::page(&[skipped], None))]).await;
+    let script = nothing_stored().into_iter().chain([(SLOTS, Reply::page(&[skipped], None))]);
+    let fake = Fake::start(script).await;
     let home =
         Home::with(&[("etl", &ETL.replace("id = \"k5f2\"", "id = \"k5f2\", exclude = [\"mondays\"]"))]);
     let settings = "[calendars.mondays]\ncron = [\"* * * * MON\"]\n";

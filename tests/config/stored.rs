@@ -242,4 +242,16 @@ fn what_is_exported_is_what_a_file_would_have_to_say() {
     assert!(services.contains("[services.db.credentials]\nfile = \"/data/services/db.json\""), "{services}");
     assert!(!services.contains("shared"), "{services}");
     assert_eq!(config.exported_app(&name("filed")), None);
+
+    // Its schedules can be planned without what it binds and runs.
+    let (outline, revision) = StoredApp::outlined(&text).unwrap();
+    let mut elsewhere = Stored::default();
+    elsewhere.revisions.insert(name("web"), [(revision.number, revision)].into());
+    elsewhere.apps.insert(name("web"), outline);
+    let (elsewhere, resting) = Config::from_toml("", &[FILED]).unwrap().with_stored(elsewhere);
+    assert!(resting.is_empty(), "{resting:?}");
+    let (there, here) = (&elsewhere.apps["web"], &config.apps["web"]);
+    assert_eq!((&there.command, &there.env, &there.resources), (&here.command, &here.env, &here.resources));
+    assert!(there.path.is_none() && there.services.is_empty());
+    assert!(StoredApp::outlined("[app").is_none());
 }

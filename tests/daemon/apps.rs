@@ -155,6 +155,9 @@ fn an_exported_app_moves_into_a_file_behind_which_the_pushed_one_rests_until_it_
         }
         shown
     };
+    let ahead = place.ok(&["plan"]);
+    assert!(ahead.contains("web.tick"), "{ahead}");
+    assert!(place.ok(&["explain", "web.tick"]).contains("7 3 * * *"));
     let before = (shown(&["app", "web"]), shown(&["job", "web.tick"]), place.ok(&["env", "web"]));
     let exported = place.ok(&["export", "web"]);
     place.write_app("web", &exported);

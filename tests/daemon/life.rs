@@ -204,6 +204,8 @@ fn the_last_app_does_not_vanish_quietly() {
     fs::remove_file(place.path().join("config/apps/etl.toml")).unwrap();
     let output = place.run(&["reload"]);
     assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("found none, where there were some"), "{said}");
     assert_eq!(place.ok(&["apps", "-o", "name"]), "app/etl\n");
     assert!(daemon.terminate().success());
 }

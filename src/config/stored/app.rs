@@ -16,7 +16,7 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::validate::{Surroundings, app};
-use crate::push::{Revision, RevisionNumber, revision_dir};
+use crate::push::{Revision, RevisionNumber, RevisionState, revision_dir};
 
 /// An App as it was pushed, not yet checked. What it runs is a matter of its revisions: the text has no `path`, no
 /// `image` and no `command`, and no `[[jobs]]`, which are stored by themselves.
@@ -62,6 +62,39 @@ pub struct PushedApp {
 }
 
 impl StoredApp {
+    /// As much of an exported App as it takes to say what its jobs will start: what it runs, and nothing of where its
+    /// code and its credentials are. Nothing where the text is no App.
+    pub fn outlined(exported: &str) -> Option<(Self, Revision)> {
+        let mut file = AppFile(exported.parse().ok()?);
+        let app = file.table("app");
+        ["path", "image", "services"].into_iter().for_each(|key| drop(app.remove(key)));
+        let command = match app.remove("command") {
+            Some(Value::String(line)) => Command::shell(line).ok(),
+            Some(Value::Array(words)) => {
+                let words = words.into_iter().map(|word| word.as_str().map(str::to_owned));
+                words.collect::<Option<_>>().and_then(|words| Command::exec(words).ok())
+            }
+            _ => None,
+        };
+        let (number, at) = (RevisionNumber(1), Timestamp::UNIX_EPOCH);
+        let revision = Revision {
+            number,
+            source: None,
+            image: None,
+            command,
+            state: RevisionState::Ready,
+            build: None,
+            from: None,
+            by: None,
+            at,
+            ended: None,
+        };
+        file.0.retain(|key, _| key == "app");
+        let toml = file.into_text();
+        let stored = Self { toml, current: Some(number), newest: number, by: None, at, deleting: false };
+        Some((stored, revision))
+    }
+
     /// Whether its text names the service.
     pub(crate) fn binds(&self, service: &ServiceName) -> bool {
         let read: Option<Toml> = self.toml.parse().ok();
