@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::harness::{Place, text};
-use crate::pushed::push;
+use crate::pushed::{leave, push};
 
 const FILED: &str = "[app]\nname = \"filed\"\ncommand = \"true\"\n";
 const WEB: &str = "[app]\nname = \"web\"\nmemory = \"64M\"\n[app.env]\nSTAGE = \"one\"\n";
@@ -182,6 +182,31 @@ fn an_exported_app_moves_into_a_file_behind_which_the_pushed_one_rests_until_it_
     assert_eq!(place.json(&["job", "web.tick"])["stored"], false);
     assert!(daemon.terminate().success());
     assert!(!kept(&place).iter().any(|kind| kind == "app" || kind == "job"));
+}
+
+#[test]
+fn a_deletion_goes_on_with_the_next_start_unless_a_file_has_taken_the_name_and_with_it_the_history() {
+    let place = place();
+    let daemon = place.serve();
+    place.ok(&["create-job", "web", "tick", "true"]);
+    place.ok(&["run-job", "web.tick", "--wait"]);
+    assert!(daemon.terminate().success());
+    leave(&place, "web", WEB);
+    place.write_app("web", "[app]\nname = \"web\"\ncommand = \"true\"\n");
+    let daemon = place.serve();
+    place.until("the pushed one is gone", || place.log().contains("an App was deleted").then_some(()));
+    assert_eq!(place.json(&["tasks", "web"]).as_array().unwrap().len(), 1);
+    assert!(daemon.terminate().success());
+    assert!(kept(&place).contains(&"task".to_owned()) && !kept(&place).contains(&"app".to_owned()));
+
+    fs::remove_file(place.path().join("config/apps/web.toml")).unwrap();
+    leave(&place, "web", WEB);
+    let daemon = place.serve();
+    let said = refused(&place.run(&["run-task", "web", "-c", "true"]));
+    assert!(said.contains("does not exist"), "{said}");
+    place.until("it is gone", || (place.log().matches("an App was deleted").count() == 2).then_some(()));
+    assert!(daemon.terminate().success());
+    assert_eq!(kept(&place), ["counter"]);
 }
 
 #[test]

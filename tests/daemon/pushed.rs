@@ -11,6 +11,15 @@ use crate::harness::Place;
 
 /// Puts the App `name` with the text `toml` into the store, while no daemon has it.
 pub(crate) fn push(place: &Place, name: &str, toml: &str) {
+    put(place, name, toml, false);
+}
+
+/// The same of an App whose deletion was begun.
+pub(crate) fn leave(place: &Place, name: &str, toml: &str) {
+    put(place, name, toml, true);
+}
+
+fn put(place: &Place, name: &str, toml: &str, deleting: bool) {
     let data = place.path().join("data");
     let store = Store::open(&data, Arc::new(SystemClock::new())).unwrap();
     let app = StoredApp {
@@ -19,7 +28,7 @@ pub(crate) fn push(place: &Place, name: &str, toml: &str) {
         newest: RevisionNumber(0),
         by: Some("alice".to_owned()),
         at: jiff::Timestamp::UNIX_EPOCH,
-        deleting: false,
+        deleting,
     };
     let mut commit = Commit::new();
     commit.put_app(&name.parse().unwrap(), &app);

@@ -12,6 +12,7 @@
 mod harness;
 
 #[cfg(feature = "fault-points")]
+#[expect(dead_code, reason = "here Apps are killed in the middle of leaving")]
 #[path = "../daemon/pushed.rs"]
 mod pushed;
 
