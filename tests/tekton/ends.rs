@@ -155,8 +155,8 @@ async fn what_waits_is_shown_in_the_clusters_words_and_given_up_after_a_while() 
         let mut world = World::new();
         world.options.unschedulable_after = Some(SignedDuration::from_mins(2));
         // Its clock may be any other.
-        let skew = world.now().duration_since(jiff::Timestamp::UNIX_EPOCH) + SignedDuration::from_mins(ahead);
-        world.cluster.with(|state| state.clock_is(skew));
+        let (clock, ahead) = (world.clock.clone(), SignedDuration::from_mins(ahead));
+        world.cluster.with(|state| state.clock_is_ahead_of(clock, ahead));
         let life = world.begin().await;
         life.run().await;
         let name = world.created(&[]).await;
@@ -187,10 +187,8 @@ async fn what_waited_before_a_restart_is_not_waited_for_again() {
     for ahead in [0, 10, -10] {
         let mut world = World::new();
         world.options.unschedulable_after = Some(SignedDuration::from_mins(10));
-        let theirs = |world: &World| {
-            world.now().duration_since(jiff::Timestamp::UNIX_EPOCH) + SignedDuration::from_mins(ahead)
-        };
-        world.cluster.with(|state| state.clock_is(theirs(&world)));
+        let (clock, ahead) = (world.clock.clone(), SignedDuration::from_mins(ahead));
+        world.cluster.with(|state| state.clock_is_ahead_of(clock, ahead));
         let life = world.begin().await;
         life.run().await;
         let name = world.created(&[]).await;
@@ -198,7 +196,6 @@ async fn what_waited_before_a_restart_is_not_waited_for_again() {
         world.pass(8 * 60).await;
         assert_eq!(life.task(1).phase, Phase::Submitted);
         life.killed().await;
-        world.cluster.with(|state| state.clock_is(theirs(&world)));
         let life = world.begin().await;
         let since = world.now();
         world.pass(60).await;
@@ -253,9 +250,8 @@ async fn what_waits_a_little_starts_all_the_same() {
 async fn a_clock_ten_minutes_off_changes_nothing() {
     for minutes in [10, -10] {
         let world = World::new();
-        let skew =
-            world.now().duration_since(jiff::Timestamp::UNIX_EPOCH) + SignedDuration::from_mins(minutes);
-        world.cluster.with(|state| state.clock_is(skew));
+        let (clock, ahead) = (world.clock.clone(), SignedDuration::from_mins(minutes));
+        world.cluster.with(|state| state.clock_is_ahead_of(clock, ahead));
         let life = world.begin().await;
         life.run().await;
         let name = world.created(&[]).await;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tekcron::clock::{Clock, SystemClock};
+use tekcron::clock::{Clock, ManualClock, SystemClock};
 use tekcron::executor::tekton::{RIGHTS, Right};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -75,7 +75,7 @@ pub(crate) struct State {
     /// The verb that nobody is granted.
     pub(crate) denied: Option<&'static str>,
     /// What the server's clock shows, where it is not the machine's.
-    clock_is: Option<Timestamp>,
+    shows: Option<Box<dyn Fn() -> Timestamp + Send>>,
     /// Whether a run that is cancelled ends at once.
     pub(crate) cancels: bool,
 }
@@ -93,7 +93,7 @@ impl Cluster {
             installed: true,
             checked: false,
             denied: None,
-            clock_is: None,
+            shows: None,
             cancels: true,
         };
         let shared = Arc::new(Shared {
@@ -290,11 +290,16 @@ impl Shared {
 impl State {
     /// The server's clock stands at so long after the epoch.
     pub(crate) fn clock_is(&mut self, since_epoch: SignedDuration) {
-        self.clock_is = Some(Timestamp::UNIX_EPOCH + since_epoch);
+        self.shows = Some(Box::new(move || Timestamp::UNIX_EPOCH + since_epoch));
+    }
+
+    /// The server's clock goes with `clock`, so far ahead of it.
+    pub(crate) fn clock_is_ahead_of(&mut self, clock: Arc<ManualClock>, ahead: SignedDuration) {
+        self.shows = Some(Box::new(move || clock.now() + ahead));
     }
 
     fn time(&self, clock: &SystemClock) -> Timestamp {
-        self.clock_is.unwrap_or_else(|| clock.now())
+        self.shows.as_ref().map_or_else(|| clock.now(), |shows| shows())
     }
 
     /// The server's time, in whole seconds as Kubernetes writes it.
