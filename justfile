@@ -15,7 +15,7 @@ faults:
     cargo test --features fault-points --test faults
     cargo test --features fault-points --test faults -- --ignored --nocapture
 
-# Any input to one of the edges: expression, app_file, request, record or log (`cargo install cargo-fuzz`)
+# Any input to one of the edges: expression, app_file, request, record, log or source (`cargo install cargo-fuzz`)
 fuzz TARGET SECONDS="3600":
     mkdir -p fuzz/found/{{TARGET}}
     RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{TARGET}} fuzz/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- -max_total_time={{SECONDS}} -timeout=10 -rss_limit_mb=1024

@@ -4,7 +4,7 @@
 //! broken; a quick answer within bounded memory is promised too. The targets in `fuzz` call them with inputs
 //! without end, the tests below with those that are kept in `fuzz/corpus`.
 
-use crate::{api, config, executor, schedule, store};
+use crate::{api, config, executor, push, schedule, store};
 
 /// A cron expression, a zone, a time in seconds since the epoch and a job, one a line; the last three may be
 /// absent.
@@ -35,6 +35,11 @@ pub fn record(input: &[u8]) {
 /// `r`, then the files of a log, each behind a line `@NAME`; or `w`, then what a task writes.
 pub fn log(input: &[u8]) {
     executor::fuzzing::log(input);
+}
+
+/// `c`, then a tar whose sums are made right; or `r`, then a tar as it is.
+pub fn source(input: &[u8]) {
+    push::source::fuzzing::source(input);
 }
 
 #[cfg(test)]
@@ -106,6 +111,11 @@ mod tests {
             let bytes = data_encoding::HEXLOWER.decode(hex.trim().as_bytes()).unwrap();
             super::record(&[&[kind], &bytes[..]].concat());
         }
+    }
+
+    #[test]
+    fn kept_sources() {
+        replay("source", super::source);
     }
 
     #[test]

@@ -157,6 +157,8 @@ fn bodies(config: &Config, due: Timestamp) -> Vec<Vec<u8>> {
             first_attempt: None,
             request: None,
             overrides: Overrides::default(),
+            revision: None,
+            image: None,
             generation: config.generation.clone(),
             created: due + SignedDuration::from_millis(1),
             not_before: None,

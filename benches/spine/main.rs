@@ -21,6 +21,7 @@ mod machine;
 mod overload;
 mod plan;
 mod processes;
+mod push;
 mod records;
 mod recovery;
 mod reload;
@@ -52,7 +53,7 @@ impl Scale {
 /// What is measured, by name.
 type Bench = (&'static str, fn(Scale));
 
-const BENCHES: [Bench; 14] = [
+const BENCHES: [Bench; 15] = [
     ("wheel", wheel::run),
     ("schedule", schedule::run),
     ("durable", durable::run),
@@ -67,6 +68,7 @@ const BENCHES: [Bench; 14] = [
     ("life", life::run),
     ("plan", plan::run),
     ("reload", reload::run),
+    ("push", push::run),
 ];
 
 fn main() -> ExitCode {

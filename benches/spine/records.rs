@@ -73,6 +73,8 @@ impl Claim {
             first_attempt: None,
             request: None,
             overrides: Overrides::default(),
+            revision: None,
+            image: None,
             generation: "q2w3e4r5t6y7".to_owned(),
             created: at,
             not_before: None,
@@ -109,6 +111,7 @@ impl Claim {
             started: Some(started),
             finished: started + SignedDuration::from_secs(7),
             log: LogSize { kept: 1234, cut: 0 },
+            image: None,
         });
         self
     }

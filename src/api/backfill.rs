@@ -15,7 +15,8 @@ use super::service::Shared;
 use crate::job::JobRef;
 use crate::store::SlotOutcome;
 use crate::task::{
-    Backfill, BackfillError, BackfillRequest, OldSlot, RunRequest, Select, base32_hash, old_slots, slot_of,
+    Backfill, BackfillError, BackfillRequest, OldSlot, RunRequest, Select, Trigger, base32_hash, old_slots,
+    slot_of,
 };
 
 /// `POST /v1/jobs/{job}/backfill`.
@@ -105,6 +106,12 @@ pub(super) async fn rerun(
     _: NoBody,
 ) -> Result<Json<TaskResource>, Failure> {
     let task = lookup::task(&serving, &app, &id)?;
+    if task.trigger == Trigger::Build {
+        let text = format!("task {} of App `{}` built a revision, which is done once", task.id, task.app);
+        return Err(
+            Failure::bad_request(text).hint(format!("`tekcron restage {}` builds its source anew", task.app))
+        );
+    }
     if !task.phase.is_terminal() {
         let (app, id, phase) = (&task.app, task.id, task.phase);
         let text = format!("task {id} of App `{app}` has not ended: it is `{phase}`");
@@ -131,6 +138,7 @@ pub(super) async fn rerun(
         job: task.job,
         display_name: Some(task.display_name),
         overrides: task.overrides,
+        builds: None,
         idempotency_key: idempotency_key(&headers)?,
     };
     Ok(Json(TaskResource::from(&dispatch.run(request).await?)))

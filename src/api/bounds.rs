@@ -25,6 +25,9 @@ const SCANS: usize = 16;
 /// KiB of all bodies that are held at once: 64 of the largest.
 const BODIES: usize = LARGEST_BODY / 1024 * 64;
 
+/// Sources that arrive at once. Each has a piece in memory, and a thread while that is written.
+const UPLOADS: usize = 4;
+
 /// How many connections there are at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -60,6 +63,8 @@ pub(super) struct Places {
     waits: Arc<Semaphore>,
     /// Bodies, by the KiB.
     bodies: Arc<Semaphore>,
+    /// Sources that arrive.
+    uploads: Arc<Semaphore>,
     /// Scans of the store.
     pub(super) scans: Semaphore,
 }
@@ -75,7 +80,7 @@ impl Places {
     pub(super) fn within(bounds: Bounds) -> Self {
         let semaphore = |most| Arc::new(Semaphore::new(most));
         let waits = semaphore((bounds.connections / 2).max(1));
-        Self { waits, bodies: semaphore(BODIES), scans: Semaphore::new(SCANS) }
+        Self { waits, bodies: semaphore(BODIES), uploads: semaphore(UPLOADS), scans: Semaphore::new(SCANS) }
     }
 
     /// A place to wait.
@@ -84,6 +89,14 @@ impl Places {
     /// 503 where as many as may wait do.
     pub(super) fn wait(&self) -> Result<Place, Failure> {
         taken(&self.waits, 1, "as many requests as may wait for tasks or follow logs do so")
+    }
+
+    /// A place for a source that arrives.
+    ///
+    /// # Errors
+    /// 503 where others have all.
+    pub(super) fn upload(&self) -> Result<Place, Failure> {
+        taken(&self.uploads, 1, "as many sources as may be sent at once are under way")
     }
 
     /// A place for a body of so many bytes.

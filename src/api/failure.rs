@@ -10,6 +10,8 @@ use crate::config::EditError;
 use crate::daemon::{ChangeError, ReloadError};
 use crate::executor::ExecutorError;
 use crate::hint;
+use crate::push::PushError;
+use crate::push::source::SourceError;
 use crate::store::StoreError;
 use crate::task::{BackfillError, QueueError, RunError, SteerError, TerminateError};
 
@@ -38,9 +40,18 @@ pub(super) enum Code {
     GivenToken,
     RequestTimeout,
     TooLarge,
+    BadSource,
+    Offset,
+    UnderWay,
+    DiskFull,
     UriTooLong,
     IdempotencyMismatch,
     NoCommand,
+    NoRevision,
+    Building,
+    NotReady,
+    Current,
+    NothingToBuild,
     TooManyRuns,
     HeadTooLarge,
     Internal,
@@ -74,9 +85,18 @@ impl Code {
             Self::GivenToken => ("given-token", StatusCode::CONFLICT),
             Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BadSource => ("bad-source", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Offset => ("offset", StatusCode::CONFLICT),
+            Self::UnderWay => ("under-way", StatusCode::CONFLICT),
+            Self::DiskFull => ("disk-full", StatusCode::INSUFFICIENT_STORAGE),
             Self::UriTooLong => ("uri-too-long", StatusCode::URI_TOO_LONG),
             Self::IdempotencyMismatch => ("idempotency-mismatch", StatusCode::UNPROCESSABLE_ENTITY),
             Self::NoCommand => ("no-command", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Building => ("building", StatusCode::CONFLICT),
+            Self::NotReady => ("not-ready", StatusCode::CONFLICT),
+            Self::Current => ("current", StatusCode::CONFLICT),
+            Self::NothingToBuild => ("nothing-to-build", StatusCode::CONFLICT),
+            Self::NoRevision => ("no-revision", StatusCode::CONFLICT),
             Self::TooManyRuns => ("too-many-runs", StatusCode::TOO_MANY_REQUESTS),
             Self::HeadTooLarge => ("head-too-large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
@@ -165,6 +185,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::NoApp(_) | RunError::NoJob { .. } => Self::not_found(error),
             RunError::NoCommand(_) => Self::new(Code::NoCommand, error),
+            RunError::NoRevision(_) => Self::new(Code::NoRevision, error),
             RunError::Overlap { .. } => Self::new(Code::Overlap, error),
             RunError::Forgotten { .. } | RunError::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, error)
@@ -244,6 +265,7 @@ impl From<ChangeError> for Failure {
                 EditError::NoApp(_)
                 | EditError::NoService(_)
                 | EditError::NoJob(_)
+                | EditError::NoRevision { .. }
                 | EditError::NoSchedule { .. } => Self::not_found(error),
                 EditError::Exists(_) | EditError::ServiceExists(_) => Self::new(Code::Exists, error),
                 EditError::InFile { .. } | EditError::AppInFile { .. } | EditError::ServiceInFile { .. } => {
@@ -251,6 +273,11 @@ impl From<ChangeError> for Failure {
                 }
                 EditError::Running { .. } => Self::new(Code::Running, error),
                 EditError::Bound { .. } => Self::new(Code::Bound, error),
+                EditError::Files(_) => Self::new(Code::StoreFailed, error),
+                EditError::Building { .. } => Self::new(Code::Building, error),
+                EditError::NotReady { .. } => Self::new(Code::NotReady, error),
+                EditError::Current { .. } => Self::new(Code::Current, error),
+                EditError::NothingToBuild(_) => Self::new(Code::NothingToBuild, error),
                 EditError::Deleting(_) => Self::new(Code::Deleting, error),
                 // The report holds hints of its own, one a problem.
                 EditError::Wrong(_) => {
@@ -258,6 +285,33 @@ impl From<ChangeError> for Failure {
                 }
             },
         }
+    }
+}
+
+impl From<PushError> for Failure {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Change(error) => error.into(),
+            PushError::Source(error) => error.into(),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let code = match error {
+            SourceError::NotThere(_) => Code::NotFound,
+            SourceError::Offset { .. } => Code::Offset,
+            SourceError::UnderWay(_) => Code::UnderWay,
+            SourceError::TooLarge { .. } => Code::TooLarge,
+            SourceError::Hash { .. } | SourceError::Tar(_) => Code::BadSource,
+            SourceError::Full { .. } => Code::DiskFull,
+            SourceError::Io { .. } => Code::Internal,
+        };
+        if matches!(code, Code::DiskFull | Code::Internal) {
+            tracing::error!(%error, "a source cannot be kept");
+        }
+        Self::new(code, error)
     }
 }
 

@@ -11,8 +11,8 @@ use utoipa::{Modify, OpenApi as Described};
 use super::extract::NoParams;
 use super::resources::ErrorEnvelope;
 use super::{
-    admin, apps, backfill, health, jobs, logs, metrics, pushed, queue, run, services, slots, status, steer,
-    stored, tasks, terminate,
+    admin, apps, backfill, health, jobs, logs, metrics, pushed, queue, revisions, run, services, slots,
+    sources, status, steer, stored, tasks, terminate,
 };
 
 #[derive(Described)]
@@ -40,6 +40,11 @@ use super::{
         tasks::show,
         logs::show,
         terminate::by_id,
+        revisions::push,
+        revisions::rollback,
+        revisions::restage,
+        revisions::list,
+        revisions::show,
         jobs::list,
         jobs::show,
         tasks::of_job,
@@ -64,6 +69,8 @@ use super::{
         tasks::all,
         tasks::show_named,
         terminate::by_name,
+        sources::show,
+        sources::receive,
         admin::reload,
         admin::rotate_token,
     ),
@@ -107,9 +114,12 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, document: &mut OpenApi) {
         for (path, item) in &mut document.paths.paths {
-            for (method, operation) in
-                [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)]
-            {
+            for (method, operation) in [
+                ("get", &mut item.get),
+                ("post", &mut item.post),
+                ("put", &mut item.put),
+                ("delete", &mut item.delete),
+            ] {
                 let words = path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
                 let name = std::iter::once(method).chain(words).collect::<Vec<_>>().join("-");
                 operation.as_mut().map(|operation| operation.operation_id.replace(name));

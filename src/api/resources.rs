@@ -3,6 +3,7 @@
 //! Times are RFC 3339 UTC. Fields that have no value are `null`, never left out, so that a program
 //! can rely on every key.
 
+mod revision;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::revision::{
+    OffsetEnvelope, PushBody, RestageBody, RevisionResource, RevisionWord, RollbackBody, SourceResource,
+};
 pub use self::stored::{
     BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceResource, StoredAppResource,
 };
@@ -46,6 +50,8 @@ pub struct TaskResource {
     pub job: Option<String>,
     /// The key of the schedule whose slot it runs.
     pub schedule: Option<String>,
+    /// The revision of its App that it runs, or builds; none where the App was never pushed.
+    pub revision: Option<u32>,
     /// What made it.
     pub trigger: Trigger,
     /// 1, then one more for each retry.
@@ -86,6 +92,7 @@ impl From<&Task> for TaskResource {
             display_name: task.display_name.clone(),
             job: task.job_ref().map(|job| job.to_string()),
             schedule: task.schedule.as_ref().map(ToString::to_string),
+            revision: task.revision.map(|revision| revision.0),
             trigger: task.trigger,
             attempt: task.attempt,
             first_attempt: task.first_attempt,

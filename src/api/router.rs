@@ -10,7 +10,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -20,7 +20,7 @@ use super::failure::{Code, Failure};
 use super::service::{Service, Serving, Shared};
 use super::{
     admin, apps, auth, backfill, connections, guard, health, jobs, logs, metrics, observe, openapi, pushed,
-    queue, run, services, slots, status, steer, stored, tasks, terminate,
+    queue, revisions, run, services, slots, sources, status, steer, stored, tasks, terminate,
 };
 
 /// Who may ask.
@@ -55,6 +55,10 @@ const fn remove(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Ro
     Route { method: Method::DELETE, path, access: Access::Token, handler }
 }
 
+const fn put_to(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::PUT, path, access: Access::Token, handler }
+}
+
 const ROUTES: &[Route] = &[
     open("/livez", || get(health::live)),
     open("/readyz", || get(health::ready)),
@@ -77,6 +81,11 @@ const ROUTES: &[Route] = &[
     read("/v1/apps/{app}/tasks/{id}", || get(tasks::show)),
     read("/v1/apps/{app}/tasks/{id}/logs", || get(logs::show)),
     act("/v1/apps/{app}/tasks/{id}/terminate", || post(terminate::by_id)),
+    act("/v1/apps/{app}/push", || post(revisions::push)),
+    act("/v1/apps/{app}/rollback", || post(revisions::rollback)),
+    act("/v1/apps/{app}/restage", || post(revisions::restage)),
+    read("/v1/apps/{app}/revisions", || get(revisions::list)),
+    read("/v1/apps/{app}/revisions/{number}", || get(revisions::show)),
     act("/v1/apps/{app}/jobs", || post(stored::create)),
     read("/v1/jobs", || get(jobs::list)),
     read("/v1/jobs/{job}", || get(jobs::show)),
@@ -101,6 +110,8 @@ const ROUTES: &[Route] = &[
     read("/v1/tasks", || get(tasks::all)),
     read("/v1/tasks/{name}", || get(tasks::show_named)),
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),
+    read("/v1/sources/{hash}", || get(sources::show)),
+    put_to("/v1/sources/{hash}", || put(sources::receive)),
     act("/v1/reload", || post(admin::reload)),
     act("/v1/token/rotate", || post(admin::rotate_token)),
 ];

@@ -73,7 +73,7 @@ async fn run(
     let idempotency_key = idempotency_key(headers)?;
     let display_name = body.display_name.as_deref().map(display_name).transpose()?;
     let overrides = overrides(body)?;
-    let request = RunRequest { app, job, display_name, overrides, idempotency_key };
+    let request = RunRequest { app, job, display_name, overrides, builds: None, idempotency_key };
     let task = serving.service.dispatch.run(request).await?;
     let location = format!("/v1/apps/{}/tasks/{}", task.app, task.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(TaskResource::from(&task))))

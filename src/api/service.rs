@@ -13,6 +13,8 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::daemon::{Reloader, Removals};
 use crate::executor::Executor;
+use crate::push::Pushes;
+use crate::push::source::Sources;
 use crate::store::{Store, StoreError};
 use crate::task::DispatchHandle;
 use crate::watch::Watching;
@@ -24,6 +26,10 @@ pub struct Service {
     pub store: Store,
     /// Who claims and ends tasks.
     pub dispatch: DispatchHandle,
+    /// What is pushed.
+    pub sources: Sources,
+    /// Who makes revisions.
+    pub pushes: Pushes,
     /// Who has the logs.
     pub executor: Arc<dyn Executor>,
     /// The configuration in effect.

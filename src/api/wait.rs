@@ -9,13 +9,13 @@ use crate::task::Task;
 /// How long a request waits for a task's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Wait(Duration);
+pub(super) struct Wait(pub(super) Duration);
 
 impl TryFrom<String> for Wait {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match text.parse() {
+        match text.strip_suffix('s').unwrap_or(&text).parse() {
             Ok(seconds @ 0..=60) => Ok(Self(Duration::from_secs(seconds))),
             _ => Err(format!("expected seconds from 0 to 60, found `{text}`")),
         }

@@ -26,7 +26,7 @@ pub const STATE_DIR: &str = "TEKCRON_STATE_DIR";
 const PORT: u16 = 8080;
 
 /// The variables that [`variables`] adds for certain, each where there is something to say.
-const SYSTEM: [&str; 21] = [
+const SYSTEM: [&str; 22] = [
     "CF_INSTANCE_IP",
     "CF_INSTANCE_INTERNAL_IP",
     "VCAP_APP_HOST",
@@ -45,6 +45,7 @@ const SYSTEM: [&str; 21] = [
     "TEKCRON_JOB",
     "TEKCRON_TRIGGER",
     "TEKCRON_ATTEMPT",
+    "TEKCRON_REVISION",
     "TEKCRON_SCHEDULED_TIME",
     "TEKCRON_PREVIOUS_SUCCESS_TIME",
     STATE_DIR,
@@ -195,6 +196,7 @@ fn ours(app: &App, task: &Task, previous_success: Option<Timestamp>) -> Vec<Vari
         task.job.as_ref().map(|job| text("TEKCRON_JOB", job)),
         Some(text("TEKCRON_TRIGGER", task.trigger)),
         Some(text("TEKCRON_ATTEMPT", task.attempt)),
+        task.revision.map(|revision| text("TEKCRON_REVISION", revision)),
         task.scheduled.map(|slot| text("TEKCRON_SCHEDULED_TIME", slot)),
         previous_success.map(|time| text("TEKCRON_PREVIOUS_SUCCESS_TIME", time)),
         app.state.then(|| variable(STATE_DIR, Value::StateDirectory)),

@@ -78,8 +78,23 @@ pub struct App {
     pub stored: bool,
     /// The revision that it runs, where it was pushed.
     pub revision: Option<RevisionNumber>,
+    /// How what is pushed becomes what its tasks run on.
+    pub build: Build,
     /// The jobs by name.
     pub jobs: BTreeMap<JobName, Job>,
+}
+
+/// How a source becomes what tasks run on, where it takes more than being unpacked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// What is executed in the unpacked source; nothing where unset.
+    pub command: Option<Command>,
+    /// Environment beside, and over, the App's.
+    pub env: BTreeMap<String, String>,
+    /// Limits over the App's.
+    pub resources: Resources,
+    /// Time-out over the App's.
+    pub timeout: Option<Timeout>,
 }
 
 /// CPU, memory and disk of a task: requests and limits alike.

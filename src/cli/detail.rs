@@ -26,6 +26,7 @@ pub(super) fn task(task: &TaskResource, now: Timestamp) -> String {
         ("ID", Some(task.id.to_string())),
         ("DisplayName", Some(task.display_name.clone())),
         ("Job", task.job.clone()),
+        ("Revision", task.revision.map(|revision| revision.to_string())),
         ("Trigger", Some(task.trigger.to_string())),
         ("Attempt", Some(attempt)),
         ("Phase", Some(task.phase.to_string())),

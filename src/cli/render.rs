@@ -156,6 +156,8 @@ pub(super) fn placeholder(config: &Config, app: AppName, job: Option<JobName>) -
         first_attempt: None,
         request: None,
         overrides: Overrides::default(),
+        revision: None,
+        image: None,
         generation: config.generation.clone(),
         created: jiff::Timestamp::UNIX_EPOCH,
         not_before: None,

@@ -39,8 +39,8 @@ pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
 pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
 pub use self::stored::{
-    AppEdit, EditError, JobEdit, NewService, PushedApp, Resting, RunningTasks, Stored, StoredApp, StoredJob,
-    StoredJobs, StoredName, StoredService, service_name,
+    AppEdit, AppPush, Code, EditError, JobEdit, NewService, PushedApp, Resting, RevisionEdit, RunningTasks,
+    Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService, service_name,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{GroupName, Job, JobRef};

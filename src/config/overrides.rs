@@ -50,6 +50,8 @@ pub struct SettingsOverrides {
     pub max_log: Option<ByteSize>,
     /// See [`super::Settings::log_budget`].
     pub log_budget: Option<ByteSize>,
+    /// See [`super::Settings::max_source`].
+    pub max_source: Option<ByteSize>,
     /// See [`super::Settings::keep_slots`].
     pub keep_slots: Option<SignedDuration>,
     /// See [`super::Settings::log_format`].
@@ -144,6 +146,7 @@ impl SettingsOverrides {
             hold: from.quantity("hold", wait),
             max_log: from.quantity("max_log", bytes),
             log_budget: from.quantity("log_budget", bytes),
+            max_source: from.quantity("max_source", bytes),
             keep_slots: from.quantity("keep_slots", |text| parse::duration(text, &parse::SLOT_AGE)),
             log_format: from.text("log_format", format),
             log: from.text("log", parse::log_filter),
@@ -188,6 +191,7 @@ impl SettingsOverrides {
             hold: self.hold.or(under.hold),
             max_log: self.max_log.or(under.max_log),
             log_budget: self.log_budget.or(under.log_budget),
+            max_source: self.max_source.or(under.max_source),
             keep_slots: self.keep_slots.or(under.keep_slots),
             log_format: self.log_format.or(under.log_format),
             log: self.log.or(under.log),
@@ -318,6 +322,7 @@ mod tests {
             ("TEKCRON_HOLD", "3s"),
             ("TEKCRON_MAX_LOG", "1Mi"),
             ("TEKCRON_LOG_BUDGET", "1Gi"),
+            ("TEKCRON_MAX_SOURCE", "2Gi"),
             ("TEKCRON_KEEP_SLOTS", "2d"),
             ("TEKCRON_LOG_FORMAT", "json"),
             ("TEKCRON_LOG", "debug"),
@@ -346,6 +351,7 @@ mod tests {
             hold: Some(SignedDuration::from_secs(3)),
             max_log: Some(ByteSize::from_mebibytes(1)),
             log_budget: Some(ByteSize::from_mebibytes(1024)),
+            max_source: Some(ByteSize::from_mebibytes(2048)),
             keep_slots: Some(SignedDuration::from_hours(48)),
             log_format: Some(LogFormat::Json),
             log: Some("debug".into()),

@@ -35,6 +35,8 @@ pub struct Settings {
     pub max_log: ByteSize,
     /// The most bytes of log kept of all finished tasks.
     pub log_budget: ByteSize,
+    /// The most bytes of a source that is pushed.
+    pub max_source: ByteSize,
     /// How long rows of the slot ledger are kept.
     pub keep_slots: SignedDuration,
     /// Environment of every task.

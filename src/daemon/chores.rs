@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::executor::Executor;
 use crate::job::JobRef;
 use crate::maintenance::{Chore, DueChores};
+use crate::push::Pushes;
 use crate::retention::{Sweep, SweepReport};
 use crate::store::Store;
 use crate::task::{DispatchHandle, Ended};
@@ -41,6 +42,7 @@ pub(super) struct Chores {
     pub(super) watching: Arc<Watching>,
     /// Held by whoever removes records.
     pub(super) sweeping: Arc<Mutex<()>>,
+    pub(super) pushes: Pushes,
 }
 
 /// Where chores come from.
@@ -132,6 +134,9 @@ impl Chores {
             }
         }
         self.sweep_tasks(apps).await;
+        if swept.everything {
+            self.pushes.sweep().await;
+        }
         if swept.everything
             && let Err(error) = ledger::sweep(&self.store, &self.config, &self.dispatch, &self.clock).await
         {

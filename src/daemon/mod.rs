@@ -35,6 +35,8 @@ use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
 use crate::maintenance::Timer;
 use crate::notify::Notifier;
+use crate::push::source::Sources;
+use crate::push::{self, Pushes};
 use crate::schedule::wheel::Wheel;
 use crate::store::Store;
 use crate::task::{Dispatcher, Parts};
@@ -156,6 +158,20 @@ pub async fn serve(
         deleted.run(began_with, wanted, stopping).await;
         Ok(())
     });
+    let sources = Sources::of(&settings.data_dir, Arc::clone(&clock));
+    let (pushes, builds) = Pushes::new(push::Parts {
+        reloader: Arc::clone(&reloader),
+        dispatch: dispatch.clone(),
+        store: store.clone(),
+        sources: sources.clone(),
+        config: Arc::clone(&current),
+        clock: Arc::clone(&clock),
+    });
+    let stopping = stop.clone();
+    parts.spawn("builds", async move {
+        builds.run(stopping).await;
+        Ok(())
+    });
     let chores = Chores {
         store: store.clone(),
         executor: Arc::clone(&executor),
@@ -166,6 +182,7 @@ pub async fn serve(
         metrics: metrics.clone(),
         watching: Arc::clone(&watching),
         sweeping,
+        pushes: pushes.clone(),
     };
     let stopping = stop.clone();
     parts.spawn("chores", async move {
@@ -176,6 +193,8 @@ pub async fn serve(
     let service = api::Service {
         store: store.clone(),
         dispatch,
+        sources,
+        pushes,
         executor: Arc::clone(&executor),
         config: current,
         reloader,

@@ -305,6 +305,7 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         hold: new.hold,
         max_log: new.max_log,
         log_budget: new.log_budget,
+        max_source: new.max_source,
         keep_slots: new.keep_slots,
         env: new.env.clone(),
         tekton: TektonSettings { finalizer: new.tekton.finalizer, ..old.tekton.clone() },

@@ -18,9 +18,10 @@ use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::{Config, EditError, RunningTasks, StoredApp};
 use crate::executor::Executor;
+use crate::executor::local::remove_tree;
 use crate::fault::point;
 use crate::job::JobRef;
-use crate::push::REVISIONS;
+use crate::push::{REVISIONS, Revisions};
 use crate::retention::{ForgottenSlots, Sweep};
 use crate::store::{Commit, Store, StoreError};
 use crate::task::{DispatchHandle, TerminateError};
@@ -210,10 +211,7 @@ impl Removals {
         let revisions = config.settings.data_dir.join(REVISIONS).join(app.as_str());
         // A file that says what `export` printed goes on.
         if !config.is_named_by_file(&revisions) {
-            match blocking(move || std::fs::remove_dir_all(revisions)).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+            blocking(move || remove_tree(&revisions)).await?;
         }
         let change = self.reloader.change(|config| {
             let mut change = forgotten(config, app);
@@ -281,6 +279,8 @@ fn forgotten(config: &Config, app: &AppName) -> Change {
     let mut commit = Commit::new();
     stored.apps.remove(app);
     commit.remove_app(app);
-    stored.revisions.remove(app);
+    for number in stored.revisions.remove(app).into_iter().flat_map(Revisions::into_keys) {
+        commit.remove_revision(app, number);
+    }
     Change { stored, commit, about: None }
 }

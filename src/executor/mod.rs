@@ -37,6 +37,8 @@ pub struct Submission {
     pub binding: Option<BindingSecret>,
     /// The directory that the embedded executor copies, where the App has one.
     pub source: Option<PathBuf>,
+    /// The directory that the embedded executor runs it in, as it is: what a build makes stays there.
+    pub in_place: Option<PathBuf>,
     /// Whether the working directory stays after the task.
     pub keep_workdir: bool,
     /// Whether the App's lasting directory is handed to the task.
@@ -253,6 +255,8 @@ pub mod label {
     pub const SCHEDULE: &str = "tekcron.dev/schedule";
     /// The trigger.
     pub const TRIGGER: &str = "tekcron.dev/trigger";
+    /// The revision of a pushed App.
+    pub const REVISION: &str = "tekcron.dev/revision";
     /// Annotation: the nominal slot, RFC 3339 UTC.
     pub const SLOT: &str = "tekcron.dev/slot";
     /// Annotation: the run ordinal.

@@ -9,6 +9,7 @@ use crate::app::{AppName, ServiceName};
 use crate::config::{StoredApp, StoredJob, StoredService};
 use crate::job::{JobRef, Steering};
 use crate::notify::Notice;
+use crate::push::{Revision, RevisionNumber};
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
 use crate::watch::{Standing, Streak};
@@ -103,6 +104,16 @@ impl Commit {
     /// An App that was pushed is none any more.
     pub fn remove_app(&mut self, app: &AppName) -> &mut Self {
         self.delete(key::app(app))
+    }
+
+    /// A revision of a pushed App, as it is now.
+    pub fn put_revision(&mut self, app: &AppName, revision: &Revision) -> &mut Self {
+        self.put(key::revision(app, revision.number), record::encode_revision(revision))
+    }
+
+    /// A revision of a pushed App is forgotten.
+    pub fn remove_revision(&mut self, app: &AppName, number: RevisionNumber) -> &mut Self {
+        self.delete(key::revision(app, number))
     }
 
     /// A service that was created by command, as it is now.

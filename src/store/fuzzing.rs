@@ -11,6 +11,7 @@ use super::{StoreError, key};
 use crate::api::resources::TaskResource;
 use crate::app::AppName;
 use crate::job::JobRef;
+use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId};
 
@@ -24,6 +25,14 @@ pub(crate) fn record(input: &[u8]) {
         b'h' => again(value, |value| record::decode_steering(b"h", value), record::encode_steering),
         b'e' => again(value, |value| record::decode_app(b"e", value), record::encode_app),
         b'v' => again(value, |value| record::decode_service(b"v", value), record::encode_service),
+        b'c' => {
+            let at = key::revision(&"etl".parse().expect("this is a name"), RevisionNumber(7));
+            again(
+                value,
+                |value| record::decode_revision(&at, value),
+                |(_, revision)| record::encode_revision(revision),
+            );
+        }
         b'i' => row::<IdempotencyV1>(value),
         b'm' => row::<Tally>(value),
         b'p' => again(value, decode_success, |nominal| record::encode(&record::micros(*nominal))),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::app::{AppName, ServiceName};
 use crate::job::JobRef;
+use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::TaskId;
 
@@ -19,6 +20,7 @@ const NOTICE: u8 = b'o';
 const PREVIOUS_SUCCESS: u8 = b'p';
 const JOB: u8 = b'j';
 const FRONT: u8 = b'q';
+const REVISION: u8 = b'r';
 const SLOT: u8 = b's';
 const STANDING: u8 = b'l';
 const STEERING: u8 = b'h';
@@ -43,6 +45,8 @@ pub(super) enum Kind {
     Name,
     Notice,
     PreviousSuccess,
+    /// What was pushed of an App once.
+    Revision,
     /// A service that was created by command.
     Service,
     Slot,
@@ -55,7 +59,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(u8, Self, &'static str); 16] = [
+    const ALL: [(u8, Self, &'static str); 17] = [
         (ACTIVE, Self::Active, "active"),
         (APP, Self::App, "app"),
         (COUNTER, Self::Counter, "counter"),
@@ -65,6 +69,7 @@ impl Kind {
         (NAME, Self::Name, "name"),
         (NOTICE, Self::Notice, "notice"),
         (PREVIOUS_SUCCESS, Self::PreviousSuccess, "previous-success"),
+        (REVISION, Self::Revision, "revision"),
         (SERVICE, Self::Service, "service"),
         (SLOT, Self::Slot, "slot"),
         (STEERING, Self::Steering, "steering"),
@@ -98,7 +103,7 @@ impl Kind {
     /// What the texts of its keys are, in order.
     fn texts(self) -> &'static [&'static str] {
         match self {
-            Self::Active | Self::App | Self::Counter | Self::Front | Self::Task => &["app"],
+            Self::Active | Self::App | Self::Counter | Self::Front | Self::Revision | Self::Task => &["app"],
             Self::Idempotency => &["key"],
             Self::Name => &["name"],
             Self::Notice => &["notice"],
@@ -111,7 +116,7 @@ impl Kind {
     }
 
     fn has_number(self) -> bool {
-        matches!(self, Self::Active | Self::Front | Self::Slot | Self::Task)
+        matches!(self, Self::Active | Self::Front | Self::Revision | Self::Slot | Self::Task)
     }
 }
 
@@ -286,6 +291,20 @@ pub(super) fn app(app: &AppName) -> Vec<u8> {
 
 pub(super) fn all_apps() -> Vec<u8> {
     vec![APP]
+}
+
+pub(super) fn revision(app: &AppName, number: RevisionNumber) -> Vec<u8> {
+    numbered(text_key(REVISION, &[app.as_str()]), number.0.into())
+}
+
+pub(super) fn all_revisions() -> Vec<u8> {
+    vec![REVISION]
+}
+
+/// The App and the number of the revision at `key`.
+pub(super) fn parts_of_revision(key: &[u8]) -> Option<(AppName, RevisionNumber)> {
+    let (app, TaskId(number)) = parts_of_task(key)?;
+    Some((app, RevisionNumber(number.try_into().ok()?)))
 }
 
 pub(super) fn service(service: &ServiceName) -> Vec<u8> {

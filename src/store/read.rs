@@ -13,6 +13,7 @@ use crate::app::{AppName, ServiceName};
 use crate::config::{Stored, StoredApp, StoredJob, StoredJobs, StoredService};
 use crate::job::{JobRef, Steering};
 use crate::notify::Notice;
+use crate::push::Revisions;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName};
 use crate::watch::{Standing, Streak};
@@ -125,7 +126,7 @@ impl Store {
             apps: self.stored_apps()?,
             services: self.stored_services()?,
             jobs: self.stored_jobs()?,
-            revisions: BTreeMap::new(),
+            revisions: self.revisions()?,
         })
     }
 
@@ -136,6 +137,16 @@ impl Store {
             Ok((app, record::decode_app(&at, &value)?))
         });
         rows.collect()
+    }
+
+    fn revisions(&self) -> Result<BTreeMap<AppName, Revisions>, StoreError> {
+        let mut revisions = BTreeMap::<AppName, Revisions>::new();
+        for row in self.tree().scan_prefix(key::all_revisions()) {
+            let (at, value) = row.map_err(read_error)?;
+            let (app, revision) = record::decode_revision(&at, &value)?;
+            revisions.entry(app).or_default().insert(revision.number, revision);
+        }
+        Ok(revisions)
     }
 
     fn stored_services(&self) -> Result<BTreeMap<ServiceName, StoredService>, StoreError> {

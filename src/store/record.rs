@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::key;
 use super::slot::{SlotClaim, SlotOutcome, SlotRow};
-use crate::app::{AppName, LogsOnTerminate};
+use crate::app::{AppName, Command, LogsOnTerminate};
 use crate::config::{StoredApp, StoredService};
 use crate::job::{JobName, JobRef, Pause, SkipNext, Steering};
 use crate::notify::{Event, Notice, Receiver};
-use crate::push::RevisionNumber;
+use crate::push::{Revision, RevisionNumber, RevisionState, SourceHash};
 use crate::schedule::ScheduleKey;
 use crate::task::{LogSize, Overrides, Phase, Task, TaskId, TaskName, Trigger};
 use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
@@ -31,6 +31,7 @@ pub struct Watermark {
     pub fingerprint: String,
 }
 
+/// It knew no revisions.
 #[derive(Serialize, Deserialize)]
 struct TaskV1 {
     name: TaskName,
@@ -56,6 +57,13 @@ struct TaskV1 {
     message: Option<String>,
     exit_code: Option<i32>,
     log: LogSize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TaskV2 {
+    task: TaskV1,
+    revision: Option<RevisionNumber>,
+    image: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,6 +101,26 @@ struct AppV1 {
     by: Option<String>,
     at: i64,
     deleting: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RevisionV1 {
+    source: Option<SourceHash>,
+    image: Option<String>,
+    command: Option<Command>,
+    state: RevisionStateV1,
+    build: Option<TaskId>,
+    from: Option<RevisionNumber>,
+    by: Option<String>,
+    at: i64,
+    ended: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RevisionStateV1 {
+    Building,
+    Ready,
+    Failed { reason: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -166,8 +194,17 @@ pub(super) struct IdempotencyV1 {
     pub(super) created: i64,
 }
 
+/// Most tasks are of no pushed App, and are written as ever.
 pub(super) fn encode_task(task: &Task) -> Vec<u8> {
-    encode(&TaskV1 {
+    let (revision, image) = (task.revision, task.image.clone());
+    match (revision, &image) {
+        (None, None) => encode(&task_row(task)),
+        _ => encode_as(V2, &TaskV2 { task: task_row(task), revision, image }),
+    }
+}
+
+fn task_row(task: &Task) -> TaskV1 {
+    TaskV1 {
         name: task.name.clone(),
         display_name: task.display_name.clone(),
         job: task.job.clone(),
@@ -191,14 +228,17 @@ pub(super) fn encode_task(task: &Task) -> Vec<u8> {
         message: task.message.clone(),
         exit_code: task.exit_code,
         log: task.log,
-    })
+    }
 }
 
 /// Reads the task at `raw_key`, which says whose it is.
 pub(super) fn decode_task(raw_key: &[u8], value: &[u8]) -> Result<Task, StoreError> {
     let (app, id) =
         key::parts_of_task(raw_key).ok_or_else(|| unreadable("task", raw_key, "a key of another shape"))?;
-    let row: TaskV1 = decode("task", raw_key, value)?;
+    let TaskV2 { task: row, revision, image } = match value.first() {
+        Some(&V2) => decode_as(V2, "task", raw_key, value)?,
+        _ => TaskV2 { task: decode("task", raw_key, value)?, revision: None, image: None },
+    };
     let time = |micros| timestamp("task", raw_key, micros);
     Ok(Task {
         app,
@@ -214,6 +254,8 @@ pub(super) fn decode_task(raw_key: &[u8], value: &[u8]) -> Result<Task, StoreErr
         first_attempt: row.first_attempt,
         request: row.request,
         overrides: row.overrides.map(|overrides| *overrides).unwrap_or_default(),
+        revision,
+        image,
         generation: row.generation,
         created: time(row.created)?,
         not_before: row.not_before.map(time).transpose()?,
@@ -232,7 +274,7 @@ pub(super) fn decode_task(raw_key: &[u8], value: &[u8]) -> Result<Task, StoreErr
 /// What the task at `raw_key` is called, without reading the rest of it.
 pub(super) fn name_of_task<'a>(raw_key: &[u8], value: &'a [u8]) -> Result<&'a str, StoreError> {
     match value.split_first() {
-        Some((&V1, row)) => postcard::take_from_bytes(row)
+        Some((&(V1 | V2), row)) => postcard::take_from_bytes(row)
             .map(|(name, _)| name)
             .map_err(|error| unreadable("task", raw_key, error)),
         _ => decode_task(raw_key, value).and(Err(unreadable("task", raw_key, "it has no name"))),
@@ -293,6 +335,50 @@ pub(super) fn encode_app(app: &StoredApp) -> Vec<u8> {
 pub(super) fn decode_app(raw_key: &[u8], value: &[u8]) -> Result<StoredApp, StoreError> {
     let AppV1 { toml, current, newest, by, at, deleting } = decode("app", raw_key, value)?;
     Ok(StoredApp { toml, current, newest, by, at: timestamp("app", raw_key, at)?, deleting })
+}
+
+pub(super) fn encode_revision(revision: &Revision) -> Vec<u8> {
+    encode(&RevisionV1 {
+        source: revision.source,
+        image: revision.image.clone(),
+        command: revision.command.clone(),
+        state: match &revision.state {
+            RevisionState::Building => RevisionStateV1::Building,
+            RevisionState::Ready => RevisionStateV1::Ready,
+            RevisionState::Failed { reason } => RevisionStateV1::Failed { reason: reason.clone() },
+        },
+        build: revision.build,
+        from: revision.from,
+        by: revision.by.clone(),
+        at: micros(revision.at),
+        ended: revision.ended.map(micros),
+    })
+}
+
+/// Reads the revision at `raw_key`, which says whose it is.
+pub(super) fn decode_revision(raw_key: &[u8], value: &[u8]) -> Result<(AppName, Revision), StoreError> {
+    let (app, number) = key::parts_of_revision(raw_key)
+        .ok_or_else(|| unreadable("revision", raw_key, "a key of another shape"))?;
+    let row: RevisionV1 = decode("revision", raw_key, value)?;
+    let time = |micros| timestamp("revision", raw_key, micros);
+    let state = match row.state {
+        RevisionStateV1::Building => RevisionState::Building,
+        RevisionStateV1::Ready => RevisionState::Ready,
+        RevisionStateV1::Failed { reason } => RevisionState::Failed { reason },
+    };
+    let revision = Revision {
+        number,
+        source: row.source,
+        image: row.image,
+        command: row.command,
+        state,
+        build: row.build,
+        from: row.from,
+        by: row.by,
+        at: time(row.at)?,
+        ended: row.ended.map(time).transpose()?,
+    };
+    Ok((app, revision))
 }
 
 pub(super) fn encode_service(service: &StoredService) -> Vec<u8> {

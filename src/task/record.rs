@@ -9,6 +9,7 @@ use super::name::TaskName;
 use super::phase::Phase;
 use crate::app::{AppName, Command, LogsOnTerminate, Resources, Timeout};
 use crate::job::{JobName, JobRef};
+use crate::push::RevisionNumber;
 use crate::schedule::{Overlap, ScheduleKey};
 
 /// A task's number within its App: 1, 2, 3 …; never reused, may skip.
@@ -44,6 +45,8 @@ pub enum Trigger {
     Manual,
     /// The attempt before it failed.
     Retry,
+    /// A push: it makes a revision of its App.
+    Build,
 }
 
 impl Trigger {
@@ -55,6 +58,7 @@ impl Trigger {
             Self::Backfill => "backfill",
             Self::Manual => "manual",
             Self::Retry => "retry",
+            Self::Build => "build",
         }
     }
 }
@@ -106,6 +110,9 @@ pub struct Outcome {
     pub finished: Timestamp,
     /// The size of its log.
     pub log: LogSize,
+    /// The image that it made, by digest, where it is a build on a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// One execution.
@@ -137,6 +144,10 @@ pub struct Task {
     pub request: Option<String>,
     /// What the caller changed.
     pub overrides: Overrides,
+    /// The revision of its App that it runs, or builds; none where the App was never pushed.
+    pub revision: Option<RevisionNumber>,
+    /// The image that it has built, by digest.
+    pub image: Option<String>,
     /// Generation (content hash) of the config at the claim.
     pub generation: String,
     /// When it was claimed.
@@ -169,6 +180,11 @@ impl Task {
         self.job.clone().map(|job| JobRef::new(self.app.clone(), job))
     }
 
+    /// The revision that it builds, where it does.
+    pub fn built(&self) -> Option<RevisionNumber> {
+        self.revision.filter(|_| self.trigger == Trigger::Build)
+    }
+
     /// Takes over how the executor says it ended. Returns whether that changed anything: a task that
     /// has ended stays as it is.
     pub fn finish(&mut self, outcome: Outcome) -> bool {
@@ -182,6 +198,7 @@ impl Task {
         self.started = outcome.started.or(self.started);
         self.finished = Some(outcome.finished);
         self.log = outcome.log;
+        self.image = outcome.image;
         true
     }
 }

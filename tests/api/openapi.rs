@@ -11,6 +11,9 @@ use tekcron::task::TaskId;
 use crate::sample;
 use crate::world::{Answer, World};
 
+/// A source that nobody sends.
+const SOURCE: &str = "/v1/sources/00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff";
+
 fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()
 }
@@ -147,6 +150,16 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("get", "/v1/tasks", "/v1/tasks"),
         ("get", "/v1/tasks/{name}", "/v1/tasks/none"),
         ("post", "/v1/tasks/{name}/terminate", "/v1/tasks/none/terminate"),
+        ("get", "/v1/sources/{hash}", SOURCE),
+        ("put", "/v1/sources/{hash}", SOURCE),
+        ("put", "/v1/sources/{hash}", "/v1/sources/none"),
+        ("post", "/v1/apps/{app}/push", "/v1/apps/web/push"),
+        ("post", "/v1/apps/{app}/push", "/v1/apps/etl/push"),
+        ("post", "/v1/apps/{app}/rollback", "/v1/apps/web/rollback"),
+        ("post", "/v1/apps/{app}/restage", "/v1/apps/web/restage"),
+        ("get", "/v1/apps/{app}/revisions", "/v1/apps/web/revisions"),
+        ("get", "/v1/apps/{app}/revisions/{number}", "/v1/apps/web/revisions/1"),
+        ("get", "/v1/apps/{app}/revisions/{number}", "/v1/apps/web/revisions/2"),
         ("post", "/v1/reload", "/v1/reload"),
         ("post", "/v1/token/rotate", "/v1/token/rotate"),
     ] {
@@ -155,12 +168,15 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
             "/v1/services" => r#"{"name": "db", "credentials": {"uri": "x:y"}, "tags": ["a"], "by": "me"}"#,
             "/v1/apps/web/services" => r#"{"service": "db"}"#,
             "/v1/apps/web/env" => r#"{"set": {"A": "1"}}"#,
+            "/v1/apps/web/push" | "/v1/apps/etl/push" => r#"{"image": "busybox"}"#,
+            "/v1/apps/web/rollback" => r#"{"revision": 1}"#,
             "/v1/jobs/etl.made/schedules" => r#"{"cron": "0 2 * * *", "id": "often"}"#,
             _ => "",
         };
         let answer = match method {
             "get" => world.get(at).await,
             "post" => world.post(at, body).await,
+            "put" => world.put(at, body).await,
             _ => world.delete(at).await,
         };
         assert_eq!(errors(&document, method, path, &answer), [""; 0], "{method} {at}: {answer:?}");

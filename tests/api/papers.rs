@@ -15,7 +15,7 @@ fn the_page_lists_every_route_and_no_other() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
         .map(|(route, _)| route.split('?').next().unwrap_or(route).to_owned())
-        .filter(|route| ["GET ", "POST ", "DELETE "].iter().any(|method| route.starts_with(method)))
+        .filter(|route| ["GET ", "POST ", "PUT ", "DELETE "].iter().any(|method| route.starts_with(method)))
         .collect();
     let mut served: Vec<_> = routes().map(|(method, path, _)| format!("{method} {path}")).collect();
     listed.sort();

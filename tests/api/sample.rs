@@ -49,6 +49,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         hold: SignedDuration::from_mins(5),
         max_log: "10Mi".parse().unwrap(),
         log_budget: "2Gi".parse().unwrap(),
+        max_source: "1Gi".parse().unwrap(),
         keep_slots: SignedDuration::from_hours(90 * 24),
         env: BTreeMap::new(),
         log_format: LogFormat::Text,
@@ -81,6 +82,7 @@ fn app(name: &str, command: Option<&str>, jobs: &[&str]) -> App {
         keep_workdir: false,
         stored: false,
         revision: None,
+        build: tekcron::app::Build::default(),
         jobs: jobs.iter().map(|name| job(name)).map(|job| (job.name.clone(), job)).collect(),
     }
 }
@@ -128,6 +130,8 @@ pub(crate) fn task(app: &str, id: u64, created: Timestamp) -> Task {
         first_attempt: None,
         request: Some(request),
         overrides: Overrides::default(),
+        revision: None,
+        image: None,
         generation: "g1".to_owned(),
         created,
         not_before: None,

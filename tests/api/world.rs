@@ -17,6 +17,8 @@ use tekcron::api::{self, Service, Token};
 use tekcron::clock::{Clock, ManualClock, SharedClock};
 use tekcron::config::{Config, SettingsOverrides};
 use tekcron::daemon::{Reloader, Removals};
+use tekcron::push::source::Sources;
+use tekcron::push::{self, Pushes};
 use tekcron::schedule::wheel::Wheel;
 use tekcron::store::{Commit, Store, StoreError};
 use tekcron::task::{Dispatcher, Parts, Task};
@@ -121,9 +123,21 @@ impl World {
         tokio::spawn(Arc::clone(&removals).run(Arc::clone(&config), wanted, stop.clone()));
         let watching =
             Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
+        let sources = Sources::of(dir.path(), Arc::clone(&shared));
+        let (pushes, builds) = Pushes::new(push::Parts {
+            reloader: Arc::clone(&reloader),
+            dispatch: dispatch.clone(),
+            store: store.clone(),
+            sources: sources.clone(),
+            config: Arc::clone(&current),
+            clock: Arc::clone(&shared),
+        });
+        tokio::spawn(builds.run(stop.clone()));
         let service = Service {
             store: store.clone(),
             dispatch,
+            sources,
+            pushes,
             executor: executor.clone(),
             config: current,
             reloader,
@@ -154,6 +168,10 @@ impl World {
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &str) -> Answer {
+        self.send(self.request(Method::PUT, path).body(Body::from(body.to_owned())).unwrap()).await
     }
 
     pub(crate) async fn post_keyed(&self, path: &str, key: &str, body: &str) -> Answer {

@@ -27,6 +27,7 @@ pub(crate) fn task(id: u64) -> TaskResource {
         display_name: "nightly".into(),
         job: Some("etl.nightly".into()),
         schedule: Some("k5f2".into()),
+        revision: None,
         trigger: Trigger::Schedule,
         attempt: 1,
         first_attempt: None,

@@ -36,6 +36,7 @@ fn every_key_of_an_app_is_documented_with_its_default() {
     let schema = shape::app_file().to_value();
     for (heading, table) in [
         ("## App: `[app]`", "/definitions/App/properties"),
+        ("### `[build]`", "/definitions/AppBuild/properties"),
         ("## Jobs: `[[jobs]]`", "/definitions/Job/properties"),
         ("### Items of `schedules`", "/definitions/Schedule/properties"),
         ("### `retries`", "/definitions/Retries/properties"),

@@ -42,6 +42,7 @@ fn every_variable_wins_over_the_file() {
         ("TEKCRON_HOLD", "1s"),
         ("TEKCRON_MAX_LOG", "2Mi"),
         ("TEKCRON_LOG_BUDGET", "2Mi"),
+        ("TEKCRON_MAX_SOURCE", "3Mi"),
         ("TEKCRON_KEEP_SLOTS", "90d"),
         ("TEKCRON_LOG_FORMAT", "text"),
         ("TEKCRON_LOG", "warn"),

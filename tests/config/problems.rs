@@ -225,7 +225,7 @@ fn the_rest_of_an_app() {
             "[jobs]\nname = \"j\"",
             "jobs <[jobs]> expected an array of tables, found a table | write `[[jobs]]`",
         ),
-        ("[env]\nA = \"b\"", "env <[env]> unknown key `env` | the keys here are `app`, `jobs`"),
+        ("[env]\nA = \"b\"", "env <[env]> unknown key `env` | the keys here are `app`, `jobs`, `build`"),
     ] {
         let found = app(keys);
         // A key's own span is that of the key; the piece that is marked may be either.
@@ -468,7 +468,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `max_backfill`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `groups`, `calendars`, `notify`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `max_backfill`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `max_source`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `groups`, `calendars`, `notify`",
         ),
         (
             "instance = \"My Cron\"",

@@ -30,6 +30,7 @@ fn tables() -> Vec<(SchemaFile, &'static str, String)> {
     vec![
         (SchemaFile::App, "/properties", format!("zzz = 1\n{PLAIN}")),
         (SchemaFile::App, "/definitions/App/properties", app("zzz = 1")),
+        (SchemaFile::App, "/definitions/AppBuild/properties", app("[build]\nzzz = 1")),
         (SchemaFile::App, "/definitions/Job/properties", job("zzz = 1")),
         (
             SchemaFile::App,

@@ -62,6 +62,7 @@ fn every_setting_arrives() {
     assert_eq!(settings.hold, SignedDuration::from_mins(10));
     assert_eq!(settings.max_log, ByteSize::from_mebibytes(1));
     assert_eq!(settings.log_budget, ByteSize::from_mebibytes(512));
+    assert_eq!(settings.max_source, ByteSize::from_mebibytes(256));
     assert_eq!(settings.keep_slots, SignedDuration::from_hours(30 * 24));
     assert_eq!(settings.env, [("TZ".to_owned(), "UTC".to_owned())].into());
     assert_eq!(settings.health_listen, Some(([0, 0, 0, 0], 7071).into()));

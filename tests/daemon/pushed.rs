@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tekcron::clock::SystemClock;
 use tekcron::config::StoredApp;
-use tekcron::push::RevisionNumber;
+use tekcron::push::{Revision, RevisionNumber, RevisionState};
 use tekcron::store::{ClosedStore, Commit, Store};
 
 use crate::harness::Place;
@@ -24,14 +24,26 @@ fn put(place: &Place, name: &str, toml: &str, deleting: bool) {
     let store = Store::open(&data, Arc::new(SystemClock::new())).unwrap();
     let app = StoredApp {
         toml: toml.to_owned(),
-        current: None,
-        newest: RevisionNumber(0),
+        current: Some(RevisionNumber(1)),
+        newest: RevisionNumber(1),
         by: Some("alice".to_owned()),
         at: jiff::Timestamp::UNIX_EPOCH,
         deleting,
     };
-    let mut commit = Commit::new();
-    commit.put_app(&name.parse().unwrap(), &app);
+    let revision = Revision {
+        number: RevisionNumber(1),
+        source: None,
+        image: Some("busybox:1.37".to_owned()),
+        command: None,
+        state: RevisionState::Ready,
+        build: None,
+        from: None,
+        by: None,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        ended: None,
+    };
+    let (name, mut commit) = (name.parse().unwrap(), Commit::new());
+    commit.put_app(&name, &app).put_revision(&name, &revision);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.commit(commit)).unwrap();
     drop(store);

@@ -27,7 +27,12 @@ mod overload;
 #[cfg(feature = "fault-points")]
 mod points;
 mod power;
+#[cfg(feature = "fault-points")]
+mod pushes;
 mod scarce;
 mod store;
 mod unruly;
+#[cfg(feature = "fault-points")]
+#[path = "../daemon/wire.rs"]
+mod wire;
 mod world;

@@ -216,6 +216,7 @@ pub(crate) fn with(command: Command, change: impl FnOnce(&mut App)) -> Submissio
         keep_workdir: false,
         stored: false,
         revision: None,
+        build: tekcron::app::Build::default(),
         jobs: BTreeMap::new(),
     };
     change(&mut app);
@@ -240,6 +241,7 @@ fn config(app: App) -> Config {
             hold: SignedDuration::from_mins(5),
             max_log: ByteSize::from_mebibytes(10),
             log_budget: ByteSize::from_mebibytes(2048),
+            max_source: ByteSize::from_mebibytes(1024),
             keep_slots: SignedDuration::from_hours(90 * 24),
             env: BTreeMap::new(),
             log_format: LogFormat::Text,
@@ -278,6 +280,8 @@ fn task(config: &Config, id: TaskId) -> Task {
         first_attempt: None,
         request: Some(request),
         overrides: Overrides::default(),
+        revision: None,
+        image: None,
         generation: config.generation.clone(),
         created: Timestamp::UNIX_EPOCH,
         not_before: None,

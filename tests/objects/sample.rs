@@ -61,6 +61,7 @@ fn settings() -> Settings {
         hold: SignedDuration::from_mins(5),
         max_log: ByteSize::from_mebibytes(10),
         log_budget: ByteSize::from_mebibytes(2048),
+        max_source: ByteSize::from_mebibytes(1024),
         keep_slots: SignedDuration::from_hours(90 * 24),
         env: env([("TZ", "UTC"), ("LAYER", "service")]),
         log_format: LogFormat::Text,
@@ -131,6 +132,7 @@ fn app(name: &str) -> App {
         keep_workdir: false,
         stored: false,
         revision: None,
+        build: tekcron::app::Build::default(),
         jobs: BTreeMap::new(),
     }
 }
@@ -223,6 +225,8 @@ pub(crate) fn manual(app: &str) -> Task {
         first_attempt: None,
         request: Some(request.into()),
         overrides: Overrides::default(),
+        revision: None,
+        image: None,
         generation: config.generation,
         created: "2026-12-01T02:00:00.004Z".parse().unwrap(),
         not_before: None,

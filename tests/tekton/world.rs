@@ -171,6 +171,7 @@ impl Life {
             job: None,
             display_name: None,
             overrides: Overrides::default(),
+            builds: None,
             idempotency_key: None,
         };
         self.handle.run(request).await.unwrap()

@@ -63,7 +63,7 @@ fn app(object: &Object, remarks: &mut Remarks) -> Option<AppFile> {
     let timeout =
         work.active_deadline_seconds.map_or_else(|| "0".to_owned(), |seconds| format!("{seconds}s"));
     let app = App { name: Name(object.name.clone()), timeout: Some(Duration::Text(timeout)), ..pod };
-    Some(AppFile { app, jobs: Some(vec![job]) })
+    Some(AppFile { app, build: None, jobs: Some(vec![job]) })
 }
 
 fn job(object: &Object, spec: &CronJobSpec, work: &JobSpec, remarks: &mut Remarks) -> Option<Job> {

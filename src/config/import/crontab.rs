@@ -284,7 +284,7 @@ impl<'a> Reading<'a> {
             timeout: Some(Duration::Text("0".to_owned())),
             ..App::default()
         };
-        Some(AppFile { app, jobs: Some(jobs) })
+        Some(AppFile { app, build: None, jobs: Some(jobs) })
     }
 
     fn refuse(&self, span: Range<usize>, message: &str, hint: &str) {

@@ -101,6 +101,7 @@ pub fn kf(file: &str, text: &str) -> Result<Imported, Problems> {
     let apps: Vec<_> = known
         .into_iter()
         .map(|(name, known)| AppFile {
+            build: None,
             app: App { name: Name(name), ..known.app.unwrap_or_default() },
             jobs: (!known.jobs.is_empty()).then_some(known.jobs),
         })

@@ -12,6 +12,8 @@ use super::value::{
 pub struct AppFile {
     /// Named configuration for runs
     pub app: App,
+    /// How what is pushed becomes what its tasks run on
+    pub build: Option<AppBuild>,
     /// Named commands on the App, with zero or more schedules each
     pub jobs: Option<Vec<Job>>,
 }
@@ -69,6 +71,24 @@ pub struct App {
     /// Whether a task's working directory stays after the task
     #[schemars(extend("default" = false))]
     pub keep_workdir: Option<bool>,
+}
+
+/// How a source becomes what tasks run on; of an App that is pushed.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AppBuild {
+    /// What is executed in the unpacked source
+    pub command: Option<Command>,
+    /// Environment beside, and over, the App's
+    pub env: Option<Env>,
+    /// CPU over the App's
+    pub cpu: Option<Cpu>,
+    /// Memory over the App's
+    pub memory: Option<ByteSize>,
+    /// Disk over the App's
+    pub disk: Option<ByteSize>,
+    /// Time-out over the App's
+    pub timeout: Option<Duration>,
 }
 
 /// A named command on an App.

@@ -46,6 +46,9 @@ pub struct SettingsFile {
     /// The most bytes of log kept of all finished tasks
     #[schemars(extend("default" = "2Gi"))]
     pub log_budget: Option<ByteSize>,
+    /// The most bytes of a source that is pushed
+    #[schemars(extend("default" = "1Gi"))]
+    pub max_source: Option<ByteSize>,
     /// How long rows of the slot ledger are kept
     #[schemars(extend("default" = "90d"))]
     pub keep_slots: Option<Duration>,

@@ -3,6 +3,7 @@ use std::fmt;
 use crate::app::{AppName, ServiceName};
 use crate::config::problem::Problems;
 use crate::job::JobRef;
+use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::TaskId;
 
@@ -60,6 +61,57 @@ pub enum EditError {
         /// The Apps.
         apps: Vec<AppName>,
     },
+    /// One push of an App at a time.
+    #[error(
+        "revision {revision} of App `{app}` is being built\nhint: `tekcron app {app}` shows how far it is; ask again when that has ended"
+    )]
+    Building {
+        /// The App.
+        app: AppName,
+        /// The revision.
+        revision: RevisionNumber,
+    },
+    /// There is no such revision.
+    #[error("App `{app}` has no revision {revision}\nhint: {}", numbered(known))]
+    NoRevision {
+        /// The App.
+        app: AppName,
+        /// The number that was named.
+        revision: RevisionNumber,
+        /// Those that tasks can run on.
+        known: Vec<RevisionNumber>,
+    },
+    /// It was never ready.
+    #[error(
+        "revision {revision} of App `{app}` has failed: nothing can run on it\nhint: {}",
+        numbered(known)
+    )]
+    NotReady {
+        /// The App.
+        app: AppName,
+        /// The revision.
+        revision: RevisionNumber,
+        /// Those that tasks can run on.
+        known: Vec<RevisionNumber>,
+    },
+    /// There is nothing to go back to.
+    #[error("revision {revision} of App `{app}` is the one that its tasks run")]
+    Current {
+        /// The App.
+        app: AppName,
+        /// The revision.
+        revision: RevisionNumber,
+    },
+    /// Nothing can be written beside what there is, or removed.
+    #[error(
+        "the files of the revision cannot be moved: {0}\nhint: the data directory needs room, and is to be written to"
+    )]
+    Files(std::io::Error),
+    /// An image is what it is.
+    #[error(
+        "App `{0}` was not pushed as a source, so that there is nothing to build\nhint: `tekcron push {0} --task --path DIR` pushes one"
+    )]
+    NothingToBuild(AppName),
     /// There is no such service.
     #[error("the service `{0}` does not exist\nhint: `tekcron services` lists them")]
     NoService(ServiceName),
@@ -94,6 +146,16 @@ pub enum EditError {
     /// What it would be is wrong.
     #[error(transparent)]
     Wrong(#[from] Problems),
+}
+
+fn numbered(known: &[RevisionNumber]) -> String {
+    match known {
+        [] => "none is ready".to_owned(),
+        known => {
+            let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+            format!("those that are ready: {}", known.join(", "))
+        }
+    }
 }
 
 /// Tasks that have not ended.

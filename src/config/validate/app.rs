@@ -9,7 +9,7 @@ use super::lint;
 use super::place::Surroundings;
 use super::pod::pod_template;
 use crate::app::{
-    App, AppName, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout, check_image,
+    App, AppName, Build, Command, LogsOnTerminate, Resources, Retention, ServiceName, Timeout, check_image,
 };
 use crate::config::fault::Fault;
 use crate::config::parse;
@@ -44,6 +44,7 @@ pub(in crate::config) fn app<'s>(
         true => Default::default(),
         false => jobs(&mut root, called, may_run, around),
     };
+    let build = root.get("build").map(|value| build(&value, around)).unwrap_or_default();
     root.finish();
     let mut table = table?;
     let name_at = table.require("name", "as in `name = \"etl\"`");
@@ -74,6 +75,7 @@ pub(in crate::config) fn app<'s>(
         keep_workdir: flag(&mut table, "keep_workdir"),
         stored: false,
         revision: None,
+        build,
         jobs,
     };
     lint::runs_at_once(&app, &places, around);
@@ -88,6 +90,25 @@ pub(in crate::config) fn app<'s>(
     }
     table.finish();
     Some((app, name_at?))
+}
+
+/// How the source of a pushed App is built.
+fn build(value: &Value<'_>, around: &Surroundings) -> Build {
+    let Some(mut table) = value.table() else { return Build::default() };
+    let build = Build {
+        command: command(&mut table),
+        env: env(&mut table),
+        resources: resources(&mut table),
+        timeout: timeout(&mut table),
+    };
+    table.finish();
+    if !around.pushed && build != Build::default() {
+        value.warn(Fault::new(
+            "`[build]` means nothing here: only what was pushed is built",
+            "`tekcron push` takes an App that stands in no file",
+        ));
+    }
+    build
 }
 
 /// What a cluster lacks, and what it does not see.

@@ -167,6 +167,7 @@ fn with_defaults(
         hold: layer.hold.unwrap_or(SignedDuration::from_mins(5)),
         max_log: layer.max_log.unwrap_or(ByteSize::from_mebibytes(10)),
         log_budget: layer.log_budget.unwrap_or(ByteSize::from_mebibytes(2048)),
+        max_source: layer.max_source.unwrap_or(ByteSize::from_mebibytes(1024)),
         keep_slots: layer.keep_slots.unwrap_or(SignedDuration::from_hours(90 * 24)),
         env,
         log_format: layer.log_format.unwrap_or_default(),

@@ -35,3 +35,4 @@ mod tree;
 mod watch;
 
 pub use self::executor::{LocalError, LocalExecutor, LocalSettings};
+pub(crate) use self::tree::remove as remove_tree;

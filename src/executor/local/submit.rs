@@ -120,7 +120,7 @@ fn prepare(executor: &LocalExecutor, submission: Submission) -> Result<Prepared,
     }
     let argv = resolve_command(&run).map_err(invalid)?;
     let request = Request {
-        program: Program { argv, env, dir: work },
+        program: Program { argv, env, dir: submission.in_place.unwrap_or(work) },
         task_dir: dir.path().to_owned(),
         state_dir,
         source: submission.source,

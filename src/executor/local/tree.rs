@@ -113,7 +113,7 @@ fn imitate(file: &File, metadata: &Metadata) -> io::Result<()> {
 
 /// Removes the tree at `path`, also where a task took the right to do so from its directories. None
 /// there is done.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             open_up(path)?;

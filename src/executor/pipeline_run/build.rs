@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,7 @@ use crate::config::{Config, ExecutorKind};
 use crate::executor::cluster::BindingSecret;
 use crate::executor::{Submission, binding_secret, label, security_group_label, state_claim};
 use crate::job::{Job, JobName};
+use crate::push::{RevisionNumber, revision_dir};
 use crate::task::Task;
 
 /// The name of the one task of the embedded pipeline.
@@ -46,6 +48,22 @@ pub enum BuildError {
         app: AppName,
         /// The job.
         job: JobName,
+    },
+    /// Nothing of the App can run yet.
+    #[error(
+        "App `{app}` has no revision that is ready\nhint: `tekcron app {app}` shows how far they are; `tekcron push {app} --task` makes another"
+    )]
+    NoCode {
+        /// The App.
+        app: AppName,
+    },
+    /// What the task was to run is gone.
+    #[error("revision {revision} of App `{app}` is gone")]
+    NoRevision {
+        /// The App.
+        app: AppName,
+        /// The revision.
+        revision: RevisionNumber,
     },
     /// There is nothing to execute.
     #[error(
@@ -132,6 +150,7 @@ pub fn build(
     previous_success: Option<Timestamp>,
 ) -> Result<PipelineRun, BuildError> {
     let (app, job) = configured(config, task)?;
+    let app = app.as_ref();
     let command = command(app, job, task)?;
     let resources = resources(app, job, task);
     let variables = env::variables(config, app, job, task, resources, previous_success);
@@ -176,6 +195,7 @@ pub fn submission(
 ) -> Result<Submission, BuildError> {
     let run = build(config, task, previous_success)?;
     let (app, _) = configured(config, task)?;
+    let app = app.as_ref();
     if config.settings.executor == ExecutorKind::Local {
         refuse_cluster_secrets(config, app)?;
     }
@@ -188,6 +208,7 @@ pub fn submission(
         },
         secrets,
         source: app.path.clone(),
+        in_place: task.built().map(|number| revision_dir(&config.settings.data_dir, &app.name, number)),
         keep_workdir: app.keep_workdir,
         state: app.state,
         grace: config.settings.grace,
@@ -195,11 +216,37 @@ pub fn submission(
     })
 }
 
-fn configured<'a>(config: &'a Config, task: &Task) -> Result<(&'a App, Option<&'a Job>), BuildError> {
+/// The App with the code that the task is to run, and the job.
+fn configured<'a>(config: &'a Config, task: &Task) -> Result<(Cow<'a, App>, Option<&'a Job>), BuildError> {
     let app = config.apps.get(&task.app).ok_or_else(|| BuildError::UnknownApp(task.app.clone()))?;
     let unknown = |job: &JobName| BuildError::UnknownJob { app: task.app.clone(), job: job.clone() };
     let job = task.job.as_ref().map(|job| app.jobs.get(job).ok_or_else(|| unknown(job))).transpose()?;
-    Ok((app, job))
+    if task.built().is_some() {
+        return Ok((Cow::Owned(building(app)), job));
+    }
+    if app.stored && task.revision.is_none() {
+        return Err(BuildError::NoCode { app: task.app.clone() });
+    }
+    let gone =
+        || BuildError::NoRevision { app: task.app.clone(), revision: task.revision.unwrap_or_default() };
+    Ok((config.app_at(&task.app, task.revision).ok_or_else(gone)?, job))
+}
+
+/// The App while it is built: its command is another, and it has no directory but the one that it is built in.
+fn building(app: &App) -> App {
+    let build = &app.build;
+    let mut env = app.env.clone();
+    env.extend(build.env.clone());
+    App {
+        path: None,
+        command: build.command.clone(),
+        env,
+        resources: build.resources.or(app.resources),
+        timeout: build.timeout.unwrap_or(app.timeout),
+        state: false,
+        keep_workdir: false,
+        ..app.clone()
+    }
 }
 
 fn refuse_cluster_secrets(config: &Config, app: &App) -> Result<(), BuildError> {

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::app::AppName;
 use crate::executor::label;
 use crate::job::JobName;
+use crate::push::RevisionNumber;
 use crate::schedule::ScheduleKey;
 use crate::task::{Task, TaskId, TaskName, Trigger};
 
@@ -42,6 +43,8 @@ pub struct TaskMeta {
     pub trigger: Trigger,
     /// The request that asked for it.
     pub request: Option<String>,
+    /// The revision of its App.
+    pub revision: Option<RevisionNumber>,
     /// What people call it.
     pub display_name: String,
     /// Generation of the config at the claim.
@@ -101,6 +104,7 @@ impl TaskMeta {
             first_attempt: task.first_attempt,
             trigger: task.trigger,
             request: task.request.clone(),
+            revision: task.revision,
             display_name: task.display_name.clone(),
             generation: task.generation.clone(),
         }
@@ -129,6 +133,7 @@ impl TaskMeta {
             first_attempt: parsed(label::FIRST_ATTEMPT, read.annotation(label::FIRST_ATTEMPT))?,
             trigger: required(label::TRIGGER, trigger(read.label(label::TRIGGER))?)?,
             request: read.annotation(label::REQUEST).map(str::to_owned),
+            revision: parsed(label::REVISION, read.label(label::REVISION))?,
             display_name: read.annotation(label::DISPLAY_NAME).unwrap_or_default().to_owned(),
             generation: read.annotation(label::GENERATION).unwrap_or_default().to_owned(),
         })
@@ -147,6 +152,7 @@ impl TaskMeta {
         let sometimes = [
             (label::JOB, self.job.as_ref().map(JobName::to_string)),
             (label::SCHEDULE, self.schedule.as_ref().map(ScheduleKey::to_string)),
+            (label::REVISION, self.revision.as_ref().map(RevisionNumber::to_string)),
         ];
         collected(always, sometimes)
     }
@@ -221,7 +227,14 @@ fn parsed<T: std::str::FromStr>(key: &'static str, value: Option<&str>) -> Resul
 }
 
 fn trigger(value: Option<&str>) -> Result<Option<Trigger>, MetaError> {
-    let all = [Trigger::Schedule, Trigger::CatchUp, Trigger::Backfill, Trigger::Manual, Trigger::Retry];
+    let all = [
+        Trigger::Schedule,
+        Trigger::CatchUp,
+        Trigger::Backfill,
+        Trigger::Manual,
+        Trigger::Retry,
+        Trigger::Build,
+    ];
     let known = |text: &str| all.into_iter().find(|trigger| trigger.as_str() == text);
     let unreadable = |found: &str| MetaError::Unreadable { key: label::TRIGGER, found: found.to_owned() };
     value.map(|text| known(text).ok_or_else(|| unreadable(text))).transpose()

@@ -436,5 +436,6 @@ fn outcome(end: End, log: LogSize, now: Option<Timestamp>) -> Outcome {
         started: end.started,
         finished,
         log,
+        image: None,
     }
 }

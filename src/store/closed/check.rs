@@ -127,6 +127,7 @@ pub(super) fn readable(at: &[u8], value: &[u8]) -> Result<(), StoreError> {
             key::app_of(at).ok_or_else(|| shape("app"))?;
             record::decode_app(at, value).map(drop)
         }
+        Some(Kind::Revision) => record::decode_revision(at, value).map(drop),
         Some(Kind::Service) => {
             key::service_of(at).ok_or_else(|| shape("service"))?;
             record::decode_service(at, value).map(drop)

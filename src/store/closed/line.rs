@@ -118,6 +118,7 @@ mod tests {
             key::job(&job),
             key::app(&job.app),
             key::service(&"db".parse().unwrap()),
+            key::revision(&job.app, crate::push::RevisionNumber(7)),
             key::notice("msg_0199"),
             key::standing(&job),
             key::streak(&job),

@@ -47,6 +47,8 @@ fn task(id: u64) -> Task {
         first_attempt: None,
         request: None,
         overrides: Overrides { command: Some(Command::Shell("true".to_owned())), ..Overrides::default() },
+        revision: None,
+        image: None,
         generation: "g1".to_owned(),
         created: at(60 * id as i64),
         not_before: None,

@@ -184,6 +184,8 @@ impl Dispatcher {
             first_attempt: None,
             request: Some(super::turns::batch_request(request.max_running, &request.hash)),
             overrides: Overrides::default(),
+            revision: self.revision_of(&job.app),
+            image: None,
             generation: self.config.generation.clone(),
             created: now,
             not_before: None,

@@ -21,6 +21,11 @@ pub enum RunError {
         /// The job that it lacks.
         job: JobName,
     },
+    /// It was pushed, and nothing of it can run yet.
+    #[error(
+        "App `{0}` has no revision that is ready\nhint: `tekcron app {0}` shows how far they are; `tekcron push {0} --task` makes another"
+    )]
+    NoRevision(AppName),
     /// Neither run, job nor App say what to execute.
     #[error("App `{0}` has no start command\nhint: give one with `-c`, or set `command` in its file")]
     NoCommand(AppName),

@@ -16,6 +16,8 @@ use crate::schedule::Limit;
 pub(super) struct Class {
     pub(super) app: AppName,
     pub(super) group: Option<GroupName>,
+    /// Whether it counts at all.
+    pub(super) counts: bool,
 }
 
 /// The limits that are configured, and what counts against them.
@@ -63,6 +65,9 @@ impl Limits {
     }
 
     fn each(&mut self, class: &Class, change: impl Fn(&mut Limit)) {
+        if !class.counts {
+            return;
+        }
         self.apps.get_mut(&class.app).into_iter().for_each(&change);
         class.group.as_ref().and_then(|group| self.groups.get_mut(group)).into_iter().for_each(&change);
     }

@@ -59,6 +59,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::executor::{Executor, ExecutorError, Observation, Observed, SubmitError, Submitted};
 use crate::job::{JobName, JobRef, Steering};
+use crate::push::RevisionNumber;
 use crate::schedule::wheel::{TimerId, Wake, Wheel};
 use crate::store::{Commit, SlotOutcome, Store, StoreError};
 use crate::task::{Task, TaskId, TaskName};
@@ -400,6 +401,11 @@ impl Dispatcher {
         self.next_timer += 1;
         self.timers.insert(timer, key.clone());
         self.wheel.arm(vec![(timer, at)]);
+    }
+
+    /// What a task of `app` that is claimed now runs.
+    fn revision_of(&self, app: &AppName) -> Option<RevisionNumber> {
+        self.config.apps.get(app)?.revision
     }
 
     fn next_id(&mut self, app: &AppName) -> TaskId {

@@ -197,7 +197,7 @@ impl Queue {
     }
 
     fn classes_of(&self, app: &AppName) -> Vec<Class> {
-        let first = Class { app: app.clone(), group: None };
+        let first = Class { app: app.clone(), group: None, counts: true };
         self.heads
             .range(first..)
             .map(|(class, _)| class)

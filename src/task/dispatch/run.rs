@@ -10,6 +10,7 @@ use super::turns::class_of;
 use super::{Dispatcher, Event, RunError, TerminateError, Terminated};
 use crate::app::{App, AppName};
 use crate::job::{Job, JobName, JobRef};
+use crate::push::RevisionNumber;
 use crate::schedule::{Overlap, OverlapDecision, blocker};
 use crate::store::{Commit, StoreError};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger, base32_hash};
@@ -54,6 +55,8 @@ pub struct RunRequest {
     pub display_name: Option<String>,
     /// What is different this time.
     pub overrides: Overrides,
+    /// The revision that it is to build, of an App that was pushed.
+    pub builds: Option<RevisionNumber>,
     /// A repeated request with the same key is the same task, for 24 hours.
     pub idempotency_key: Option<String>,
 }
@@ -64,7 +67,11 @@ impl RunRequest {
         let job = self.job.as_ref().map_or("", JobName::as_str);
         let display_name = self.display_name.as_deref().unwrap_or_default();
         let overrides = serde_json::to_string(&self.overrides).expect("they have texts for keys");
-        base32_hash(&[self.app.as_str(), job, display_name, &overrides])
+        let parts = [self.app.as_str(), job, display_name, &overrides];
+        match self.builds {
+            None => base32_hash(&parts),
+            Some(number) => base32_hash(&[&parts[..], &[&number.to_string()]].concat()),
+        }
     }
 }
 
@@ -117,6 +124,23 @@ impl Dispatcher {
             ),
             None => None,
         };
+        // A build waits for no other run, and no other run for it.
+        let (phase, replaced) = match request.builds {
+            Some(_) => (Phase::Pending, Vec::new()),
+            None => self.turn_by_hand(app, job, request)?,
+        };
+        Ok((self.manual_task(app, job, request, phase, now), replaced))
+    }
+
+    fn turn_by_hand(
+        &self,
+        app: &App,
+        job: Option<&Job>,
+        request: &RunRequest,
+    ) -> Result<(Phase, Vec<TaskId>), RunError> {
+        if app.stored && app.revision.is_none() {
+            return Err(RunError::NoRevision(app.name.clone()));
+        }
         let command = request.overrides.command.as_ref();
         if command.or(job.and_then(|job| job.terms.command.as_ref())).or(app.command.as_ref()).is_none() {
             return Err(RunError::NoCommand(app.name.clone()));
@@ -124,8 +148,7 @@ impl Dispatcher {
         if !self.live.has_room() {
             return Err(RunError::TooMany);
         }
-        let (phase, replaced) = self.overlap_by_hand(app, job, request)?;
-        Ok((self.manual_task(app, job, request, phase, now), replaced))
+        self.overlap_by_hand(app, job, request)
     }
 
     fn overlap_by_hand(
@@ -177,11 +200,13 @@ impl Dispatcher {
             schedule: None,
             scheduled: None,
             ordinal: 0,
-            trigger: Trigger::Manual,
+            trigger: if request.builds.is_some() { Trigger::Build } else { Trigger::Manual },
             attempt: 1,
             first_attempt: None,
             request: Some(asked),
             overrides: request.overrides.clone(),
+            revision: request.builds.or(app.revision),
+            image: None,
             generation: self.config.generation.clone(),
             created: now,
             not_before: None,

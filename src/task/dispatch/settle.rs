@@ -225,6 +225,7 @@ impl Dispatcher {
             name,
             id: self.next_id(&task.app),
             trigger: Trigger::Retry,
+            revision: self.revision_of(&task.app),
             attempt,
             first_attempt: task.first_attempt.or(Some(task.id)),
             created: now,
@@ -286,6 +287,7 @@ fn vanished(task: &Task, now: Timestamp) -> Outcome {
         // When it started may be by the executor's clock.
         finished: task.started.map_or(now, |started| now.max(started)),
         log: LogSize::default(),
+        image: None,
     }
 }
 

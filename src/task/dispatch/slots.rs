@@ -270,6 +270,8 @@ impl Dispatcher {
             first_attempt: None,
             request: None,
             overrides: Overrides::default(),
+            revision: self.revision_of(&app.name),
+            image: None,
             generation: self.config.generation.clone(),
             created: now,
             not_before: None,

@@ -32,7 +32,7 @@ impl Dispatcher {
 
     /// Takes a task on. It has its place among those that run unless it is `queued`.
     pub(super) fn enter(&mut self, task: Task, stage: Stage) -> TaskKey {
-        let class = class_of(&self.config, &task.app, task.job_ref().as_ref());
+        let class = class_of_task(&self.config, &task);
         let runs = task.phase != Phase::Queued;
         let (job, batch) = (task.job_ref(), batch_of(&task));
         let key = self.live.insert(task, stage, class.clone());
@@ -127,7 +127,7 @@ impl Dispatcher {
         let mut waiting = Vec::new();
         for key in keys {
             let Some(live) = self.live.get_mut(&key) else { continue };
-            let class = class_of(&config, &key.app, live.task.job_ref().as_ref());
+            let class = class_of_task(&config, &live.task);
             live.class = class.clone();
             let batch = batch_of(&live.task);
             match (live.task.phase, live.stage) {
@@ -244,7 +244,13 @@ pub(super) fn class_of(config: &Config, app: &AppName, job: Option<&JobRef>) -> 
         let job = job.and_then(|job| app.jobs.get(&job.job));
         job.and_then(|job| job.terms.group.as_ref()).or(app.group.as_ref())
     });
-    Class { app: app.clone(), group: group.cloned() }
+    Class { app: app.clone(), group: group.cloned(), counts: true }
+}
+
+/// The same of a task. A build counts against nothing: it is no run of its App.
+fn class_of_task(config: &Config, task: &Task) -> Class {
+    let class = class_of(config, &task.app, task.job_ref().as_ref());
+    Class { counts: task.trigger != Trigger::Build, ..class }
 }
 
 const BACKFILL: &str = "backfill";

@@ -47,6 +47,8 @@ pub(in crate::watch) fn task(
         first_attempt: None,
         request: None,
         overrides: Overrides::default(),
+        revision: None,
+        image: None,
         generation: String::new(),
         created: slot,
         not_before: None,

@@ -129,6 +129,7 @@ impl History {
                     job: Some(job.as_str().parse().unwrap()),
                     display_name: None,
                     overrides: Overrides { overlap, ..Overrides::default() },
+                    builds: None,
                     idempotency_key: None,
                 };
                 match self.life().handle.run(request).await {

@@ -86,6 +86,7 @@ impl FakeExecutor {
             started: Some(now),
             finished: now,
             log: LogSize::default(),
+            image: None,
         };
         let mut state = self.state.lock().unwrap();
         state.states.insert(name.clone(), Observed::Finished(outcome.clone()));
@@ -288,6 +289,7 @@ impl Life {
             job: Some("job".parse().unwrap()),
             display_name: None,
             overrides: crate::task::Overrides::default(),
+            builds: None,
             idempotency_key: key.map(str::to_owned),
         };
         self.handle.run(request).await

@@ -20,6 +20,7 @@ async fn run(life: &Life, app: &str, overlap: Option<&str>) -> Result<Task, RunE
         job: Some("job".parse().unwrap()),
         display_name: None,
         overrides: Overrides { overlap: overlap.map(|word| word.parse().unwrap()), ..Overrides::default() },
+        builds: None,
         idempotency_key: None,
     };
     life.handle.run(request).await
@@ -140,6 +141,7 @@ async fn a_group_without_room_holds_up_only_its_own() {
         job: Some("free".parse().unwrap()),
         display_name: None,
         overrides: Overrides::default(),
+        builds: None,
         idempotency_key: None,
     };
     let beside = life.handle.run(free).await.unwrap();
@@ -185,6 +187,7 @@ async fn a_retry_keeps_its_jobs_turn_and_waits_for_room_like_others() {
         job: Some("other".parse().unwrap()),
         display_name: None,
         overrides: Overrides::default(),
+        builds: None,
         idempotency_key: None,
     };
     let other = life.handle.run(other).await.unwrap();

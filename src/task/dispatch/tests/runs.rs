@@ -35,6 +35,7 @@ async fn a_repeated_idempotency_key_is_the_same_task_also_after_a_restart() {
         job: None,
         display_name: None,
         overrides: crate::task::Overrides::default(),
+        builds: None,
         idempotency_key: Some("k".to_owned()),
     };
     assert!(matches!(life.handle.run(request).await, Err(RunError::IdempotencyMismatch)));

@@ -1,0 +1,548 @@
+//! How a revision gets from `building` to `ready`, or to `failed`; and what goes.
+//!
+//! [`Pushes`] makes revisions, [`Builds`] brings them on: it unpacks their source, has it built by a task where that
+//! takes one, and says what came of it. Guaranteed: a revision that is on disk as `building` is brought on, also by the
+//! next start, whenever the process was killed; a source is never unpacked over a build that runs; the App stays on its
+//! revision until the next one is ready.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::SignedDuration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::error::PushError;
+use super::kept::superfluous;
+use super::source::{SourceError, Sources, remove_tree, share_tree};
+use super::{REVISIONS, Revision, RevisionNumber, RevisionState, revision_dir};
+use crate::app::{App, AppName};
+use crate::blocking::blocking;
+use crate::clock::SharedClock;
+use crate::config::{Code, Config, EditError, ExecutorKind, RevisionEdit, StoredName};
+use crate::daemon::{Change, ChangeError, Reloader};
+use crate::fault::point;
+use crate::store::{Commit, Store, StoreError};
+use crate::task::{DispatchHandle, Overrides, Phase, RunError, RunRequest, Task, TaskId, Trigger};
+
+/// What pushes are made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Who changes what is stored.
+    pub reloader: Arc<Reloader>,
+    /// Who claims the tasks that build.
+    pub dispatch: DispatchHandle,
+    /// Where tasks are recorded.
+    pub store: Store,
+    /// What is pushed.
+    pub sources: Sources,
+    /// The configuration in effect.
+    pub config: Arc<ArcSwap<Config>>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+/// Makes revisions.
+#[derive(Clone)]
+pub struct Pushes {
+    parts: Parts,
+    begun: mpsc::UnboundedSender<Which>,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+/// Brings revisions on.
+pub struct Builds {
+    pushes: Pushes,
+    begun: mpsc::UnboundedReceiver<Which>,
+}
+
+/// A revision, by its App and number.
+type Which = (AppName, RevisionNumber);
+
+/// What came of a revision: its image where it has one, or else why nothing came of it.
+type Made = Result<Option<String>, String>;
+
+/// Nobody is there any more who could do it; the next start goes on.
+struct Stopping;
+
+impl Pushes {
+    /// Pushes, and who brings them on.
+    pub fn new(parts: Parts) -> (Self, Builds) {
+        let data_dir = parts.config.load().settings.data_dir.clone();
+        if let Err(error) = clear(&data_dir) {
+            tracing::warn!(%error, "what was left of revisions stays, and is removed by the next start");
+        }
+        let (begun, inbox) = mpsc::unbounded_channel();
+        let pushes = Self { parts, begun, changed: Arc::new(watch::channel(0).0) };
+        (pushes.clone(), Builds { pushes, begun: inbox })
+    }
+
+    /// Makes a revision. When this returns it is on disk, and where nothing has to be made of it, in effect. The
+    /// configuration with it.
+    ///
+    /// # Errors
+    /// [`PushError`]; then everything stays as it was.
+    pub async fn edit(
+        &self,
+        app: &AppName,
+        edit: RevisionEdit,
+    ) -> Result<(Arc<Config>, Revision), PushError> {
+        let now = self.parts.clock.now();
+        let config = self.parts.config.load_full();
+        // What is refused is refused before anything is done for it.
+        edit.clone().apply(&config, app, now)?;
+        let taken = match &edit {
+            RevisionEdit::Push(push) => self.look_for(&push.code).await.map(|()| None)?,
+            RevisionEdit::Rollback { to, .. } => self.share(&config, app, *to).await?,
+            RevisionEdit::Restage { .. } => None,
+        };
+        let put = taken.clone();
+        let made = self.parts.reloader.change(|config| {
+            let (stored_app, revision) = edit.apply(config, app, now)?;
+            let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
+            commit.put_app(app, &stored_app).put_revision(app, &revision);
+            stored.apps.insert(app.clone(), stored_app);
+            stored.revisions.entry(app.clone()).or_default().insert(revision.number, revision.clone());
+            let about = Some(StoredName::App(app.clone()));
+            if let Some(taken) = put {
+                let at = revision_dir(&config.settings.data_dir, app, revision.number);
+                remove_tree(&at).and_then(|()| fs::rename(taken, at)).map_err(EditError::Files)?;
+            }
+            Ok((Change { stored, commit, about }, revision))
+        });
+        let made = made.await;
+        if let (Err(_), Some(taken)) = (&made, taken) {
+            // What stays is removed by the next start.
+            let _ = blocking(move || remove_tree(&taken)).await;
+        }
+        let (changed, revision) = made?;
+        point("revision-made");
+        let (number, by) = (revision.number, revision.by.as_deref().unwrap_or("?"));
+        tracing::info!(%app, revision = %number, by, "an App has a new revision");
+        match revision.state {
+            // Who brings them on has ended only when all has.
+            RevisionState::Building => drop(self.begun.send((app.clone(), number))),
+            _ => self.changed.send_modify(|count| *count += 1),
+        }
+        Ok((changed.after, revision))
+    }
+
+    /// Changes whenever a revision is no longer being built. A hint to look again.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Removes the revisions that nobody needs any more, and the sources that only they named.
+    pub async fn sweep(&self) {
+        if let Err(error) = self.forget_revisions().await {
+            tracing::warn!(%error, "old revisions were not removed, which is tried again");
+            return;
+        }
+        let config = self.parts.config.load_full();
+        let sources = self.parts.sources.clone();
+        let swept = blocking(move || {
+            let needed = config.stored.revisions.values().flat_map(|revisions| revisions.values());
+            let needed: BTreeSet<_> = needed.filter_map(|revision| revision.source).collect();
+            Ok(sources.sweep(&needed))
+        });
+        match swept.await.map_err(|error| self.parts.sources.failed(error)).flatten() {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "sources that nobody needs were removed"),
+            Err(error) => tracing::warn!(%error, "old sources were not removed, which is tried again"),
+        }
+        if let Err(error) = self.remove_stray().await {
+            tracing::warn!(%error, "files of old revisions were not removed, which is tried again");
+        }
+    }
+
+    async fn look_for(&self, code: &Code) -> Result<(), SourceError> {
+        let Code::Source(hash) = code else { return Ok(()) };
+        let (hash, sources) = (*hash, self.parts.sources.clone());
+        let standing = blocking(move || Ok(sources.standing(&hash))).await;
+        let standing = standing.map_err(|error| self.parts.sources.failed(error))??;
+        if standing.complete { Ok(()) } else { Err(SourceError::NotThere(hash)) }
+    }
+
+    /// The files of an earlier revision once more, under a name of nobody's; nothing where it has none.
+    async fn share(
+        &self,
+        config: &Config,
+        app: &AppName,
+        of: RevisionNumber,
+    ) -> Result<Option<PathBuf>, PushError> {
+        let revision = config.stored.revisions.get(app).and_then(|revisions| revisions.get(&of));
+        let has_files = revision.is_some_and(|revision| revision.source.is_some());
+        if !has_files || is_on_cluster(config) {
+            return Ok(None);
+        }
+        let from = revision_dir(&config.settings.data_dir, app, of);
+        let to = from.with_file_name(format!(".new-{}", uuid::Uuid::new_v4().simple()));
+        let made = to.clone();
+        blocking(move || share_tree(&from, &to)).await.map_err(EditError::Files)?;
+        Ok(Some(made))
+    }
+
+    async fn forget_revisions(&self) -> Result<(), ChangeError> {
+        // What was claimed for an earlier revision is on record behind this.
+        self.parts.store.commit(Commit::new()).await?;
+        let running = self.running()?;
+        let old = |config: &Config| {
+            let none = BTreeSet::new();
+            let apps = config.stored.apps.iter().filter_map(|(app, stored)| {
+                let revisions = config.stored.revisions.get(app)?;
+                let old = superfluous(revisions, stored.current, running.get(app).unwrap_or(&none));
+                (!old.is_empty()).then(|| (app.clone(), old))
+            });
+            apps.collect::<BTreeMap<_, _>>()
+        };
+        if old(&self.parts.config.load()).is_empty() {
+            return Ok(());
+        }
+        let change = self.parts.reloader.change(|config| {
+            let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
+            let old = old(config);
+            for (app, number) in old.iter().flat_map(|(app, old)| old.iter().map(move |number| (app, number)))
+            {
+                commit.remove_revision(app, *number);
+                stored.revisions.entry(app.clone()).or_default().remove(number);
+            }
+            Ok((Change { stored, commit, about: None }, old))
+        });
+        let (_, old) = change.await?;
+        point("revisions-forgotten");
+        let count: usize = old.values().map(Vec::len).sum();
+        tracing::info!(count, "revisions that nobody needs were removed");
+        Ok(())
+    }
+
+    /// Removes the directories of revisions that are on record no more.
+    async fn remove_stray(&self) -> Result<(), ChangeError> {
+        let found = stray(&self.parts.config.load()).map_err(EditError::Files)?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        // Nothing is pushed meanwhile: what has no record has none in a moment, either.
+        let change = self.parts.reloader.change(|config| {
+            let mut gone = Vec::new();
+            for dir in stray(config).map_err(EditError::Files)? {
+                let to = dir.with_file_name(format!(".gone-{}", uuid::Uuid::new_v4().simple()));
+                fs::rename(&dir, &to).map_err(EditError::Files)?;
+                gone.push(to);
+            }
+            let stored = config.stored.as_ref().clone();
+            Ok((Change { stored, commit: Commit::new(), about: None }, gone))
+        });
+        let (_, gone) = change.await?;
+        let removed = blocking(move || gone.iter().try_for_each(|dir| remove_tree(dir))).await;
+        Ok(removed.map_err(EditError::Files)?)
+    }
+
+    /// What tasks run that have not ended.
+    fn running(&self) -> Result<BTreeMap<AppName, BTreeSet<RevisionNumber>>, StoreError> {
+        let mut running = BTreeMap::<_, BTreeSet<_>>::new();
+        for task in self.parts.store.active_tasks() {
+            let task = task?;
+            if let Some(revision) = task.revision {
+                running.entry(task.app).or_default().insert(revision);
+            }
+        }
+        Ok(running)
+    }
+}
+
+impl Builds {
+    /// Brings on what is begun, and what an earlier life has begun, until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let pushes = &self.pushes;
+        let mut under_way = JoinSet::new();
+        for (app, revisions) in &pushes.parts.config.load().stored.revisions {
+            for revision in revisions.values().filter(|revision| revision.state == RevisionState::Building) {
+                under_way.spawn(pushes.clone().bring_on((app.clone(), revision.number)));
+            }
+        }
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                Some(which) = self.begun.recv() => drop(under_way.spawn(self.pushes.clone().bring_on(which))),
+                Some(done) = under_way.join_next() => done.expect("bringing a revision on does not panic"),
+            }
+        }
+    }
+}
+
+impl Pushes {
+    async fn bring_on(self, which: Which) {
+        let (app, number) = &which;
+        let Ok(made) = self.make(&which).await else { return };
+        point("revision-decided");
+        if let Err(error) = &made {
+            tracing::warn!(%app, revision = %number, error, "a revision has failed");
+        }
+        match self.settle(&which, made).await {
+            Ok(()) => {}
+            // It was deleted meanwhile.
+            Err(ChangeError::Edit(_)) => return,
+            // The daemon ends by that, and the next start goes on.
+            Err(error) => {
+                return tracing::error!(%app, revision = %number, %error, "a revision is not settled");
+            }
+        }
+        self.changed.send_modify(|count| *count += 1);
+        self.sweep().await;
+    }
+
+    async fn make(&self, (app, number): &Which) -> Result<Made, Stopping> {
+        let config = self.parts.config.load_full();
+        let revision = config.stored.revisions.get(app).and_then(|revisions| revisions.get(number));
+        let Some(revision) = revision.filter(|revision| revision.state == RevisionState::Building) else {
+            return Err(Stopping);
+        };
+        let Some(configured) = config.apps.get(app) else {
+            return Ok(
+                Err("its App has no effect: `tekcron check` and the service's log say why".to_owned()),
+            );
+        };
+        let task = match self.build_of(revision, app).map_err(|_| Stopping)? {
+            Some(task) => task,
+            None => {
+                if !is_on_cluster(&config)
+                    && let Err(error) = self.unpack(&config, app, revision).await
+                {
+                    return Ok(Err(error.to_string()));
+                }
+                point("revision-unpacked");
+                if !is_built(&config, configured) {
+                    return Ok(Ok(None));
+                }
+                match self.claim_build(configured, revision).await {
+                    Ok(task) => task,
+                    Err(RunError::Stopping | RunError::Store(_)) => return Err(Stopping),
+                    Err(error) => return Ok(Err(error.to_string())),
+                }
+            }
+        };
+        point("build-claimed");
+        if revision.build != Some(task.id) {
+            self.note_build(app, *number, task.id).await?;
+        }
+        let task = self.ended(app, task.id).await?;
+        point("build-ended");
+        Ok(match task {
+            None => Err("the task that built it is no longer on record".to_owned()),
+            Some(task)
+                if task.phase == Phase::Succeeded && task.image.is_none() && is_on_cluster(&config) =>
+            {
+                Err(format!("its build, task {}, has made no image", task.id))
+            }
+            Some(task) if task.phase == Phase::Succeeded => Ok(task.image),
+            Some(task) => Err(why(&task)),
+        })
+    }
+
+    /// The task that builds a revision already.
+    fn build_of(&self, revision: &Revision, app: &AppName) -> Result<Option<Task>, StoreError> {
+        if let Some(build) = revision.build
+            && let Some(task) = self.parts.store.task(app, build)?
+        {
+            return Ok(Some(task));
+        }
+        // It may have been claimed by a life that ended before it wrote that down.
+        let mut tasks = self.parts.store.tasks(app, None);
+        let is_it = |task: &Task| task.trigger == Trigger::Build && task.revision == Some(revision.number);
+        // The clock may have been set back meanwhile, but not by much.
+        let oldest = revision.at - SignedDuration::from_hours(24);
+        let found =
+            tasks.find(|task| task.as_ref().map_or(true, |task| is_it(task) || task.created < oldest));
+        Ok(found.transpose()?.filter(is_it))
+    }
+
+    async fn unpack(&self, config: &Config, app: &AppName, revision: &Revision) -> Result<(), SourceError> {
+        let Some(hash) = revision.source else { return Ok(()) };
+        let dir = |number| revision_dir(&config.settings.data_dir, app, number);
+        let (to, same, sources) =
+            (dir(revision.number), same_files(config, app, revision).map(dir), self.parts.sources.clone());
+        let unpacked = blocking(move || {
+            let shared = same.is_some_and(|same| {
+                // Of a life that ended in the middle of it.
+                remove_tree(&to).and_then(|()| share_tree(&same, &to)).is_ok()
+            });
+            Ok(if shared { Ok(()) } else { sources.unpack(&hash, &to) })
+        });
+        unpacked.await.map_err(|error| self.parts.sources.failed(error))?
+    }
+
+    async fn claim_build(&self, app: &App, revision: &Revision) -> Result<Task, RunError> {
+        let build = &app.build;
+        let request = RunRequest {
+            app: app.name.clone(),
+            job: None,
+            display_name: Some(format!("build of revision {}", revision.number)),
+            overrides: Overrides {
+                command: build.command.clone(),
+                env: build.env.clone(),
+                resources: build.resources,
+                timeout: build.timeout,
+                overlap: None,
+            },
+            builds: Some(revision.number),
+            idempotency_key: None,
+        };
+        self.parts.dispatch.run(request).await
+    }
+
+    async fn note_build(&self, app: &AppName, number: RevisionNumber, build: TaskId) -> Result<(), Stopping> {
+        let noted = self.change(app, number, |revision| revision.build = Some(build), |_| {}).await;
+        noted.map_err(|_| Stopping)
+    }
+
+    /// The task when it has ended; nothing where it is gone.
+    async fn ended(&self, app: &AppName, id: TaskId) -> Result<Option<Task>, Stopping> {
+        let mut ended = self.parts.dispatch.ended();
+        loop {
+            // Marked as seen before looking, so that no end falls between.
+            ended.borrow_and_update();
+            match self.parts.store.task(app, id).map_err(|_| Stopping)? {
+                Some(task) if !task.phase.is_terminal() => {}
+                found => return Ok(found),
+            }
+            ended.changed().await.map_err(|_| Stopping)?;
+        }
+    }
+
+    async fn settle(&self, (app, number): &Which, made: Made) -> Result<(), ChangeError> {
+        let now = self.parts.clock.now();
+        let failed = made.is_err();
+        let settle = |revision: &mut Revision| {
+            revision.ended = Some(now);
+            match made {
+                Ok(image) => {
+                    revision.image = image;
+                    revision.state = RevisionState::Ready;
+                }
+                Err(reason) => revision.state = RevisionState::Failed { reason },
+            }
+        };
+        let current = |current: &mut Option<RevisionNumber>| {
+            if !failed {
+                *current = Some(*number);
+            }
+        };
+        self.change(app, *number, settle, current).await?;
+        point("revision-settled");
+        tracing::info!(%app, revision = %number, ready = !failed, "a revision was made");
+        if failed {
+            let dir = revision_dir(&self.parts.config.load().settings.data_dir, app, *number);
+            let removed = blocking(move || remove_tree(&dir)).await;
+            if let Err(error) = removed {
+                tracing::warn!(%app, revision = %number, %error, "the files of a failed revision stay");
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a revision that is being built, and what of its App is current.
+    async fn change(
+        &self,
+        app: &AppName,
+        number: RevisionNumber,
+        change: impl FnOnce(&mut Revision),
+        current: impl FnOnce(&mut Option<RevisionNumber>),
+    ) -> Result<(), ChangeError> {
+        let changed = self.parts.reloader.change(|config| {
+            let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
+            let gone = || EditError::NoApp(app.clone());
+            let stored_app = stored.apps.get_mut(app).filter(|stored| !stored.deleting).ok_or_else(gone)?;
+            let revisions = stored.revisions.get_mut(app).ok_or_else(gone)?;
+            let revision = revisions.get_mut(&number).ok_or_else(gone)?;
+            change(revision);
+            commit.put_revision(app, revision);
+            let before = stored_app.current;
+            current(&mut stored_app.current);
+            if stored_app.current != before {
+                commit.put_app(app, stored_app);
+            }
+            Ok((Change { stored, commit, about: None }, ()))
+        });
+        changed.await.map(drop)
+    }
+}
+
+/// Whether it takes a task to make of a source what tasks run on.
+fn is_built(config: &Config, app: &App) -> bool {
+    is_on_cluster(config) || app.build.command.is_some()
+}
+
+fn is_on_cluster(config: &Config) -> bool {
+    config.settings.executor == ExecutorKind::Tekton
+}
+
+/// A revision that has the files that unpacking this one's source would make, where nobody is going to write to them.
+fn same_files(config: &Config, app: &AppName, revision: &Revision) -> Option<RevisionNumber> {
+    let is_unpacked = |other: &Revision| {
+        other.source == revision.source
+            && other.state == RevisionState::Ready
+            && (other.build, other.from) == (None, None)
+    };
+    if config.apps.get(app).is_none_or(|app| is_built(config, app)) {
+        return None;
+    }
+    let others = config.stored.revisions.get(app)?.values();
+    others.rev().find(|other| is_unpacked(other)).map(|other| other.number)
+}
+
+/// Why a task that built has made nothing, in a sentence.
+fn why(task: &Task) -> String {
+    let said = task.message.as_deref().or(task.reason.as_deref()).unwrap_or("?");
+    format!(
+        "its build, task {}, ended as `{}`: {said}\nhint: `tekcron logs {} --task {}` shows what it wrote",
+        task.id, task.phase, task.app, task.id
+    )
+}
+
+/// The directories of revisions that are on record no more, and that no file's App runs: one that says what `export`
+/// printed does.
+fn stray(config: &Config) -> io::Result<Vec<PathBuf>> {
+    let mut stray = Vec::new();
+    for dir in entries(&config.settings.data_dir.join(REVISIONS))? {
+        let Some(app) = name_of(&dir).and_then(|name| name.parse::<AppName>().ok()) else { continue };
+        if !config.stored.apps.contains_key(&app) {
+            stray.push(dir);
+            continue;
+        }
+        let revisions = config.stored.revisions.get(&app);
+        let is_known = |number| revisions.is_some_and(|revisions| revisions.contains_key(&number));
+        let of_app = entries(&dir)?.into_iter();
+        stray.extend(of_app.filter(|dir| {
+            name_of(dir).and_then(|name| name.parse().ok()).is_some_and(|number| !is_known(number))
+        }));
+    }
+    stray.retain(|dir| !config.is_named_by_file(dir));
+    Ok(stray)
+}
+
+/// Removes what was on its way to be a revision, or to be none, when the process was killed.
+fn clear(data_dir: &Path) -> io::Result<()> {
+    let all = data_dir.join(REVISIONS);
+    let apps = entries(&all)?;
+    let is_left = |dir: &PathBuf| name_of(dir).is_some_and(|name| name.starts_with('.'));
+    for app in apps.iter().filter(|app| !is_left(app)) {
+        entries(app)?.iter().filter(|dir| is_left(dir)).try_for_each(|dir| remove_tree(dir))?;
+    }
+    apps.iter().filter(|dir| is_left(dir)).try_for_each(|dir| remove_tree(dir))
+}
+
+fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| entry.map(|entry| entry.path())).collect(),
+    }
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
