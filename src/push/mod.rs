@@ -4,7 +4,9 @@
 //! was pushed with it, and how far it is; the App names its current one. Numbers are never reused.
 
 mod revision;
+mod token;
 
 pub use self::revision::{
     Revision, RevisionNumber, RevisionState, Revisions, SourceHash, SourceHashError, revision_dir,
 };
+pub use self::token::{SourceKey, SourceTokens, TokenError};
