@@ -109,6 +109,7 @@ impl Claim {
             started: Some(started),
             finished: started + SignedDuration::from_secs(7),
             log: LogSize { kept: 1234, cut: 0 },
+            image: None,
         });
         self
     }

@@ -106,6 +106,9 @@ pub struct Outcome {
     pub finished: Timestamp,
     /// The size of its log.
     pub log: LogSize,
+    /// The image that it made, by digest, where it is a build on a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// One execution.

@@ -59,6 +59,7 @@ impl FakeExecutor {
             started: Some(now),
             finished: now,
             log: LogSize::default(),
+            image: None,
         });
         self.states.lock().unwrap().insert(name.clone(), state.clone());
         let observations = self.observations.lock().unwrap();

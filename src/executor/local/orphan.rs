@@ -93,5 +93,6 @@ fn lost(dir: &TaskDir, started: &Started, rebooted: bool, now: Timestamp) -> io:
         started: Some(started.at),
         finished: now,
         log: log::size(&dir.log())?,
+        image: None,
     })
 }

@@ -159,6 +159,7 @@ mod tests {
             started: None,
             finished: Timestamp::UNIX_EPOCH,
             log: LogSize::default(),
+            image: None,
         }
     }
 

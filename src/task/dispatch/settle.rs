@@ -286,6 +286,7 @@ fn vanished(task: &Task, now: Timestamp) -> Outcome {
         // When it started may be by the executor's clock.
         finished: task.started.map_or(now, |started| now.max(started)),
         log: LogSize::default(),
+        image: None,
     }
 }
 

@@ -296,5 +296,6 @@ pub(super) fn refusal(reason: &str, message: String, now: Timestamp) -> Outcome 
         started: None,
         finished: now,
         log: LogSize::default(),
+        image: None,
     }
 }

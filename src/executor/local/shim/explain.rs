@@ -56,7 +56,7 @@ pub(super) fn outcome(
         }
         Ending::OutOfMemory(shortage) => out_of_memory(killed_for(shortage, request.limits.memory)),
     };
-    Outcome { phase, exit_code, reason: reason.to_owned(), message, started, finished, log }
+    Outcome { phase, exit_code, reason: reason.to_owned(), message, started, finished, log, image: None }
 }
 
 fn exited(status: WaitStatus) -> (Phase, Option<i32>, &'static str, String) {

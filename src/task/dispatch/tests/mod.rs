@@ -86,6 +86,7 @@ impl FakeExecutor {
             started: Some(now),
             finished: now,
             log: LogSize::default(),
+            image: None,
         };
         let mut state = self.state.lock().unwrap();
         state.states.insert(name.clone(), Observed::Finished(outcome.clone()));
