@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tekcron::clock::SharedClock;
 use tekcron::config::Config;
 use tekcron::executor::pipeline_run::source_submission;
+use tekcron::executor::tekton::release_by_hand;
 use tekcron::executor::{Executor, LogQuery, Observation, Observed, SubmitError, Submitted, label};
 use tekcron::push::{SourceHash, SourceKey};
 use tekcron::task::{Outcome, Phase, RunIdentity, Task, TaskName};
@@ -217,4 +219,21 @@ async fn a_token_that_cannot_be_removed_holds_the_run() {
     assert!(has_finalizer(&building.world.cluster.run(building.name()).unwrap()));
     building.executor.release(&building.task.name).await.unwrap();
     assert_eq!(building.secret(), None);
+}
+
+/// Whoever takes a build away takes its token along: retention, and a person by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_is_deleted_or_let_go_by_hand_leaves_no_token() {
+    let building = Building::new().await;
+    building.submit().await.unwrap();
+    building.executor.delete(&building.task.name).await.unwrap();
+    assert_eq!((building.secret(), building.world.cluster.run(building.name())), (None, None));
+
+    let building = Building::new().await;
+    building.submit().await.unwrap();
+    let clock: SharedClock = building.world.clock.clone();
+    let names = [building.task.name.clone()];
+    let released = release_by_hand(&building.world.options, Some(&names), &clock).await.unwrap();
+    assert_eq!((released.as_slice(), building.secret()), (&names[..], None));
+    assert!(!has_finalizer(&building.world.cluster.run(building.name()).unwrap()));
 }

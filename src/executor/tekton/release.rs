@@ -113,6 +113,9 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
         tracing::warn!(task = %name, "a PipelineRun of this name is not one of ours, and stays");
         return Ok(());
     }
+    if is_build(&run) {
+        forget_build(shared, name).await?;
+    }
     let finalizers = run.metadata.finalizers.clone().unwrap_or_default();
     if finalizers.iter().any(|finalizer| finalizer == label::FINALIZER) {
         release_run(shared, name, finalizers).await?;
@@ -129,6 +132,11 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
 
 pub(super) fn is_ours(run: &SeenRun, instance: &str) -> bool {
     TaskMeta::read(&run.metadata).is_ok_and(|meta| meta.instance == instance)
+}
+
+/// Whether it makes an image, and had a token for that.
+pub(super) fn is_build(run: &SeenRun) -> bool {
+    run.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(label::IMAGE))
 }
 
 /// Asks Tekton to end a run; with `because`, since nobody took it. A run that has ended, or is not there, is done.
