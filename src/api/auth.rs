@@ -5,15 +5,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::failure::{Code, Failure};
-use super::router::is_open;
+use super::router::{is_for_builds, is_open};
 use super::service::Shared;
 use super::token::Token;
 
 /// Lets nobody pass without the token, wherever they want to go.
 pub(super) async fn authenticate(State(serving): State<Shared>, request: Request, next: Next) -> Response {
     // Only a bare request is open: what a query adds is for those who are known.
-    let open = request.uri().query().is_none() && is_open(request.method(), request.uri().path());
-    if !open && let Err(failure) = check(request.headers(), &serving.service.token) {
+    let (method, path) = (request.method(), request.uri().path());
+    let open = request.uri().query().is_none() && is_open(method, path);
+    // Those are asked for another token by whoever answers.
+    if !open
+        && !is_for_builds(method, path)
+        && let Err(failure) = check(request.headers(), &serving.service.token)
+    {
         let mut response = failure.into_response();
         let challenge = HeaderValue::from_static("Bearer realm=\"tekcron\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -40,7 +45,8 @@ fn check(headers: &HeaderMap, token: &Token) -> Result<(), Failure> {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token that a request brings.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

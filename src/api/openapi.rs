@@ -71,6 +71,7 @@ use super::{
         terminate::by_name,
         sources::show,
         sources::receive,
+        sources::content,
         admin::reload,
         admin::rotate_token,
     ),
@@ -104,7 +105,8 @@ impl Modify for Token {
     fn modify(&self, document: &mut OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.clone()));
+        components.add_security_scheme("build", SecurityScheme::Http(bearer));
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Access {
     Open,
     /// Whoever has the token.
     Token,
+    /// A build that has a token of its own, which opens one source once. The service's own is none here.
+    Build,
 }
 
 struct Route {
@@ -45,6 +47,10 @@ const fn open(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Rout
 
 const fn read(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
     Route { method: Method::GET, path, access: Access::Token, handler }
+}
+
+const fn fetch(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
+    Route { method: Method::GET, path, access: Access::Build, handler }
 }
 
 const fn act(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
@@ -112,6 +118,7 @@ const ROUTES: &[Route] = &[
     act("/v1/tasks/{name}/terminate", || post(terminate::by_name)),
     read("/v1/sources/{hash}", || get(sources::show)),
     put_to("/v1/sources/{hash}", || put(sources::receive)),
+    fetch("/v1/sources/{hash}/content", || get(sources::content)),
     act("/v1/reload", || post(admin::reload)),
     act("/v1/token/rotate", || post(admin::rotate_token)),
 ];
@@ -125,6 +132,16 @@ pub fn routes() -> impl Iterator<Item = (Method, &'static str, Access)> {
 pub(super) fn is_open(method: &Method, path: &str) -> bool {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     ROUTES.iter().any(|route| route.access == Access::Open && route.method == method && route.path == path)
+}
+
+/// Whether whoever answers this looks at the token itself.
+pub(super) fn is_for_builds(method: &Method, path: &str) -> bool {
+    let is_of = |route: &&Route| {
+        let (wanted, found) = (route.path.split('/'), path.split('/'));
+        wanted.clone().count() == found.clone().count()
+            && wanted.zip(found).all(|(wanted, found)| wanted == found || wanted.starts_with('{'))
+    };
+    ROUTES.iter().any(|route| route.access == Access::Build && route.method == method && is_of(&route))
 }
 
 /// The API of `service`, reached at `listen`. What waits for something ends when `stop` is cancelled.

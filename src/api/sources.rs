@@ -8,20 +8,24 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use serde::Deserialize;
+use tokio_util::io::ReaderStream;
 use utoipa::IntoParams;
 
+use super::auth::bearer;
 use super::extract::{NoParams, Params, Segments};
 use super::failure::{Code, Failure};
+use super::lookup;
 use super::resources::{ErrorEnvelope, OffsetEnvelope, SourceResource};
 use super::service::Shared;
 use crate::blocking::blocking;
-use crate::push::SourceHash;
 use crate::push::source::{Receiving, SourceError, Standing};
+use crate::push::{SourceHash, SourceTokens, TokenError};
 
 /// What is written at once.
 const PIECE: usize = 1 << 20;
@@ -108,6 +112,44 @@ pub(super) async fn receive(
     let receiving = asked(move || sources.receive(&hash, offset, max)).await?;
     let standing = take(receiving, body).await?;
     Ok(Json(shown(&hash, standing)))
+}
+
+/// `GET /v1/sources/{hash}/content`: the tar, for the build that it is for, once.
+#[utoipa::path(
+    get,
+    path = "/v1/sources/{hash}/content",
+    params(("hash" = String, Path, description = "The SHA-256 of its tar, as 64 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The tar", body = String, content_type = "application/x-tar"),
+        (status = "default", description = "Why not", body = ErrorEnvelope),
+    ),
+    security(("build" = [])),
+)]
+pub(super) async fn content(
+    State(serving): State<Shared>,
+    Segments(hash): Segments<String>,
+    _: NoParams,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let refused = |error: TokenError| Failure::new(Code::Unauthorized, error);
+    let hash = read(&hash).map_err(|_| refused(TokenError::Unknown))?;
+    let presented = bearer(&headers).ok_or_else(|| refused(TokenError::Unknown))?.to_owned();
+    let named = SourceTokens::claimed(&presented).ok_or_else(|| refused(TokenError::Unknown))?;
+    let build = lookup::task_named(&serving, named.as_str()).await.ok();
+    let config = serving.config();
+    let build = build.filter(|build| config.source_of(build) == Some(hash));
+    let (sources, now) = (serving.service.sources.clone(), serving.service.clock.now());
+    let opened = blocking(move || {
+        // Before the token is used up, and told to nobody who has none.
+        let source = sources.open_source(&hash);
+        let tokens = SourceTokens::open(&config.settings.data_dir)?;
+        Ok(tokens.redeem(&presented, &hash, build.as_ref(), now).map(|()| source))
+    });
+    let opened = opened.await.map_err(|error| Failure::new(Code::Internal, error))?;
+    let source = tokio::fs::File::from_std(opened.map_err(refused)??);
+    let length = source.metadata().await.map_err(|error| Failure::new(Code::Internal, error))?.len();
+    let head = [(CONTENT_TYPE, "application/x-tar".to_owned()), (CONTENT_LENGTH, length.to_string())];
+    Ok((head, Body::from_stream(ReaderStream::with_capacity(source, PIECE))).into_response())
 }
 
 async fn take(mut receiving: Receiving, body: Body) -> Result<Standing, Refused> {

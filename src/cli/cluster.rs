@@ -6,10 +6,10 @@ use super::entry::online;
 use super::error::CliError;
 use super::exit_code;
 use super::output::say;
-use super::render;
+use super::render::{self, RenderError};
 use super::session::Session;
 use crate::config::{self, Config};
-use crate::executor::pipeline_run;
+use crate::executor::pipeline_run::{self, PipelineRun};
 use crate::executor::tekton::{self, TektonOptions};
 use crate::task::TaskName;
 
@@ -39,6 +39,7 @@ pub(super) fn check(session: &Session) -> Result<u8, CliError> {
             }
         }
     }
+    runs.extend(build(&config)?);
     let options = TektonOptions::of(&config.settings);
     let missing = online(async { Ok(tekton::check(&options, &runs, &session.clock).await?) })?;
     for what in &missing {
@@ -47,10 +48,27 @@ pub(super) fn check(session: &Session) -> Result<u8, CliError> {
     match missing.is_empty() {
         true => {
             say("the cluster would take every task");
+            if config.settings.build.is_none() {
+                say(
+                    "images can be pushed, and sources cannot: `[build]` in `tekcron.toml` says how they are built",
+                );
+            }
             Ok(exit_code::SUCCESS)
         }
         false => Ok(exit_code::FAILURE),
     }
+}
+
+/// The build of any App, where sources are built.
+fn build(config: &Config) -> Result<Option<(String, PipelineRun)>, CliError> {
+    if config.settings.build.is_none() {
+        return Ok(None);
+    }
+    let app = "pushed".parse().expect("this is a DNS label");
+    let config = render::with_app(config, &app)?;
+    let task = render::placeholder(&config, app, None);
+    let run = pipeline_run::build_source(&config, &task, &render::nothing()).map_err(RenderError::Build)?;
+    Ok(Some(("[build]".to_owned(), run)))
 }
 
 /// `tekcron release`.

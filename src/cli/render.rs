@@ -1,18 +1,20 @@
-//! `tekcron render`: the PipelineRun of an App or job, as it would be submitted, and on request what stands
-//! beside it. Needs no daemon, reads no credentials.
+//! `tekcron render`: the PipelineRun of an App or job, or of an App's build, as it would be submitted, and on request
+//! what stands beside it. Needs no daemon, reads no credentials.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::reference;
-use crate::app::{App, AppName};
-use crate::config::Config;
-use crate::executor::cluster::{self, BindingSecret};
+use crate::app::{App, AppName, NameError};
+use crate::config::{Config, Stored, StoredApp};
+use crate::executor::cluster::{self, BindingSecret, SourceSecret};
 use crate::executor::pipeline_run::{self, BuildError, PipelineRun};
 use crate::hint::{did_you_mean, nearest};
 use crate::job::{JobName, JobRef};
+use crate::push::{RevisionNumber, SourceHash};
 use crate::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Arguments of `render`.
@@ -27,6 +29,12 @@ pub struct RenderArgs {
     /// Also the Secret of its credentials, without them, and the NetworkPolicies of its security groups
     #[arg(long)]
     pub all: bool,
+    /// The build of an App's source in place of a task; the App need not be there yet
+    #[arg(long)]
+    pub build: bool,
+    /// The hash of the source that is built; zeros unless given
+    #[arg(long, value_name = "HASH", requires = "build")]
+    pub source: Option<SourceHash>,
 }
 
 /// How an object is written.
@@ -58,6 +66,14 @@ pub enum RenderError {
         /// The jobs.
         found: Vec<String>,
     },
+    /// No App can have that name.
+    #[error("expected the name of an App, found `{target}`: {problem}")]
+    App {
+        /// What was asked for.
+        target: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// It cannot become an object.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -76,6 +92,9 @@ fn listed(names: &[String]) -> String {
 /// # Errors
 /// [`RenderError`].
 pub fn run(args: &RenderArgs, config: &Config, out: &mut dyn Write) -> Result<(), RenderError> {
+    if args.build {
+        return render_build(args, config, out);
+    }
     let (app, job) = find(config, &args.target)?;
     let beside = match config.apps.get(&app) {
         Some(app) if args.all => beside(config, app),
@@ -85,6 +104,43 @@ pub fn run(args: &RenderArgs, config: &Config, out: &mut dyn Write) -> Result<()
     let text = beside.and_then(|beside| written(&run, beside, args.output));
     let text = text.map_err(|error| RenderError::Write(std::io::Error::other(error)))?;
     writeln!(out, "{}", text.trim_end()).map_err(RenderError::Write)
+}
+
+fn render_build(args: &RenderArgs, config: &Config, out: &mut dyn Write) -> Result<(), RenderError> {
+    let app: AppName = args.target.parse().map_err(|error: NameError| RenderError::App {
+        target: args.target.clone(),
+        problem: error.to_string(),
+    })?;
+    let config = with_app(config, &app)?;
+    let build = placeholder(&config, app, None);
+    let run = pipeline_run::build_source(&config, &build, &args.source.unwrap_or_else(nothing))?;
+    let secret = args.all.then(|| SourceSecret::new(&config.settings, &build, "".into()).redacted());
+    let beside = secret.map(serde_json::to_value).transpose().map_err(Into::into);
+    let text = beside.and_then(|beside| written(&run, beside.into_iter().collect(), args.output));
+    let text = text.map_err(|error| RenderError::Write(std::io::Error::other(error)))?;
+    writeln!(out, "{}", text.trim_end()).map_err(RenderError::Write)
+}
+
+/// With an App of this name, as a first push would make it, where there is none.
+pub(super) fn with_app<'c>(config: &'c Config, name: &AppName) -> Result<Cow<'c, Config>, RenderError> {
+    if config.apps.contains_key(name) {
+        return Ok(Cow::Borrowed(config));
+    }
+    let pushed = StoredApp {
+        toml: format!("[app]\nname = \"{name}\"\n"),
+        current: None,
+        newest: RevisionNumber::default(),
+        by: None,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        deleting: false,
+    };
+    let stored = Stored { apps: [(name.clone(), pushed)].into(), ..Stored::default() };
+    Ok(Cow::Owned(config.with_stored(stored).0))
+}
+
+/// The hash of no source.
+pub(super) fn nothing() -> SourceHash {
+    "0".repeat(64).parse().expect("these are 64 digits")
 }
 
 type Written<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

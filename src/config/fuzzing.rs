@@ -70,7 +70,7 @@ fn rendered(config: &Config) {
     let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
     for target in config.apps.keys().map(ToString::to_string).chain(jobs) {
         for output in [RenderFormat::Yaml, RenderFormat::Json] {
-            let args = RenderArgs { target: target.clone(), output, all: true };
+            let args = RenderArgs { target: target.clone(), output, all: true, build: false, source: None };
             match render::run(&args, config, &mut Vec::new()) {
                 Ok(()) => {}
                 Err(error) => assert!(error.to_string().contains("start command"), "{error}"),

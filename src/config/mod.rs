@@ -37,7 +37,9 @@ pub use self::load::{Checked, check, check_app, fingerprint, load};
 pub use self::overrides::SettingsOverrides;
 pub use self::problem::{Excerpt, Place, Problem, Problems, Severity};
 pub use self::rescan::Rescans;
-pub use self::settings::{ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles};
+pub use self::settings::{
+    BuildSettings, Builder, ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles,
+};
 pub use self::stored::{
     AppEdit, AppPush, Code, EditError, JobEdit, NewService, PushedApp, Resting, RevisionEdit, RunningTasks,
     Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService, service_name,

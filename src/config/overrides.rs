@@ -76,6 +76,8 @@ pub struct SettingsOverrides {
     pub unschedulable_after: Option<SignedDuration>,
     /// See [`super::TektonSettings::log_stream`].
     pub log_stream: Option<LogStreamTarget>,
+    /// See [`super::Settings::public_url`].
+    pub public_url: Option<String>,
 }
 
 impl SettingsOverrides {
@@ -160,6 +162,7 @@ impl SettingsOverrides {
             unschedulable_after: from
                 .quantity("unschedulable_after", |text| parse::duration(text, &parse::UNSCHEDULABLE)),
             log_stream: from.text("log_stream", stream),
+            public_url: from.text("public_url", parse::public_url),
         }
     }
 
@@ -204,6 +207,7 @@ impl SettingsOverrides {
             finalizer: self.finalizer.or(under.finalizer),
             unschedulable_after: self.unschedulable_after.or(under.unschedulable_after),
             log_stream: self.log_stream.or(under.log_stream),
+            public_url: self.public_url.or(under.public_url),
         }
     }
 }
@@ -335,6 +339,7 @@ mod tests {
             ("TEKCRON_FINALIZER", "false"),
             ("TEKCRON_UNSCHEDULABLE_AFTER", "6m"),
             ("TEKCRON_LOG_STREAM", "stdout"),
+            ("TEKCRON_PUBLIC_URL", "https://tekcron.example/"),
         ];
         let expected = SettingsOverrides {
             instance: Some("blue".into()),
@@ -364,6 +369,7 @@ mod tests {
             finalizer: Some(false),
             unschedulable_after: Some(SignedDuration::from_mins(6)),
             log_stream: Some(LogStreamTarget::Stdout),
+            public_url: Some("https://tekcron.example".into()),
         };
         assert_eq!(from(&all), Ok(expected));
     }

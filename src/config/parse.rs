@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
 use super::fault::{Fault, listed};
@@ -192,6 +193,31 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Fault> {
     })
 }
 
+/// Where others reach the API: what paths of it are put behind.
+pub(super) fn public_url(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let url =
+        text.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let bare = |url: &Url| {
+        url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    match url {
+        Some(url) if bare(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        // What stands in it may be a password.
+        Some(_) => Err(Fault::new(
+            "expected a URL without a user, a query or a fragment, found one with some of them",
+            "who asks there has a token of its own",
+        )),
+        None => Err(Fault::new(
+            format!("expected a URL that begins with `https://` or `http://`, found `{text}`"),
+            "as pods of the cluster reach the API: `https://tekcron.example.org`",
+        )),
+    }
+}
+
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// A filter of our own log.
@@ -266,6 +292,26 @@ mod tests {
         let shape = "an address in numbers, `[…]` around one of IPv6, and a port up to 65535";
         assert_eq!(hint("7070"), Err(shape.into()));
         assert_eq!(hint("127.0.0.1:70700"), Err(shape.into()));
+    }
+
+    #[test]
+    fn a_public_url_is_what_paths_are_put_behind() {
+        for (text, url) in [
+            ("https://tekcron.example", "https://tekcron.example"),
+            ("https://tekcron.example/", "https://tekcron.example"),
+            ("http://tekcron.batch.svc:7070/cron//", "http://tekcron.batch.svc:7070/cron"),
+            ("http://[::1]:7070", "http://[::1]:7070"),
+        ] {
+            assert_eq!(public_url(text), Ok(url.to_owned()));
+        }
+        for text in ["", "tekcron.example", "ftp://tekcron.example", "https://", "/var/run/tekcron"] {
+            assert!(public_url(text).unwrap_err().message.contains("begins with `https://`"), "{text}");
+        }
+        for text in ["https://me:hunter2@tekcron.example", "https://a/?token=hunter2", "https://a/#hunter2"] {
+            let fault = public_url(text).unwrap_err();
+            assert!(fault.message.contains("without a user"), "{text}");
+            assert!(!fault.message.contains("hunter2"), "{text}");
+        }
     }
 
     #[test]

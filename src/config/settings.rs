@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
-use crate::app::ByteSize;
+use crate::app::{AppName, ByteSize, Timeout};
 
 /// Settings of the service: `config/tekcron.toml`, then `TEKCRON_*`, then flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub struct Settings {
     pub executor: ExecutorKind,
     /// What only the Tekton executor reads.
     pub tekton: TektonSettings,
+    /// Where the API is reached from elsewhere, without a slash at its end.
+    pub public_url: Option<String>,
+    /// How sources that are pushed become images on a cluster; they do not where unset.
+    pub build: Option<BuildSettings>,
 }
 
 /// Who runs the tasks.
@@ -105,6 +109,50 @@ pub enum LogStreamTarget {
     None,
     /// The service's own output, as JSON, one object a line.
     Stdout,
+}
+
+/// How sources become images on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// Who builds.
+    pub builder: Builder,
+    /// Its image.
+    pub image: String,
+    /// What it is called with beside what it needs; of [`Builder::Custom`], all that it is called with.
+    pub args: Vec<String>,
+    /// Where images are pushed to, as in `registry.example/team`: each App is a repository in it.
+    pub registry: String,
+    /// The Secret with the registry's credentials, of type `kubernetes.io/dockerconfigjson`.
+    pub registry_secret: Option<String>,
+    /// The image that fetches and unpacks the source.
+    pub fetch_image: String,
+    /// The service account of builds; the namespace's own where unset.
+    pub service_account: Option<String>,
+    /// How long a build may take whose App does not say so.
+    pub timeout: Timeout,
+}
+
+impl BuildSettings {
+    /// The image that fetches where nobody names one: a shell, and a `wget` that checks certificates.
+    pub const FETCH_IMAGE: &str = "docker.io/library/alpine:3.22";
+
+    /// The repository of the images of `app`.
+    pub fn repository(&self, app: &AppName) -> String {
+        format!("{}/{app}", self.registry)
+    }
+}
+
+/// Who makes an image of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// `creator` of Cloud Native Buildpacks, in a builder image.
+    Buildpacks,
+    /// Buildah, by the source's Dockerfile.
+    Buildah,
+    /// Kaniko, by the source's Dockerfile.
+    Kaniko,
+    /// Any other program.
+    Custom,
 }
 
 /// Files of a TLS server, PEM.

@@ -20,7 +20,7 @@ use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use self::cluster::BindingSecret;
+use self::cluster::{BindingSecret, SourceSecret};
 use self::pipeline_run::PipelineRun;
 use crate::app::{AppName, ByteSize, Secrets};
 use crate::config::Config;
@@ -35,6 +35,8 @@ pub struct Submission {
     pub secrets: Secrets,
     /// The same as the object that a cluster needs, where the App has such values.
     pub binding: Option<BindingSecret>,
+    /// What a build on a cluster fetches its source with.
+    pub token: Option<SourceSecret>,
     /// The directory that the embedded executor copies, where the App has one.
     pub source: Option<PathBuf>,
     /// The directory that the embedded executor runs it in, as it is: what a build makes stays there.
@@ -277,6 +279,10 @@ pub mod label {
     pub const UNSCHEDULABLE: &str = "tekcron.dev/unschedulable";
     /// Prefix of one label for each security group of the App, which a NetworkPolicy may select.
     pub const SECURITY_GROUP: &str = "security-group.tekcron.dev/";
+    /// Annotation of a build: the hash of its source.
+    pub const SOURCE: &str = "tekcron.dev/source";
+    /// Annotation of a build: the repository of its image.
+    pub const IMAGE: &str = "tekcron.dev/image";
     /// Finalizer that stays until outcome and log are recorded.
     pub const FINALIZER: &str = "tekcron.dev/outcome";
 }
@@ -284,6 +290,11 @@ pub mod label {
 /// The name of the Secret that holds an App's bindings.
 pub fn binding_secret(app: &AppName) -> String {
     format!("tekcron-env-{app}")
+}
+
+/// The name of the Secret with the token that a build fetches its source with.
+pub fn source_secret(build: &TaskName) -> String {
+    format!("tekcron-source-{build}")
 }
 
 /// The label of the runs of every App that names security group `name`, by which its NetworkPolicy selects.

@@ -319,7 +319,7 @@ impl Pushes {
                 if !is_built(&config, configured) {
                     return Ok(Ok(None));
                 }
-                match self.claim_build(configured, revision).await {
+                match self.claim_build(&config, configured, revision).await {
                     Ok(task) => task,
                     Err(RunError::Stopping | RunError::Store(_)) => return Err(Stopping),
                     Err(error) => return Ok(Err(error.to_string())),
@@ -376,8 +376,9 @@ impl Pushes {
         unpacked.await.map_err(|error| self.parts.sources.failed(error))?
     }
 
-    async fn claim_build(&self, app: &App, revision: &Revision) -> Result<Task, RunError> {
+    async fn claim_build(&self, config: &Config, app: &App, revision: &Revision) -> Result<Task, RunError> {
         let build = &app.build;
+        let of_the_builder = config.settings.build.as_ref().filter(|_| is_on_cluster(config));
         let request = RunRequest {
             app: app.name.clone(),
             job: None,
@@ -386,7 +387,7 @@ impl Pushes {
                 command: build.command.clone(),
                 env: build.env.clone(),
                 resources: build.resources,
-                timeout: build.timeout,
+                timeout: build.timeout.or(of_the_builder.map(|builder| builder.timeout)),
                 overlap: None,
             },
             builds: Some(revision.number),

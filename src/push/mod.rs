@@ -10,9 +10,11 @@ mod error;
 mod kept;
 mod revision;
 pub mod source;
+mod token;
 
 pub use self::builds::{Builds, Parts, Pushes};
 pub use self::error::PushError;
 pub(crate) use self::revision::REVISIONS;
 pub use self::revision::{Revision, RevisionNumber, RevisionState, Revisions, revision_dir};
 pub use self::source::{HashError, SourceHash};
+pub use self::token::{SourceKey, SourceTokens, TokenError};

@@ -57,6 +57,8 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         health_listen: None,
         executor: ExecutorKind::Local,
         tekton: TektonSettings::default(),
+        public_url: None,
+        build: None,
     }
 }
 

@@ -101,8 +101,12 @@ fn each_app_and_job_is_an_object_that_a_cluster_takes() {
     let jobs = config.jobs().map(|(app, job)| format!("{}.{}", app.name, job.name));
     for target in apps.chain(jobs) {
         let mut out = Vec::new();
-        render::run(&RenderArgs { target, output: RenderFormat::Json, all: false }, &config, &mut out)
-            .unwrap();
+        render::run(
+            &RenderArgs { target, output: RenderFormat::Json, all: false, build: false, source: None },
+            &config,
+            &mut out,
+        )
+        .unwrap();
         crd::assert_valid(&serde_json::from_slice(&out).unwrap());
     }
 }

@@ -13,6 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tekcron::task::TaskName;
 use tokio::runtime::Runtime;
 
 use crate::harness::{Daemon, Place, text};
@@ -96,6 +97,17 @@ impl World {
     pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Waits for something on the cluster.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Whether there is the Secret with the token of a build.
+    pub(crate) async fn has_secret_of(&self, build: &TaskName) -> bool {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.get_metadata_opt(&format!("tekcron-source-{build}")).await.unwrap().is_some()
     }
 
     pub(crate) fn serve(&self) -> Daemon {

@@ -185,3 +185,69 @@ fn a_secret_of_a_cluster_is_of_no_use_here() {
     assert!(wrong.contains("expected the name of a Secret of the cluster, found other text"), "{wrong}");
     assert!(!wrong.contains("hunter2"), "{wrong}");
 }
+
+const BUILD: &str = "public_url = \"https://tekcron.example\"\n[build]\n";
+const KANIKO: &str = "builder = \"kaniko\"\nimage = \"a\"\nregistry = \"registry.example/team\"\n";
+
+#[test]
+fn how_sources_are_built() {
+    for (keys, expected) in [
+        (
+            "image = \"a\"\nregistry = \"a\"",
+            "build <[build]> expected the key `builder`, found none | `buildpacks` needs no Dockerfile, `buildah` and `kaniko` build by one, `custom` is any program",
+        ),
+        (
+            "builder = \"kanico\"\nimage = \"a\"\nregistry = \"a\"",
+            "build.builder <\"kanico\"> expected one of `buildpacks`, `buildah`, `kaniko`, `custom`, found `kanico` | did you mean `kaniko`?",
+        ),
+        (
+            "builder = \"kaniko\"\nimage = \"A\"\nregistry = \"a\"",
+            "build.image <\"A\"> expected an image as in `registry.example/etl:1.4`, found `A` | an image's path is in lower case",
+        ),
+        (
+            "builder = \"kaniko\"\nimage = \"a\"\nregistry = \"https://registry.example\"",
+            "build.registry <\"https://registry.example\"> expected a registry and perhaps a path in it, found `https://registry.example` | as in `registry = \"registry.example/team\"`: what is pushed for App `etl` is `registry.example/team/etl`",
+        ),
+        (
+            "builder = \"custom\"\nimage = \"a\"\nregistry = \"a\"",
+            "build <[build]> expected `args` in which `{digest_file}` stands, as the builder is `custom`, found none | as in `args = [\"build-it\", \"{source}\", \"{image}\", \"{digest_file}\"]`",
+        ),
+        (
+            "builder = \"custom\"\nimage = \"a\"\nregistry = \"a\"\nargs = [\"make\"]",
+            "build.args <[\"make\"]> expected `args` in which `{digest_file}` stands, as the builder is `custom`, found others | as in `args = [\"build-it\", \"{source}\", \"{image}\", \"{digest_file}\"]`",
+        ),
+    ] {
+        assert_eq!(settings(&format!("{BUILD}{keys}")), expected);
+    }
+    assert!(Place::with_settings(&format!("{BUILD}{KANIKO}")).look().problems.is_empty());
+}
+
+#[test]
+fn what_a_build_lacks_is_said_where_it_is_missing() {
+    assert_eq!(
+        settings(&format!("[build]\n{KANIKO}")),
+        "build <[build]> expected `public_url` beside `[build]`, found none | builds fetch their source there: `public_url = \"https://tekcron.example.org\"`, as pods reach the API"
+    );
+    assert_eq!(
+        settings("public_url = \"tekcron.example\""),
+        "public_url <\"tekcron.example\"> expected a URL that begins with `https://` or `http://`, found `tekcron.example` | as pods of the cluster reach the API: `https://tekcron.example.org`"
+    );
+    let place = Place::with_settings("public_url = \"http://tekcron.batch.svc:7070\"\n");
+    let checked = place.look();
+    let [warning] = checked.problems.iter().collect::<Vec<_>>()[..] else { panic!("{}", checked.problems) };
+    assert_eq!(warning.severity, Severity::Warning);
+    assert!(warning.message.contains("cross the network in clear text"), "{}", warning.message);
+    let place = Place::with_settings("insecure = true\npublic_url = \"http://tekcron.batch.svc:7070\"\n");
+    assert!(place.look().problems.is_empty());
+}
+
+#[test]
+fn credentials_in_place_of_the_name_of_their_secret_are_not_shown() {
+    let text = format!("{BUILD}{KANIKO}registry_secret = \"me:hunter2\"\n");
+    for text in [text.clone(), format!("{text}broken =")] {
+        let report = Place::with_settings(&text).report();
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+    let report = Place::with_settings(&text).report();
+    assert!(report.contains("expected the name of a Secret of the cluster, found other text"), "{report}");
+}

@@ -60,6 +60,7 @@ fn every_setting_is_documented_with_its_default() {
     let service = in_schema(&schema, "/definitions/Service/properties");
     assert_eq!(documented("### `[services.NAME]`"), service);
     for (heading, table) in [
+        ("### `[build]` of `tekcron.toml`", "/definitions/Build/properties"),
         ("### `[notify]`", "/definitions/Notify/properties"),
         ("### `[notify.webhooks.NAME]`", "/definitions/Webhook/properties"),
         ("### `[notify.mails.NAME]`", "/definitions/Mail/properties"),

@@ -55,11 +55,17 @@ fn every_variable_wins_over_the_file() {
         ("TEKCRON_FINALIZER", "true"),
         ("TEKCRON_UNSCHEDULABLE_AFTER", "4m"),
         ("TEKCRON_LOG_STREAM", "none"),
+        ("TEKCRON_PUBLIC_URL", "https://green.example.org"),
     ]);
     let (file, both) = (place.load().settings, place.load_with(&overrides).settings);
-    let all = config::Settings { env: both.env.clone(), ..place_of_only(&overrides) };
+    let all =
+        config::Settings { env: both.env.clone(), build: both.build.clone(), ..place_of_only(&overrides) };
     assert_eq!(both, all);
-    assert_eq!(both.env, file.env, "no variable stands for `[env]`");
+    assert_eq!(
+        (both.env, both.build),
+        (file.env, file.build),
+        "no variable stands for `[env]` and `[build]`"
+    );
 }
 
 /// The settings where no file says anything.

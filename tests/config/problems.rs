@@ -468,7 +468,7 @@ fn settings_of_the_service() {
     for (keys, expected) in [
         (
             "colour = 1",
-            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `max_backfill`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `max_source`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `env`, `services`, `security_groups`, `groups`, `calendars`, `notify`",
+            "colour <colour> unknown key `colour` | the keys here are `tls`, `instance`, `namespace`, `data_dir`, `listen`, `insecure`, `max_children`, `max_backfill`, `grace`, `drain`, `hold`, `max_log`, `log_budget`, `max_source`, `keep_slots`, `log_format`, `log`, `health_listen`, `executor`, `kubeconfig`, `kube_context`, `max_creates`, `max_submitted`, `finalizer`, `unschedulable_after`, `log_stream`, `public_url`, `env`, `services`, `security_groups`, `groups`, `calendars`, `notify`, `build`",
         ),
         (
             "instance = \"My Cron\"",

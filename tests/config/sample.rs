@@ -26,6 +26,17 @@ max_submitted = 500
 finalizer = false
 unschedulable_after = "20m"
 log_stream = "stdout"
+public_url = "https://tekcron.example.org/"
+
+[build]
+builder = "buildah"
+image = "quay.io/buildah/stable"
+args = ["--pull=always"]
+registry = "registry.example.org/team"
+registry_secret = "registry"
+fetch_image = "docker.io/curlimages/curl:8.17.0"
+service_account = "builder"
+timeout = "30m"
 
 [tls]
 certificate = "tls/tls.crt"

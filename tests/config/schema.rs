@@ -22,6 +22,10 @@ fn json(text: &str) -> Value {
     toml::from_str(text).unwrap()
 }
 
+/// A `[build]` without fault.
+const BUILD: &str =
+    "public_url = \"https://a\"\n[build]\nbuilder = \"kaniko\"\nimage = \"a\"\nregistry = \"a\"\n";
+
 /// Each table of the files: the file, where its keys are in the schema, and a text in which it has the key
 /// `zzz` of no meaning.
 fn tables() -> Vec<(SchemaFile, &'static str, String)> {
@@ -57,6 +61,7 @@ fn tables() -> Vec<(SchemaFile, &'static str, String)> {
         ),
         (SchemaFile::Settings, "/properties", "zzz = 1".to_owned()),
         (SchemaFile::Settings, "/definitions/Tls/properties", "[tls]\nzzz = 1".to_owned()),
+        (SchemaFile::Settings, "/definitions/Build/properties", format!("{BUILD}zzz = 1")),
         (SchemaFile::Settings, "/definitions/Notify/properties", "[notify]\nzzz = 1".to_owned()),
         (
             SchemaFile::Settings,
@@ -140,6 +145,7 @@ fn the_samples_hold_every_key_and_both_accept_them() {
         (SchemaFile::App, "/definitions/Retries/properties", &app["jobs"][0]["retries"]),
         (SchemaFile::App, "/definitions/OnFailure/properties", &app["jobs"][0]["on_failure"]),
         (SchemaFile::App, "/definitions/OnRecovery/properties", &app["jobs"][0]["on_recovery"]),
+        (SchemaFile::Settings, "/definitions/Build/properties", &settings["build"]),
         (SchemaFile::Settings, "/definitions/Notify/properties", &settings["notify"]),
         (SchemaFile::Settings, "/definitions/Webhook/properties", &settings["notify"]["webhooks"]["ops"]),
         (SchemaFile::Settings, "/definitions/Mail/properties", &settings["notify"]["mails"]["oncall"]),
@@ -252,6 +258,15 @@ fn what_the_schema_refuses_the_parser_refuses_too() {
         settings("unschedulable_after = 10"),
         settings("log_stream = \"stderr\""),
         settings("kube_context = \"\""),
+        settings("public_url = \"tekcron.example\""),
+        settings("public_url = \"https://a\"\n[build]\nbuilder = \"kaniko\"\nimage = \"a\""),
+        settings(
+            "public_url = \"https://a\"\n[build]\nbuilder = \"docker\"\nimage = \"a\"\nregistry = \"a\"",
+        ),
+        settings(&format!("{BUILD}args = \"--x\"")),
+        settings(&format!("{BUILD}registry_secret = \"A B\"")),
+        settings(&format!("{BUILD}fetch_image = \"\"")),
+        settings(&format!("{BUILD}timeout = 30")),
         settings("[services.db]"),
         settings("[services.db]\ncredentials = \"postgres://x\""),
         settings("[services.db]\ncredentials = { uri = \"postgres://x\" }"),
@@ -272,12 +287,17 @@ fn every_word_of_the_schema_is_one_of_the_parsers() {
         (SchemaFile::Settings, "LogFormat", "log_format"),
         (SchemaFile::Settings, "LogStream", "log_stream"),
         (SchemaFile::Settings, "Executor", "executor"),
+        (SchemaFile::Settings, "Builder", "builder"),
     ] {
         let words = schema(file)["definitions"][definition]["oneOf"].as_array().cloned().unwrap();
         assert!(!words.is_empty());
         for word in words {
             let line = format!("{key} = {}\n", word["const"]);
             let text = match (file, key) {
+                (_, "builder") => format!(
+                    "{}args = [\"{{digest_file}}\"]\n",
+                    BUILD.replace("builder = \"kaniko\"\n", &line)
+                ),
                 (SchemaFile::Settings, _) => line,
                 (_, "logs_on_terminate") => format!("{PLAIN}{line}"),
                 _ => format!("{PLAIN}[[jobs]]\nname = \"j\"\n{line}"),
@@ -308,6 +328,11 @@ fn a_default_in_the_schema_is_what_the_parser_does() {
     for line in defaults(SchemaFile::Settings, "/properties") {
         let said = Config::from_toml(&line, &[PLAIN]).unwrap().settings;
         assert_eq!(said, Config::from_toml("", &[PLAIN]).unwrap().settings, "{line}");
+    }
+    for line in defaults(SchemaFile::Settings, "/definitions/Build/properties") {
+        let build =
+            |keys: &str| Config::from_toml(&format!("{BUILD}{keys}"), &[PLAIN]).unwrap().settings.build;
+        assert_eq!(build(&line), build(""), "{line}");
     }
     for line in defaults(SchemaFile::App, "/definitions/App/properties") {
         assert_eq!(app(&format!("{PLAIN}{line}")), app(PLAIN), "{line}");

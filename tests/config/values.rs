@@ -6,7 +6,9 @@ use tekcron::app::security_group::Protocol;
 use tekcron::app::{
     App, ByteSize, Command, CredentialSource, LogsOnTerminate, Resources, Retention, Timeout,
 };
-use tekcron::config::{Config, ExecutorKind, LogFormat, LogStreamTarget, TektonSettings, TlsFiles};
+use tekcron::config::{
+    BuildSettings, Builder, Config, ExecutorKind, LogFormat, LogStreamTarget, TektonSettings, TlsFiles,
+};
 use tekcron::job::{Job, MaxQueued, Retries};
 use tekcron::notify::{Mail, MailTls, SecretSource, Tell, Webhook};
 use tekcron::schedule::{CatchUp, DstMode, Overlap, ScheduleKey};
@@ -77,6 +79,18 @@ fn every_setting_arrives() {
         log_stream: LogStreamTarget::Stdout,
     };
     assert_eq!(settings.tekton, tekton);
+    assert_eq!(settings.public_url.as_deref(), Some("https://tekcron.example.org"));
+    let build = BuildSettings {
+        builder: Builder::Buildah,
+        image: "quay.io/buildah/stable".into(),
+        args: vec!["--pull=always".into()],
+        registry: "registry.example.org/team".into(),
+        registry_secret: Some("registry".into()),
+        fetch_image: "docker.io/curlimages/curl:8.17.0".into(),
+        service_account: Some("builder".into()),
+        timeout: Timeout::After(SignedDuration::from_mins(30)),
+    };
+    assert_eq!(settings.build, Some(build));
     assert_eq!((settings.log_format, settings.log.as_str()), (LogFormat::Json, "info,tekcron::store=debug"));
     let warehouse = &services["warehouse"];
     assert_eq!((warehouse.label.as_str(), warehouse.tags.len()), ("postgres", 2));

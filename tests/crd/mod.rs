@@ -53,6 +53,7 @@ impl Crds {
         for (index, task) in tasks.into_iter().flatten().enumerate() {
             let at = format!("/spec/pipelineSpec/tasks/{index}/taskSpec");
             faults.extend(found(&self.task, &task["taskSpec"], &at));
+            faults.extend(pruned::<Vec<Volume>>(run, &format!("{at}/volumes")));
         }
         let pod = "/spec/taskRunTemplate/podTemplate";
         faults.extend(pruned::<Vec<Volume>>(run, &format!("{pod}/volumes")));

@@ -2,10 +2,13 @@
 
 use std::fs;
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tekcron::push::SourceKey;
+use tekcron::task::TaskName;
 
 use crate::harness::Place;
-use crate::wire::{ask, get, post, send, settled, source};
+use crate::wire::{ask, ask_as, get, post, send, settled, source};
 
 fn place() -> Place {
     Place::with(&[("filed", "[app]\nname = \"filed\"\ncommand = \"true\"\n")])
@@ -250,4 +253,41 @@ fn an_upload_that_is_cut_off_goes_on() {
     let (other, _) = source(&[("other", "")]);
     let (status, refused) = ask(&place, "PUT", &format!("/v1/sources/{other}?offset=5"), b"").unwrap();
     assert_eq!((status, &refused["received"]), (409, &json!(0)), "{refused}");
+}
+
+/// As a build on a cluster does it, with a build that waits to be fetched for.
+#[test]
+fn a_build_fetches_its_source_once_with_a_token_of_its_own() {
+    let place = place();
+    let _daemon = place.serve();
+    let files = [("word", "one")];
+    let hash = send(&place, &files);
+    let waits = json!({ "command": "while [ ! -e fetched ]; do sleep 0.1; done" });
+    let pushed = post(&place, "/v1/apps/web/push", &json!({ "source": hash, "build": waits }));
+    assert_eq!(pushed.0, 202, "{}", pushed.1);
+    let build = place.until("it is being built", || {
+        let tasks = place.json(&["tasks", "web"]);
+        tasks.as_array()?.iter().find(|task| task["phase"] == "running").cloned()
+    });
+    let name: TaskName = build["name"].as_str().unwrap().parse().unwrap();
+    let data = place.path().join("data");
+    let token = SourceKey::open(&data).unwrap().token(&name, &hash.parse().unwrap());
+    let fetch = |token: &str, hash: &str| {
+        ask_as(&place, token, "GET", &format!("/v1/sources/{hash}/content"), b"").unwrap()
+    };
+    let own = fs::read_to_string(data.join("token")).unwrap();
+    let other = source(&[("word", "two")]).0;
+    for (token, hash) in [(own.trim(), &hash), (token.expose_secret(), &other), ("no.token", &hash)] {
+        assert_eq!(fetch(token, hash).0, 401);
+    }
+    let (status, tar) = fetch(token.expose_secret(), &hash);
+    assert_eq!((status, tar.as_bytes() == source(&files).1), (200, true));
+    let (status, said) = fetch(token.expose_secret(), &hash);
+    assert!(status == 401 && said.contains("used already"), "{said}");
+    // What it opens it opens to nobody but there.
+    assert_eq!(ask_as(&place, token.expose_secret(), "GET", "/v1/apps", b"").unwrap().0, 401);
+
+    fs::write(data.join("revisions/web/1/fetched"), "").unwrap();
+    assert_eq!(settled(&place, "web", 1)["state"], "ready");
+    assert_eq!(fetch(token.expose_secret(), &hash).0, 401);
 }

@@ -249,6 +249,8 @@ fn config(app: App) -> Config {
             health_listen: None,
             executor: ExecutorKind::Local,
             tekton: TektonSettings::default(),
+            public_url: None,
+            build: None,
         },
         apps: [(app.name.clone(), Arc::new(app))].into(),
         services: BTreeMap::new(),

@@ -11,3 +11,4 @@ mod identity;
 mod manifest;
 mod render;
 mod sample;
+mod source;

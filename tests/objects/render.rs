@@ -7,7 +7,11 @@ use crate::sample::config;
 
 fn rendered(target: &str, output: RenderFormat) -> Result<String, RenderError> {
     let mut out = Vec::new();
-    run(&RenderArgs { target: target.into(), output, all: false }, &config(), &mut out)?;
+    run(
+        &RenderArgs { target: target.into(), output, all: false, build: false, source: None },
+        &config(),
+        &mut out,
+    )?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -37,7 +41,12 @@ fn what_does_not_exist_is_answered_with_the_nearest_name() {
 fn what_stands_beside_a_run_is_rendered_on_request_and_shows_no_credential() {
     let rendered = |target: &str, output| {
         let mut out = Vec::new();
-        run(&RenderArgs { target: target.into(), output, all: true }, &config(), &mut out).unwrap();
+        run(
+            &RenderArgs { target: target.into(), output, all: true, build: false, source: None },
+            &config(),
+            &mut out,
+        )
+        .unwrap();
         String::from_utf8(out).unwrap()
     };
     let yaml = rendered("etl.nightly", RenderFormat::Yaml);

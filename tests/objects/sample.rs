@@ -69,6 +69,8 @@ fn settings() -> Settings {
         health_listen: None,
         executor: ExecutorKind::Local,
         tekton: TektonSettings::default(),
+        public_url: None,
+        build: None,
     }
 }
 

@@ -7,6 +7,7 @@
 #[path = "../daemon/harness.rs"]
 mod harness;
 
+mod builds;
 mod cluster;
 mod creates;
 mod daemon;

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 pub use self::app::{App, AppFile, Job, OnFailure, OnRecovery, Retries, Schedule};
 pub use self::pod::{ObjectName, PodTemplate, TaintEffect, Toleration, Volume};
 pub use self::settings::{
-    Calendar, Credentials, Group, Mail, MailTls, Notify, Protocol, Rule, Secret, SecurityGroup, Service,
-    SettingsFile, Tls, Webhook,
+    Build, Builder, Calendar, Credentials, Group, Mail, MailTls, Notify, Protocol, Rule, Secret,
+    SecurityGroup, Service, SettingsFile, Tls, Webhook,
 };
 pub use self::value::{
     ByteSize, CatchUp, Command, Cpu, Cron, Dst, Duration, Env, Executor, LogFormat, LogStream,

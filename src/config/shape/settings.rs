@@ -82,6 +82,11 @@ pub struct SettingsFile {
     /// Where captured lines of tasks go beside the log store
     #[schemars(extend("default" = "none"))]
     pub log_stream: Option<LogStream>,
+    /// Where pods of the cluster reach the API, for builds
+    #[schemars(regex(pattern = "^ *https?://"))]
+    pub public_url: Option<String>,
+    /// How sources that are pushed become images on a cluster
+    pub build: Option<Build>,
     /// Environment of every task
     pub env: Option<Env>,
     /// Who is told when a job breaks what it promises
@@ -94,6 +99,46 @@ pub struct SettingsFile {
     pub calendars: Option<BTreeMap<String, Calendar>>,
     /// What bounds the tasks of all that name it together, by name
     pub groups: Option<BTreeMap<String, Group>>,
+}
+
+/// How sources that are pushed become images on a cluster.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Build {
+    /// Who builds
+    pub builder: Builder,
+    /// Its image
+    #[schemars(length(min = 1))]
+    pub image: String,
+    /// What it is called with beside what it needs; of `custom`, all that it is called with
+    pub args: Option<Vec<String>>,
+    /// Where images are pushed to, as in `registry.example/team`; each App is a repository in it
+    #[schemars(length(min = 1))]
+    pub registry: String,
+    /// The Secret with the registry's credentials, of type `kubernetes.io/dockerconfigjson`
+    pub registry_secret: Option<ObjectName>,
+    /// The image that fetches and unpacks the source: a shell, `tar`, `sha256sum`, and `curl` or `wget`
+    #[schemars(length(min = 1), extend("default" = "docker.io/library/alpine:3.22"))]
+    pub fetch_image: Option<String>,
+    /// The service account of builds; the namespace's own unless set
+    pub service_account: Option<ObjectName>,
+    /// How long a build may take whose App does not say so; `0` for no limit
+    #[schemars(extend("default" = "1h"))]
+    pub timeout: Option<Duration>,
+}
+
+/// Who makes an image of a source.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Builder {
+    /// `creator` of Cloud Native Buildpacks
+    Buildpacks,
+    /// Buildah, by the source's Dockerfile
+    Buildah,
+    /// Kaniko, by the source's Dockerfile
+    Kaniko,
+    /// Any other program: `args` is all that it is called with
+    Custom,
 }
 
 /// Times at which schedules do not run.

@@ -16,7 +16,8 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::validate::{Surroundings, app};
-use crate::push::{Revision, RevisionNumber, RevisionState, revision_dir};
+use crate::push::{Revision, RevisionNumber, RevisionState, SourceHash, revision_dir};
+use crate::task::Task;
 
 /// An App as it was pushed, not yet checked. What it runs is a matter of its revisions: the text has no `path`, no
 /// `image` and no `command`, and no `[[jobs]]`, which are stored by themselves.
@@ -255,6 +256,11 @@ impl Config {
             }
             _ => Some(Cow::Borrowed(app)),
         }
+    }
+
+    /// What `task` builds, where it builds a source.
+    pub fn source_of(&self, task: &Task) -> Option<SourceHash> {
+        self.stored.revisions.get(&task.app)?.get(&task.built()?)?.source
     }
 
     /// The App of that name, if it was pushed and can be changed.

@@ -221,7 +221,8 @@ fn security_groups(table: &mut Table<'_>, around: &Surroundings) -> Vec<String> 
     groups
 }
 
-fn image(text: &str) -> Result<String, Fault> {
+/// An image that a registry may have.
+pub(super) fn image(text: &str) -> Result<String, Fault> {
     let text = parse::plain(text)?;
     match text.chars().any(char::is_whitespace) {
         true => Err(Fault::new(

@@ -1,6 +1,7 @@
 //! From trees to checked values, one file an idea. Nothing here stops at the first problem.
 
 mod app;
+mod build;
 mod calendar;
 mod env;
 mod group;

@@ -70,7 +70,7 @@ fn credentials(value: &Value<'_>, base: &Path) -> Option<CredentialSource> {
     }
     match (env, file, secret) {
         (Some(env), _, _) => Some(CredentialSource::Env(variable(&env)?)),
-        (_, _, Some(secret)) => Some(CredentialSource::Secret(secret_name(&secret)?)),
+        (_, _, Some(secret)) => Some(CredentialSource::Secret(secret_name(&secret, HINT)?)),
         (_, Some(file), _) => {
             let path = file.checked(parse::path(file.text()?))?;
             Some(CredentialSource::File(base.join(path)))
@@ -80,10 +80,10 @@ fn credentials(value: &Value<'_>, base: &Path) -> Option<CredentialSource> {
 }
 
 /// What is no name may be a credential: it is not said.
-fn secret_name(value: &Value<'_>) -> Option<String> {
+pub(super) fn secret_name(value: &Value<'_>, hint: &str) -> Option<String> {
     let name = parse::object_name(value.text()?);
     if name.is_err() {
-        value.refuse(Fault::new("expected the name of a Secret of the cluster, found other text", HINT));
+        value.refuse(Fault::new("expected the name of a Secret of the cluster, found other text", hint));
     }
     name.ok()
 }
@@ -108,6 +108,13 @@ pub(in crate::config) fn hide_secrets(source: &Source, root: &DeTable<'_>) {
     }
     if let Some(notify) = root.get("notify") {
         hide_receivers(source, notify);
+    }
+    // Who takes it for the place of the credentials themselves shall not see them again.
+    let registry = root.get("build").and_then(|build| build.get_ref().as_table()?.get("registry_secret"));
+    if let Some(secret) = registry
+        && secret.get_ref().as_str().is_none_or(|name| parse::object_name(name).is_err())
+    {
+        hide(source, secret);
     }
     if !source.is_sound() {
         hide_lines(source);
@@ -185,7 +192,7 @@ fn hide_lines(source: &Source) {
         if line.trim_start().starts_with('[') {
             within = line.contains("services") || line.contains("notify");
         }
-        if within || line.contains("credentials") {
+        if within || line.contains("credentials") || line.contains("registry_secret") {
             let value = line.find('=').map_or(0, |equals| equals + 1);
             if !line.trim_start().starts_with('[') {
                 source.hide(start + value..start + line.len());

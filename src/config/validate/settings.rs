@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use toml::de::DeTable;
 
+use super::build::build;
 use super::calendar::calendars;
 use super::env::env;
 use super::group::groups;
@@ -18,7 +19,7 @@ use crate::config::fault::Fault;
 use crate::config::files::File;
 use crate::config::overrides::{SettingsFile, SettingsOverrides, variable_of};
 use crate::config::problem::{Place, Problem, Severity};
-use crate::config::settings::{Settings, TektonSettings, TlsFiles};
+use crate::config::settings::{BuildSettings, Settings, TektonSettings, TlsFiles};
 use crate::config::source::Source;
 use crate::config::table::Table;
 use crate::config::value::Value;
@@ -35,6 +36,10 @@ pub(in crate::config) struct FromFile<'s> {
     listen: Option<Value<'s>>,
     health_listen: Option<Value<'s>>,
     tls: Option<Value<'s>>,
+    public_url: Option<Value<'s>>,
+    build: Option<BuildSettings>,
+    /// Where the table stands.
+    build_at: Option<Value<'s>>,
     pub(in crate::config) services: BTreeMap<ServiceName, Service>,
     /// The names of all services, right or wrong.
     pub(in crate::config) service_names: BTreeSet<String>,
@@ -74,6 +79,8 @@ impl<'s> FromFile<'s> {
         let (calendars, calendar_names) = calendars(&mut root, files);
         let (receivers, receiver_names) = receivers(&mut root, base);
         let (listen, health_listen) = (root.get("listen"), root.get("health_listen"));
+        let (public_url, build_at) = (root.get("public_url"), root.get("build"));
+        let build = build_at.as_ref().and_then(build);
         root.finish();
         Self {
             layer,
@@ -81,6 +88,9 @@ impl<'s> FromFile<'s> {
             listen,
             health_listen,
             tls,
+            public_url,
+            build,
+            build_at,
             services,
             service_names,
             security_groups,
@@ -128,7 +138,8 @@ pub(in crate::config) fn settings(
         let at = file.tls.as_ref().filter(|_| !overridden).and_then(|tls| tls.table()?.get(key));
         report(at.as_ref(), &variable_of(&format!("tls.{key}")), severity, fault);
     }
-    let settings = with_defaults(layer, tls, std::mem::take(&mut file.env), base);
+    let mut settings = with_defaults(layer, tls, std::mem::take(&mut file.env), base);
+    settings.build = file.build.take();
     if !settings.listen.ip().is_loopback() && settings.tls.is_none() && !settings.insecure {
         let message =
             format!("expected a loopback address, as there is no certificate, found `{}`", settings.listen);
@@ -141,6 +152,17 @@ pub(in crate::config) fn settings(
         let hint = "`listen` answers probes too: leave `health_listen` out, or give it a port of its own";
         let at = file.health_listen.as_ref().filter(|_| overrides.health_listen.is_none());
         report(at, "TEKCRON_HEALTH_LISTEN", Severity::Error, Fault::new(message, hint));
+    }
+    if settings.public_url.is_none() && file.build_at.is_some() {
+        let message = "expected `public_url` beside `[build]`, found none";
+        let hint = "builds fetch their source there: `public_url = \"https://tekcron.example.org\"`, as pods reach the API";
+        report(file.build_at.as_ref(), "TEKCRON_PUBLIC_URL", Severity::Error, Fault::new(message, hint));
+    }
+    if settings.public_url.as_deref().is_some_and(|url| url.starts_with("http:")) && !settings.insecure {
+        let message = "sources, and the tokens that they are fetched with, cross the network in clear text";
+        let hint = "use `https`, or say `insecure = true` where something else encrypts";
+        let at = file.public_url.as_ref().filter(|_| overrides.public_url.is_none());
+        report(at, "TEKCRON_PUBLIC_URL", Severity::Warning, Fault::new(message, hint));
     }
     settings
 }
@@ -183,6 +205,8 @@ fn with_defaults(
             unschedulable_after: layer.unschedulable_after,
             log_stream: layer.log_stream.unwrap_or(tekton.log_stream),
         },
+        public_url: layer.public_url,
+        build: None,
     }
 }
 

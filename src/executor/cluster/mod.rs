@@ -1,16 +1,18 @@
-//! The objects that stand beside the PipelineRuns: an App's credentials, and what its tasks may reach.
+//! The objects that stand beside the PipelineRuns: an App's credentials, the token of a build, and what tasks may reach.
 //!
-//! [`BindingSecret`] and [`network_policy()`] are made from the configuration, purely; nothing here talks to a
-//! cluster. Both carry our labels, so that whoever finds them knows whose they are. Guaranteed: the values of a
-//! [`BindingSecret`] are shown by nothing but [`BindingSecret::object`].
+//! [`BindingSecret`], [`SourceSecret`] and [`network_policy()`] are made from the configuration, purely; nothing here talks to a
+//! cluster. All carry our labels, so that whoever finds them knows whose they are. Guaranteed: the values of a
+//! [`BindingSecret`] and of a [`SourceSecret`] are shown by nothing but their `object`.
 
 mod network_policy;
 mod secret;
+mod source_secret;
 
 use std::collections::BTreeMap;
 
 pub use self::network_policy::{network_policies, network_policy};
 pub use self::secret::BindingSecret;
+pub use self::source_secret::SourceSecret;
 use super::label;
 use super::pipeline_run::MANAGER;
 use crate::config::Settings;

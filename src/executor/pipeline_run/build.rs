@@ -16,6 +16,7 @@ use super::object::{
     Workspace, WorkspaceBinding,
 };
 use super::pod;
+use super::source::{LAUNCHER, is_of_buildpacks, source_submission};
 use crate::app::env::{self, Value, Variable};
 use crate::app::{
     App, AppName, Command, CredentialError, CredentialSource, ImageError, Resources, ServiceName, Timeout,
@@ -137,6 +138,23 @@ pub enum BuildError {
     /// The App's credentials could not be read.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    /// Nobody makes images of sources.
+    #[error(
+        "expected `[build]` in `tekcron.toml`, as a cluster builds the source of App `{app}`, found none\nhint: {}",
+        "it takes `builder`, `image` and `registry`, and `public_url` beside it; `push --image` needs none"
+    )]
+    NoBuilder {
+        /// The App.
+        app: AppName,
+    },
+    /// No build finds its way here.
+    #[error(
+        "expected `public_url` in `tekcron.toml`, from which builds fetch their source, found none\nhint: as pods of the cluster reach the API: `public_url = \"https://tekcron.example.org\"`"
+    )]
+    NoPublicUrl,
+    /// No token can be made.
+    #[error("the key of the tokens that sources are fetched with cannot be had")]
+    SourceKey(#[source] std::io::Error),
 }
 
 /// The object that carries `task`. The run's command, limits and time-out win over the job's, these
@@ -159,22 +177,28 @@ pub fn build(
     let step = Step {
         env_from: env_from(config, app),
         volume_mounts: pod::mounts(app)?,
-        ..step(image(config, app)?, app, &command, &variables, resources)?
+        ..step(image(config, app)?, app, &words(config, app, &command), &variables, resources)?
     };
     pod::check_labels(app)?;
     Ok(PipelineRun {
         api_version: "tekton.dev/v1".to_owned(),
         kind: "PipelineRun".to_owned(),
-        metadata: metadata(config, app, task)?,
+        metadata: metadata(config, task, &app.security_groups)?,
         spec: PipelineRunSpec {
             pipeline_spec: PipelineSpec {
                 tasks: vec![PipelineTask {
                     name: PIPELINE_TASK.to_owned(),
-                    task_spec: EmbeddedTask { steps: vec![step], workspaces: workspaces.clone() },
+                    task_spec: EmbeddedTask {
+                        steps: vec![step],
+                        results: vec![],
+                        volumes: vec![],
+                        workspaces: workspaces.clone(),
+                    },
                     timeout: Some(timeout.clone()),
                     workspaces: workspaces.clone(),
                 }],
                 workspaces: workspaces.clone(),
+                results: vec![],
             },
             task_run_template: task_run_template(app),
             timeouts: Some(Timeouts { pipeline: Some(timeout) }),
@@ -193,6 +217,12 @@ pub fn submission(
     task: &Task,
     previous_success: Option<Timestamp>,
 ) -> Result<Submission, BuildError> {
+    if config.settings.executor == ExecutorKind::Tekton
+        && let Some(revision) = task.built()
+    {
+        let gone = || BuildError::NoRevision { app: task.app.clone(), revision };
+        return source_submission(config, task, &config.source_of(task).ok_or_else(gone)?);
+    }
     let run = build(config, task, previous_success)?;
     let (app, _) = configured(config, task)?;
     let app = app.as_ref();
@@ -207,6 +237,7 @@ pub fn submission(
             ExecutorKind::Tekton => BindingSecret::new(config, app, &secrets)?,
         },
         secrets,
+        token: None,
         source: app.path.clone(),
         in_place: task.built().map(|number| revision_dir(&config.settings.data_dir, &app.name, number)),
         keep_workdir: app.keep_workdir,
@@ -305,11 +336,21 @@ fn timeout(app: &App, job: Option<&Job>, task: &Task) -> Timeout {
     task.overrides.timeout.or(job.and_then(|job| job.terms.timeout)).unwrap_or(app.timeout)
 }
 
-fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, BuildError> {
+/// The words of the command, as the image starts them.
+fn words(config: &Config, app: &App, command: &Command) -> Vec<String> {
+    let launcher: &[&str] = if is_of_buildpacks(config, app) { &LAUNCHER } else { &[] };
+    launcher.iter().map(|word| (*word).to_owned()).chain(command.argv()).collect()
+}
+
+pub(super) fn metadata(
+    config: &Config,
+    task: &Task,
+    security_groups: &[String],
+) -> Result<ObjectMeta, BuildError> {
     let meta = TaskMeta::of(&config.settings.instance, task);
     let mut labels = meta.labels();
     let group = |group: &String| (security_group_label(group), "bound".to_owned());
-    labels.extend(app.security_groups.iter().map(group));
+    labels.extend(security_groups.iter().map(group));
     for (key, value) in &labels {
         let name = key.rsplit('/').next().unwrap_or(key);
         if let Some(found) = [name, value].into_iter().find(|text| !is_label_value(text)) {
@@ -329,30 +370,37 @@ fn metadata(config: &Config, app: &App, task: &Task) -> Result<ObjectMeta, Build
 fn step(
     image: Option<String>,
     app: &App,
-    command: &Command,
+    words: &[String],
     variables: &[Variable],
     resources: Resources,
 ) -> Result<Step, BuildError> {
-    let command: Vec<String> = command.argv().iter().map(|word| escape(word).into_owned()).collect();
+    let command: Vec<String> = words.iter().map(|word| escape(word).into_owned()).collect();
     let mut env = Vec::with_capacity(variables.len() + 1);
     for variable in variables {
         env.push(env_var(app, variable)?);
     }
-    let values = env.iter().filter_map(|variable| variable.value.as_ref());
-    if command.iter().chain(values).any(|text| needs_dollar(text)) {
-        env.retain(|variable| variable.name != DOLLAR);
-        env.insert(0, literal(DOLLAR, "$$".to_owned()));
-    }
+    add_dollar(&command, &mut env);
     Ok(Step {
         name: STEP.to_owned(),
         image,
         command,
         args: vec![],
+        working_dir: None,
         env,
         env_from: vec![],
         volume_mounts: vec![],
         compute_resources: compute_resources(resources),
+        security_context: None,
     })
+}
+
+/// Sets the variable that an escaped word, or the value of a variable, may refer to.
+pub(super) fn add_dollar(words: &[String], env: &mut Vec<EnvVar>) {
+    let values = env.iter().filter_map(|variable| variable.value.as_ref());
+    if words.iter().chain(values).any(|text| needs_dollar(text)) {
+        env.retain(|variable| variable.name != DOLLAR);
+        env.insert(0, literal(DOLLAR, "$$".to_owned()));
+    }
 }
 
 fn env_var(app: &App, variable: &Variable) -> Result<EnvVar, BuildError> {
@@ -373,7 +421,7 @@ fn env_var(app: &App, variable: &Variable) -> Result<EnvVar, BuildError> {
     })
 }
 
-fn literal(name: &str, value: String) -> EnvVar {
+pub(super) fn literal(name: &str, value: String) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value), value_from: None }
 }
 
@@ -382,7 +430,7 @@ fn field(name: &str, path: &str) -> EnvVar {
     from(name, EnvVarSource { field_ref: Some(field_ref), ..EnvVarSource::default() })
 }
 
-fn secret(name: &str, secret: String, optional: bool) -> EnvVar {
+pub(super) fn secret(name: &str, secret: String, optional: bool) -> EnvVar {
     let secret_key_ref =
         SecretKeySelector { name: secret, key: name.to_owned(), optional: optional.then_some(true) };
     from(name, EnvVarSource { secret_key_ref: Some(secret_key_ref), ..EnvVarSource::default() })
@@ -392,7 +440,7 @@ fn from(name: &str, source: EnvVarSource) -> EnvVar {
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 
-fn compute_resources(resources: Resources) -> Option<ResourceRequirements> {
+pub(super) fn compute_resources(resources: Resources) -> Option<ResourceRequirements> {
     let all = [
         ("cpu", resources.cpu.map(|cpu| cpu.to_string())),
         ("memory", resources.memory.map(|memory| memory.to_string())),
@@ -413,7 +461,7 @@ fn state_binding(app: &App, workspace: Workspace) -> WorkspaceBinding {
 }
 
 /// A duration as Go writes it, so that a cluster gives back what it was given.
-fn go_duration(timeout: Timeout) -> String {
+pub(super) fn go_duration(timeout: Timeout) -> String {
     let Timeout::After(duration) = timeout else { return "0s".to_owned() };
     let duration = duration.max(SignedDuration::ZERO);
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     EnvFromSource, EnvVar, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    ResourceRequirements, Toleration, Volume, VolumeMount,
+    ResourceRequirements, SecurityContext, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,25 @@ pub struct PipelineSpec {
     /// Workspaces that the run must bind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<Workspace>,
+    /// What the run tells of its end; only a build does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<PipelineResult>,
+}
+
+/// What a run tells of its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineResult {
+    /// Its name.
+    pub name: String,
+    /// Which task's result it is.
+    pub value: String,
+}
+
+/// What a task tells of its end: a step writes it to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// Its name.
+    pub name: String,
 }
 
 /// A task of an embedded pipeline.
@@ -73,8 +92,14 @@ pub struct PipelineTask {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EmbeddedTask {
-    /// Its steps; ours has one, `user-container`.
+    /// Its steps; one, `user-container`, unless it is a build.
     pub steps: Vec<Step>,
+    /// What it tells of its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<TaskResult>,
+    /// What its steps share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
     /// Workspaces that it declares.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<Workspace>,
@@ -94,6 +119,9 @@ pub struct Step {
     /// Further arguments, `$` escaped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Where it starts; the image says so unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
     /// The environment, `$` escaped, credentials by reference only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
@@ -106,6 +134,9 @@ pub struct Step {
     /// Requests and limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute_resources: Option<ResourceRequirements>,
+    /// What its processes may do beyond what is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<SecurityContext>,
 }
 
 /// Settings of the TaskRun's pod.

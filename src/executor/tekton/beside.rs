@@ -1,7 +1,8 @@
-//! What stands beside the runs: an App's Secret, and the NetworkPolicies of security groups.
+//! What stands beside the runs: an App's Secret, the token of a build, and the NetworkPolicies of security groups.
 //!
-//! Both are there before the first run that needs them is created, and are written again when what they say has
-//! changed. A policy of ours that no group stands for any more is removed.
+//! All are there before the first run that needs them is created, and are written again when what they say has
+//! changed. A policy of ours that no group stands for any more is removed, and a token when its
+//! build's end is on record.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use tokio::sync::Mutex;
 
 use super::client::Cluster;
 use super::refusal::{Refusal, judge, judge_failure};
-use crate::executor::cluster::BindingSecret;
+use crate::executor::cluster::{BindingSecret, SourceSecret};
 use crate::executor::pipeline_run::MANAGER;
-use crate::executor::{Submission, SubmitError, label};
+use crate::executor::{Submission, SubmitError, label, source_secret};
+use crate::task::TaskName;
 
 /// What was written last.
 #[derive(Debug, Default)]
@@ -38,6 +40,9 @@ impl Beside {
         let mut labels = submission.run.metadata.labels.iter().flatten();
         if labels.any(|(key, _)| key.starts_with(label::SECURITY_GROUP)) {
             self.write_policies(cluster).await?;
+        }
+        if let Some(token) = &submission.token {
+            write_token(cluster, token).await?;
         }
         let Some(secret) = &submission.binding else { return Ok(()) };
         let mut written = self.secrets.lock().await;
@@ -99,6 +104,21 @@ async fn write_secret(cluster: &Cluster, secret: &BindingSecret) -> Result<(), S
         applied = cluster.secrets.patch(name, &params.force(), &object).await;
     }
     applied.map(drop).map_err(|error| failed("Secret", name, error))
+}
+
+/// Its name is that of one build: nobody else has it.
+async fn write_token(cluster: &Cluster, token: &SourceSecret) -> Result<(), SubmitError> {
+    let params = PatchParams::apply(&cluster.manager).force();
+    let applied = cluster.secrets.patch(token.name(), &params, &Patch::Apply(token.object())).await;
+    applied.map(drop).map_err(|error| failed("Secret", token.name(), error))
+}
+
+/// Removes the token of a build that needs it no more. None there is done.
+pub(super) async fn remove_token(cluster: &Cluster, build: &TaskName) -> Result<(), kube::Error> {
+    match cluster.secrets.delete(&source_secret(build), &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        deleted => deleted.map(drop),
+    }
 }
 
 /// The run was not created yet: whatever it was, its create did not happen.

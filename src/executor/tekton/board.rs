@@ -9,11 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+use super::built::{image, judge_build};
 use super::emit::Origin;
-use super::object::{RunStatus, SeenRun, SeenTaskRun, TaskRunStatus};
+use super::object::{RunStatus, SeenRun, SeenTaskRun, StepState, TaskRunStatus};
 use super::status::{End, Verdict, has_ended, judge, waits_since};
 use super::told::{Listener, Teller, wire};
 use crate::executor::{Observation, Observed, label};
+use crate::push::SourceHash;
 use crate::task::{LogSize, Outcome, Phase, TaskName};
 
 /// The runs, by name.
@@ -48,11 +50,21 @@ struct Run {
     /// Why we had it cancelled, where nobody asked for that.
     unschedulable: Option<String>,
     origin: Origin,
+    build: Option<Build>,
     status: RunStatus,
     task_run: Option<TaskRun>,
     asked: Asked,
     copy: Copy,
     told: Option<Observed>,
+}
+
+/// What a run makes that makes an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Build {
+    /// The hash of its source.
+    pub(super) source: Option<SourceHash>,
+    /// The repository of its image.
+    repository: String,
 }
 
 /// Since when a run waits for something: by our clock it was seen to, and by the cluster's it has.
@@ -97,12 +109,15 @@ pub(super) enum Next {
     Tell(Observation),
 }
 
-/// A container with a log.
+/// A pod with a log.
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: TaskName,
     pub(super) pod: String,
-    pub(super) container: String,
+    /// Its containers that have a log, in the order in which they run.
+    pub(super) containers: Vec<String>,
+    /// The source of a build, whose token is not to be in the log.
+    pub(super) source: Option<SourceHash>,
     pub(super) origin: Origin,
     /// When its run times out, by our clock, as far as that is known.
     pub(super) times_out: Option<Timestamp>,
@@ -114,6 +129,8 @@ pub(super) struct Container {
 pub(super) struct Held {
     pub(super) finalizers: Vec<String>,
     pub(super) task_run: Option<String>,
+    /// Whether it is a build.
+    pub(super) builds: bool,
 }
 
 impl Board {
@@ -138,6 +155,7 @@ impl Board {
         run.timeout = seen.spec.timeout();
         (run.seen, run.gone) = (Some(now), false);
         run.origin = origin(&name, meta.labels.as_ref());
+        run.build = meta.annotations.as_ref().and_then(build);
         run.uid = meta.uid;
         run.finalizers = meta.finalizers.unwrap_or_default();
         run.deleted = meta.deletion_timestamp.is_some();
@@ -224,6 +242,7 @@ impl Board {
         Some(Held {
             finalizers: run.finalizers.clone(),
             task_run: run.task_run.as_ref().map(|task_run| task_run.name.clone()),
+            builds: run.build.is_some(),
         })
     }
 
@@ -325,7 +344,7 @@ impl Run {
     fn verdict(&self) -> Verdict {
         let task_run = self.task_run.as_ref().map(|task_run| &task_run.status);
         match judge(&self.status, task_run) {
-            Verdict::Ended(end) => Verdict::Ended(self.blamed(end)),
+            Verdict::Ended(end) => Verdict::Ended(self.built(self.blamed(end))),
             // It goes on running behind its finalizer, and ends when that goes.
             _ if self.gone => Verdict::Ended(self.lost()),
             verdict if self.deleted => Verdict::Ended(End {
@@ -360,6 +379,20 @@ impl Run {
         }
     }
 
+    /// A build has succeeded when there is an image.
+    fn built(&self, end: End) -> End {
+        let task_run = self.task_run.as_ref().map(|task_run| &task_run.status);
+        match &self.build {
+            Some(build) => judge_build(end, &build.repository, &self.status, task_run),
+            None => end,
+        }
+    }
+
+    fn image(&self) -> Option<String> {
+        let task_run = self.task_run.as_ref().map(|task_run| &task_run.status);
+        image(&self.build.as_ref()?.repository, &self.status, task_run).ok()
+    }
+
     /// A run that we had cancelled because nobody took it has failed.
     fn blamed(&self, end: End) -> End {
         match &self.unschedulable {
@@ -379,19 +412,30 @@ impl Run {
             Copy::Begun(teller) => teller.ended(ended),
             Copy::Done(_) => {}
             Copy::NotBegun => {
-                let container = self.task_run.as_ref().and_then(|task_run| {
+                let there = self.task_run.as_ref().and_then(|task_run| {
                     let status = &task_run.status;
-                    let container = status.steps.first().map(|step| step.container.clone())?;
-                    (!status.pod_name.is_empty() && !container.is_empty())
-                        .then(|| (status.pod_name.clone(), container))
+                    let named =
+                        |step: &StepState| Some(step.container.clone()).filter(|name| !name.is_empty());
+                    let containers: Vec<_> = status.steps.iter().filter_map(named).collect();
+                    (!status.pod_name.is_empty() && !containers.is_empty())
+                        .then(|| (status.pod_name.clone(), containers))
                 });
-                match container {
-                    Some((pod, container)) => {
+                match there {
+                    Some((pod, containers)) => {
                         let (teller, told) = wire(ended);
                         self.copy = Copy::Begun(teller);
                         let (name, origin) = (name.clone(), self.origin.clone());
                         let times_out = self.began.zip(self.timeout).map(|(began, most)| began + most);
-                        next.push(Next::Copy(Container { name, pod, container, origin, times_out, told }));
+                        let source = self.build.as_ref().and_then(|build| build.source);
+                        next.push(Next::Copy(Container {
+                            name,
+                            pod,
+                            containers,
+                            source,
+                            origin,
+                            times_out,
+                            told,
+                        }));
                     }
                     None if ended => self.copy = Copy::Done(LogSize::default()),
                     None => {}
@@ -405,7 +449,10 @@ impl Run {
         match (self.verdict(), &self.copy) {
             (Verdict::Waiting { message }, _) => Observed::Submitted { message },
             (Verdict::Running { started }, _) => Observed::Running { started },
-            (Verdict::Ended(end), Copy::Done(size)) => Observed::Finished(outcome(end, *size, Some(now))),
+            (Verdict::Ended(end), Copy::Done(size)) => {
+                let image = if end.phase == Phase::Succeeded { self.image() } else { None };
+                Observed::Finished(Outcome { image, ..outcome(end, *size, Some(now)) })
+            }
             (Verdict::Ended(end), _) => match end.started {
                 Some(started) => Observed::Running { started },
                 None => Observed::Submitted { message: Some("its log is being copied".to_owned()) },
@@ -438,4 +485,9 @@ fn outcome(end: End, log: LogSize, now: Option<Timestamp>) -> Outcome {
         log,
         image: None,
     }
+}
+
+fn build(annotations: &BTreeMap<String, String>) -> Option<Build> {
+    let repository = annotations.get(label::IMAGE)?.clone();
+    Some(Build { source: annotations.get(label::SOURCE).and_then(|hash| hash.parse().ok()), repository })
 }

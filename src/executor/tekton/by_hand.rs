@@ -2,9 +2,10 @@
 
 use kube::api::{ListParams, Patch, PatchParams};
 
+use super::beside::remove_token;
 use super::client::{Cluster, ConnectError, REQUEST};
 use super::executor::TektonOptions;
-use super::release::{is_ours, without_finalizer};
+use super::release::{is_build, is_ours, without_finalizer};
 use crate::causes::in_full;
 use crate::clock::SharedClock;
 use crate::executor::label;
@@ -67,17 +68,21 @@ pub async fn release_by_hand(
         }
         let mut released = Vec::new();
         for (name, run) in ours {
-            let finalizers = run.metadata.finalizers.unwrap_or_default();
+            let finalizers = run.metadata.finalizers.clone().unwrap_or_default();
             let wanted = names.is_none_or(|names| names.iter().any(|wanted| wanted.as_str() == name));
             if !wanted || !finalizers.iter().any(|finalizer| finalizer == label::FINALIZER) {
                 continue;
             }
             let operations = without_finalizer(&finalizers)
                 .map_err(|message| ReleaseError::Cluster { operation: "releasing", message })?;
+            let task: Option<TaskName> = name.parse().ok();
+            if let Some(build) = task.as_ref().filter(|_| is_build(&run)) {
+                remove_token(&cluster, build).await.map_err(failed("removing the token of a build"))?;
+            }
             let patch: Patch<()> = Patch::Json(operations);
             let patched = cluster.seen_runs.patch_metadata(&name, &PatchParams::default(), &patch).await;
             patched.map_err(failed("taking the finalizer off"))?;
-            released.extend(name.parse().ok());
+            released.extend(task);
         }
         Ok(released)
     };

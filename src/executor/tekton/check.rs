@@ -41,7 +41,7 @@ pub const RIGHTS: [Right; 5] = [
     },
     Right { group: "tekton.dev", resource: "taskruns", verbs: &["get", "list", "watch", "patch"] },
     Right { group: "", resource: "pods/log", verbs: &["get"] },
-    Right { group: "", resource: "secrets", verbs: &["create", "patch"] },
+    Right { group: "", resource: "secrets", verbs: &["create", "patch", "delete"] },
     Right {
         group: "networking.k8s.io",
         resource: "networkpolicies",
@@ -183,7 +183,8 @@ impl Asking {
             let mut found = Named::default();
             found.gather(&object);
             accounts.extend(found.accounts.into_iter().map(|name| (name, of)));
-            let ours = |name: &String| name.starts_with("tekcron-env-");
+            let ours =
+                |name: &String| name.starts_with("tekcron-env-") || name.starts_with("tekcron-source-");
             secrets.extend(found.secrets.into_iter().filter(|name| !ours(name)).map(|name| (name, of)));
         }
         for (name, of) in accounts {

@@ -104,7 +104,7 @@ pub(super) struct Shared {
     pub(super) unschedulable_after: Option<SignedDuration>,
     /// Whether everything was listed once.
     pub(super) listed: watch::Sender<bool>,
-    logs: PathBuf,
+    pub(super) data_dir: PathBuf,
     /// Creates of which nobody knows whether they were carried out.
     unheard: Mutex<HashSet<TaskName>>,
     /// By what was asked.
@@ -122,7 +122,8 @@ impl TektonExecutor {
         let (observations, inbox) = mpsc::channel(OBSERVATIONS);
         let (noted, noted_inbox) = mpsc::unbounded_channel();
         let TektonOptions { max_log, emit, max_followed, .. } = options;
-        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), max_log, emit, max_followed);
+        let data_dir = options.data_dir.clone();
+        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), data_dir, max_log, emit, max_followed);
         let shared = Arc::new(Shared {
             cluster,
             board: Board::default(),
@@ -134,7 +135,7 @@ impl TektonExecutor {
             copier,
             unschedulable_after: options.unschedulable_after,
             listed: watch::Sender::new(false),
-            logs: options.data_dir.join("logs"),
+            data_dir: options.data_dir,
             unheard: Mutex::default(),
             trouble: Mutex::default(),
         });
@@ -241,7 +242,7 @@ impl Shared {
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
-        self.logs.join(name.as_str())
+        self.data_dir.join("logs").join(name.as_str())
     }
 
     /// The cluster answers to this.

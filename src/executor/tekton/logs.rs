@@ -1,4 +1,4 @@
-//! Copying the log of a container into the log store, each line once.
+//! Copying the log of a pod's containers into the log store, each line once.
 //!
 //! The API server gives lines with the time at which the container runtime read them. After a broken
 //! connection, or a restart of the daemon, the log is asked for again from a little before the newest line that
@@ -6,6 +6,7 @@
 //! connection; the others are read now and then, just before their run times out, since its pod goes then, and
 //! all of them once more when their container has ended. A log that is not being read takes no file.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,17 +16,20 @@ use std::time::Duration;
 use futures::io::AsyncBufReadExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::LogParams;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::board::Container;
 use super::client::{Cluster, REQUEST};
 use super::copied::Copied;
 use super::emit::Emitter;
+use super::redact::Redactor;
 use super::told::Told;
 use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::clock::SharedClock;
 use crate::executor::log::{LogWriter, Stream, size};
+use crate::push::SourceKey;
 use crate::task::LogSize;
 
 /// Logs that are read at once without being followed.
@@ -46,6 +50,7 @@ const LATE: &str = "the API server did not answer in time";
 pub(super) struct Copier {
     cluster: Cluster,
     clock: SharedClock,
+    data_dir: PathBuf,
     max_log: u64,
     /// Whether lines go to our own output too.
     emit: bool,
@@ -82,12 +87,14 @@ impl Copier {
     pub(super) fn new(
         cluster: Cluster,
         clock: SharedClock,
+        data_dir: PathBuf,
         max_log: u64,
         emit: bool,
         max_followed: usize,
     ) -> Self {
         let (followed, readers) = (Semaphore::new(max_followed), Semaphore::new(READ));
-        Self { cluster, clock, max_log, emit, max_followed, followed, readers, copies: AtomicUsize::new(0) }
+        let copies = AtomicUsize::new(0);
+        Self { cluster, clock, data_dir, max_log, emit, max_followed, followed, readers, copies }
     }
 
     /// Copies the log of `container` to directory `dir` until it has ended, and returns what is kept.
@@ -170,12 +177,23 @@ impl Copier {
         if copying.sink.is_none() {
             copying.open(self).await;
         }
+        // Each begins to write when the one before it has ended: their lines are in the order of their times.
+        for container in copying.container.containers.clone() {
+            match self.read_container(copying, container, follow).await {
+                Read::Whole => {}
+                stopped => return stopped,
+            }
+        }
+        Read::Whole
+    }
+
+    async fn read_container(&self, copying: &mut Copying, container: String, follow: bool) -> Read {
         let Some(sink) = &mut copying.sink else { return Read::Whole };
         let params = LogParams {
-            container: Some(copying.container.container.clone()),
+            container: Some(container),
             follow,
             timestamps: true,
-            since_time: sink.copied.begin(),
+            since_time: sink.begin(),
             ..LogParams::default()
         };
         let pod = copying.container.pod.clone();
@@ -221,7 +239,14 @@ impl Copying {
     async fn open(&mut self, copier: &Copier) {
         let (into, most) = (self.dir.clone(), copier.max_log);
         let emitter = copier.emit.then(|| Emitter::new(self.container.origin.clone()));
-        let sink = blocking(move || Sink::open(&into, most, emitter)).await;
+        let (data_dir, build) = (copier.data_dir.clone(), self.container.name.clone());
+        let source = self.container.source;
+        let sink = blocking(move || {
+            let token =
+                source.map(|source| Ok::<_, io::Error>(SourceKey::open(&data_dir)?.token(&build, &source)));
+            Sink::open(&into, most, emitter, token.transpose()?)
+        });
+        let sink = sink.await;
         let sink = sink.inspect_err(|error| {
             tracing::warn!(task = %self.container.name, %error, "the log store cannot be written to; a log is not kept");
         });
@@ -265,27 +290,53 @@ async fn finish(sink: Option<Box<Sink>>, dir: PathBuf) -> LogSize {
 struct Sink {
     log: LogWriter,
     copied: Copied,
+    /// What is not to be seen goes before anything else is made of a line: it is the same each time it is read.
+    redactor: Option<Redactor>,
     emitter: Option<Emitter>,
 }
 
 impl Sink {
-    fn open(dir: &Path, most: u64, emitter: Option<Emitter>) -> io::Result<Self> {
+    fn open(
+        dir: &Path,
+        most: u64,
+        emitter: Option<Emitter>,
+        secret: Option<SecretString>,
+    ) -> io::Result<Self> {
         // The directory of all logs; that of this one is made with its first line.
         dir.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        Ok(Self { copied: Copied::of(dir)?, log: LogWriter::resume(dir.to_owned(), most)?, emitter })
+        Ok(Self {
+            copied: Copied::of(dir)?,
+            log: LogWriter::resume(dir.to_owned(), most)?,
+            redactor: secret.map(Redactor::new),
+            emitter,
+        })
+    }
+
+    /// Begins to read again. Returns from when on.
+    fn begin(&mut self) -> Option<Timestamp> {
+        // It comes again.
+        self.redactor.iter_mut().for_each(|redactor| drop(redactor.rest()));
+        self.copied.begin()
     }
 
     fn take(&mut self, chunk: &[u8]) {
-        let Self { log, copied, emitter } = self;
-        copied.take(chunk, |text, time| write(log, emitter, text, time));
+        let Self { log, copied, redactor, emitter } = self;
+        let chunk =
+            redactor.as_mut().map_or(Cow::Borrowed(chunk), |redactor| Cow::Owned(redactor.take(chunk)));
+        copied.take(&chunk, |text, time| write(log, emitter, text, time));
     }
 
     fn pause(&mut self) {
-        let Self { log, copied, emitter } = self;
+        let Self { log, copied, emitter, .. } = self;
         copied.pause(|text, time| write(log, emitter, text, time));
     }
 
     fn finish(&mut self) {
+        if let Some(rest) = self.redactor.as_mut().map(Redactor::rest) {
+            let Self { log, copied, emitter, .. } = self;
+            copied.take(&rest, |text, time| write(log, emitter, text, time));
+            copied.pause(|text, time| write(log, emitter, text, time));
+        }
         let time = self.copied.newest().unwrap_or_default();
         self.log.finish(Stream::Out, time);
         self.log.close();

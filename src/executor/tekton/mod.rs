@@ -11,12 +11,15 @@
 //! - Watch events are hints. Lists, at start, after every gap and at intervals, are the truth (`watch`).
 //! - The log is copied from the start of the container on, into the same store as that of local tasks, each
 //!   line once, whatever breaks (`logs`).
-//! - No value of a credential is in an object other than the Secret that is made for it, nor in a log line.
+//! - No value of a credential is in an object other than the Secret that is made for it, nor in a log line of ours;
+//!   and the token of a build is not in the build's log either (`redact`).
+//! - A build has an image, by digest, or it has failed (`built`).
 //!
 //! What it does not do: retry a create by itself. The dispatcher decides how long a claim is held.
 
 mod beside;
 mod board;
+mod built;
 mod by_hand;
 mod check;
 mod client;
@@ -25,6 +28,7 @@ mod emit;
 mod executor;
 mod logs;
 mod object;
+mod redact;
 mod refusal;
 mod release;
 mod status;

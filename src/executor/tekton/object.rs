@@ -58,6 +58,8 @@ pub(super) struct RunStatus {
     pub(super) completion_time: Option<Timestamp>,
     #[serde(deserialize_with = "or_default")]
     pub(super) child_references: Vec<Child>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) results: Vec<RunResult>,
 }
 
 /// `status` of a TaskRun.
@@ -69,8 +71,20 @@ pub(super) struct TaskRunStatus {
     #[serde(deserialize_with = "or_default")]
     pub(super) pod_name: String,
     pub(super) completion_time: Option<Timestamp>,
+    /// In the order in which they run.
     #[serde(deserialize_with = "or_default")]
     pub(super) steps: Vec<StepState>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) results: Vec<RunResult>,
+}
+
+/// What a build tells of its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct RunResult {
+    pub(super) name: String,
+    /// Ours is a text; others may be anything.
+    pub(super) value: serde_json::Value,
 }
 
 impl RunStatus {
@@ -78,16 +92,17 @@ impl RunStatus {
     pub(super) fn compact(mut self) -> Self {
         self.conditions.shrink_to_fit();
         self.child_references.shrink_to_fit();
+        self.results.shrink_to_fit();
         self
     }
 }
 
 impl TaskRunStatus {
-    /// See [`RunStatus::compact`]. There is one step.
+    /// See [`RunStatus::compact`].
     pub(super) fn compact(mut self) -> Self {
         self.conditions.shrink_to_fit();
-        self.steps.truncate(1);
         self.steps.shrink_to_fit();
+        self.results.shrink_to_fit();
         self
     }
 }

@@ -6,11 +6,14 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
+use super::beside::remove_token;
 use super::executor::Shared;
 use super::object::SeenRun;
+use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::executor::label;
 use crate::executor::pipeline_run::TaskMeta;
+use crate::push::SourceTokens;
 use crate::task::TaskName;
 
 /// A run that others write too may have changed since it was looked at.
@@ -19,6 +22,9 @@ const TRIES: u32 = 4;
 /// Releases a run. One that is not there is done.
 pub(super) async fn release(shared: &Shared, name: &TaskName) -> Result<(), String> {
     let Some(held) = shared.board.held(name) else { return Ok(()) };
+    if held.builds {
+        forget_build(shared, name).await?;
+    }
     release_run(shared, name, held.finalizers.clone()).await?;
     if let Some(task_run) = &held.task_run {
         let labelled = json!({ "metadata": { "labels": { (label::RECORDED): "true" } } });
@@ -38,6 +44,17 @@ pub(super) async fn release(shared: &Shared, name: &TaskName) -> Result<(), Stri
     }
     shared.board.forget(name);
     Ok(())
+}
+
+/// What a build fetched its source with is of no use any more, here and there.
+async fn forget_build(shared: &Shared, name: &TaskName) -> Result<(), String> {
+    match shared.in_time(remove_token(&shared.cluster, name)).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => return Err(in_full(&error)),
+        None => return Err("the API server did not answer in time".to_owned()),
+    }
+    let (data_dir, build) = (shared.data_dir.clone(), name.clone());
+    blocking(move || SourceTokens::forget(&data_dir, &build)).await.map_err(|error| error.to_string())
 }
 
 async fn release_run(shared: &Shared, name: &TaskName, mut finalizers: Vec<String>) -> Result<(), String> {
@@ -96,6 +113,9 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
         tracing::warn!(task = %name, "a PipelineRun of this name is not one of ours, and stays");
         return Ok(());
     }
+    if is_build(&run) {
+        forget_build(shared, name).await?;
+    }
     let finalizers = run.metadata.finalizers.clone().unwrap_or_default();
     if finalizers.iter().any(|finalizer| finalizer == label::FINALIZER) {
         release_run(shared, name, finalizers).await?;
@@ -112,6 +132,11 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
 
 pub(super) fn is_ours(run: &SeenRun, instance: &str) -> bool {
     TaskMeta::read(&run.metadata).is_ok_and(|meta| meta.instance == instance)
+}
+
+/// Whether it makes an image, and had a token for that.
+pub(super) fn is_build(run: &SeenRun) -> bool {
+    run.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(label::IMAGE))
 }
 
 /// Asks Tekton to end a run; with `because`, since nobody took it. A run that has ended, or is not there, is done.

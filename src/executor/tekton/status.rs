@@ -39,24 +39,35 @@ pub(super) struct End {
 
 /// Judges a run by its own status and that of its TaskRun, where that is known.
 pub(super) fn judge(run: &RunStatus, task_run: Option<&TaskRunStatus>) -> Verdict {
-    let step = task_run.and_then(|task_run| task_run.steps.first());
-    let Some(condition) = succeeded(&run.conditions) else { return waiting(task_run, step) };
+    let steps = task_run.map(|task_run| task_run.steps.as_slice()).unwrap_or_default();
+    let Some(condition) = succeeded(&run.conditions) else { return waiting(task_run, steps) };
     match condition.status.as_str() {
-        "True" => Verdict::Ended(success(run, step)),
-        "False" => Verdict::Ended(failure(run, condition, task_run, step)),
-        _ => match step.and_then(started) {
+        "True" => Verdict::Ended(success(run, steps)),
+        "False" => Verdict::Ended(failure(run, condition, task_run, steps)),
+        _ => match steps.first().and_then(started) {
             Some(started) => Verdict::Running { started },
             None if condition.reason == "PipelineRunPending" => {
                 Verdict::Waiting { message: Some(condition.message.clone()) }
             }
-            None => waiting(task_run, step),
+            None => waiting(task_run, steps),
         },
     }
+}
+
+/// The step that the end is told by: the first that failed, else the last. Those after one that failed are skipped.
+pub(super) fn telling(steps: &[StepState]) -> Option<&StepState> {
+    let failed = |step: &&StepState| ended(step).is_some_and(|ended| ended.exit_code != 0);
+    steps.iter().find(failed).or(steps.last())
 }
 
 /// Whether these are the conditions of something that has ended.
 pub(super) fn has_ended(conditions: &[Condition]) -> bool {
     succeeded(conditions).is_some_and(|condition| matches!(condition.status.as_str(), "True" | "False"))
+}
+
+/// Whether these are the conditions of something that has succeeded.
+pub(super) fn has_succeeded(conditions: &[Condition]) -> bool {
+    succeeded(conditions).is_some_and(|condition| condition.status == "True")
 }
 
 fn succeeded(conditions: &[Condition]) -> Option<&Condition> {
@@ -71,16 +82,17 @@ fn started(step: &StepState) -> Option<Timestamp> {
 
 /// How the container ended, where it did by itself: for a run that was cancelled, timed out or whose image
 /// could not be pulled, Tekton makes up an exit code of 1.
-fn ended(step: &StepState) -> Option<&TerminatedStep> {
+pub(super) fn ended(step: &StepState) -> Option<&TerminatedStep> {
     let real = |step: &&TerminatedStep| matches!(step.reason.as_str(), "Completed" | "Error" | "OOMKilled");
     step.terminated.as_ref().filter(real)
 }
 
 /// Words are said only where something is in the way.
-fn waiting(task_run: Option<&TaskRunStatus>, step: Option<&StepState>) -> Verdict {
-    let container = step
-        .and_then(|step| step.waiting.as_ref())
-        .filter(|waiting| !matches!(waiting.reason.as_str(), "PodInitializing" | "ContainerCreating" | ""));
+fn waiting(task_run: Option<&TaskRunStatus>, steps: &[StepState]) -> Verdict {
+    let container = steps
+        .iter()
+        .filter_map(|step| step.waiting.as_ref())
+        .find(|waiting| !matches!(waiting.reason.as_str(), "PodInitializing" | "ContainerCreating" | ""));
     let condition = task_run.and_then(|task_run| succeeded(&task_run.conditions));
     let usual = ["Started", "Running", ""];
     let said = condition.filter(|condition| !usual.contains(&condition.reason.as_str()));
@@ -104,15 +116,15 @@ fn joined(reason: &str, message: &str) -> String {
     }
 }
 
-fn success(run: &RunStatus, step: Option<&StepState>) -> End {
-    let ended = step.and_then(ended);
+fn success(run: &RunStatus, steps: &[StepState]) -> End {
+    let (first, last) = (steps.first().and_then(ended), steps.last().and_then(ended));
     End {
         phase: Phase::Succeeded,
         exit_code: Some(0),
         reason: "Completed".to_owned(),
         message: "it ended with exit code 0".to_owned(),
-        started: ended.and_then(|ended| ended.started_at),
-        finished: ended.and_then(|ended| ended.finished_at).or(run.completion_time),
+        started: first.and_then(|ended| ended.started_at),
+        finished: last.and_then(|ended| ended.finished_at).or(run.completion_time),
     }
 }
 
@@ -120,9 +132,10 @@ fn failure(
     run: &RunStatus,
     condition: &Condition,
     task_run: Option<&TaskRunStatus>,
-    step: Option<&StepState>,
+    steps: &[StepState],
 ) -> End {
-    let ended = step.and_then(ended);
+    let first = steps.first().and_then(ended);
+    let ended = telling(steps).and_then(ended);
     let of_task = task_run.and_then(|task_run| succeeded(&task_run.conditions));
     // The run's own reason says that it was ended; the TaskRun's, why it failed.
     let telling = match condition.reason.as_str() {
@@ -146,7 +159,7 @@ fn failure(
         "Failed" if tells_of_eviction(&telling.message) => evicted(&telling.message),
         "Failed" if ended.is_some_and(|ended| ended.reason == "OOMKilled") => out_of_memory(),
         "Failed" if ended.is_some_and(|ended| ended.exit_code != 0) => exit(ended, &telling.message),
-        reason => (Phase::Failed, reason.to_owned(), explained(telling, step)),
+        reason => (Phase::Failed, reason.to_owned(), explained(telling, steps)),
     };
     // A shell whose child was killed for want of memory shows 0, which is not how the task ended.
     let exit_code = ended.map(|ended| ended.exit_code).filter(|code| phase == Phase::Failed && *code != 0);
@@ -155,7 +168,7 @@ fn failure(
         exit_code,
         reason,
         message,
-        started: ended.and_then(|ended| ended.started_at),
+        started: first.and_then(|ended| ended.started_at),
         finished: ended
             .and_then(|ended| ended.finished_at)
             .or(run.completion_time)
@@ -190,9 +203,10 @@ fn exit(ended: Option<&TerminatedStep>, message: &str) -> (Phase, String, String
 }
 
 /// The condition's words, and the container's where it says more.
-fn explained(condition: &Condition, step: Option<&StepState>) -> String {
-    let container = step.and_then(|step| step.waiting.as_ref()).map(|waiting| waiting.message.trim());
-    match container.filter(|message| !message.is_empty() && !condition.message.contains(message)) {
+fn explained(condition: &Condition, steps: &[StepState]) -> String {
+    let mut containers =
+        steps.iter().filter_map(|step| step.waiting.as_ref()).map(|waiting| waiting.message.trim());
+    match containers.find(|message| !message.is_empty() && !condition.message.contains(message)) {
         Some(more) => format!("{}: {more}", condition.message),
         None => condition.message.clone(),
     }

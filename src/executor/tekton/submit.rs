@@ -4,6 +4,7 @@ use kube::Resource;
 use kube::api::PostParams;
 use kube::core::{Request, Status};
 
+use super::beside::remove_token;
 use super::client::REQUEST;
 use super::executor::Shared;
 use super::refusal::{Refusal, judge, judge_failure};
@@ -27,13 +28,21 @@ pub(super) async fn submit(shared: &Shared, submission: Submission) -> Result<Su
         }
     }
     let name = name_of(run)?;
-    match create(shared, run).await? {
-        Created::New => {
+    let submitted = match create(shared, run).await {
+        Ok(Created::New) => {
             shared.board.enter(&name);
             Ok(Submitted::Created)
         }
-        Created::Exists => adopt(shared, &name, run).await,
+        Ok(Created::Exists) => adopt(shared, &name, run).await,
+        Err(error) => Err(error),
+    };
+    if submission.token.is_some() && matches!(submitted, Err(SubmitError::Refused { .. })) {
+        // Nobody will run it. A token that stays opens nothing once its task has ended.
+        if let Some(Err(error)) = shared.in_time(remove_token(&shared.cluster, &name)).await {
+            tracing::debug!(task = %name, %error, "the Secret of a build that was refused stays");
+        }
     }
+    submitted
 }
 
 fn name_of(run: &PipelineRun) -> Result<TaskName, SubmitError> {

@@ -99,10 +99,11 @@ impl Dispatcher {
         self.live.set_stage(key, Stage::Submitting);
         self.asking();
         let (executor, config, key) = (Arc::clone(&self.executor), Arc::clone(&self.config), key.clone());
-        let reads_files = config.apps.get(&task.app).is_some_and(|app| !app.services.is_empty());
+        let has_services = config.apps.get(&task.app).is_some_and(|app| !app.services.is_empty());
+        let reads_files = has_services || task.built().is_some();
         self.calls.push(Box::pin(async move {
             let build = move || Ok(pipeline_run::submission(&config, &task, previous_success));
-            // Credentials are read from files, which may be slow to answer.
+            // Credentials, and what tokens are made with, are read from files, which may be slow to answer.
             let built = if reads_files { blocking(build).await } else { build() };
             let result = match built {
                 Ok(Ok(submission)) => executor.submit(submission).await,

@@ -1,5 +1,6 @@
 //! The logs of pods.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -21,11 +22,17 @@ pub(crate) struct Log {
     pub(crate) ended: bool,
 }
 
+/// What the containers of a pod wrote, by their names.
+pub(crate) type Logs = BTreeMap<String, Log>;
+
+/// The container of a task's command.
+pub(crate) const USER: &str = "step-user-container";
+
 pub(super) fn read(shared: &Arc<Shared>, call: &Call, act: Option<&Act>) -> Result<Response<Body>, Refused> {
-    if !shared.lock().logs.contains_key(&call.name) {
-        return Err(not_found("pods", &call.name));
-    }
-    if call.query("container") != "step-user-container" {
+    let container = call.query("container").to_owned();
+    let has_container = shared.lock().logs.get(&call.name).map(|logs| logs.contains_key(&container));
+    let Some(has_container) = has_container else { return Err(not_found("pods", &call.name)) };
+    if !has_container {
         return Err((
             400,
             "BadRequest",
@@ -35,6 +42,7 @@ pub(super) fn read(shared: &Arc<Shared>, call: &Call, act: Option<&Act>) -> Resu
     let reading = Reading {
         shared: Arc::clone(shared),
         pod: call.name.clone(),
+        container,
         since: call.query("sinceTime").parse().ok(),
         follow: call.query("follow") == "true",
         timestamps: call.query("timestamps") == "true",
@@ -51,6 +59,7 @@ pub(super) fn read(shared: &Arc<Shared>, call: &Call, act: Option<&Act>) -> Resu
 struct Reading {
     shared: Arc<Shared>,
     pod: String,
+    container: String,
     since: Option<Timestamp>,
     follow: bool,
     timestamps: bool,
@@ -63,7 +72,7 @@ impl Reading {
         loop {
             {
                 let state = self.shared.lock();
-                let log = state.logs.get(&self.pod)?;
+                let log = state.logs.get(&self.pod)?.get(&self.container)?;
                 while let Some((time, text)) = log.lines.get(self.at) {
                     self.at += 1;
                     if self.since.is_none_or(|since| *time >= since) {

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::call::Call;
 pub(crate) use self::faults::Act;
 use self::faults::Rule;
-use self::logs::Log;
+use self::logs::Logs;
 use self::objects::Objects;
 
 /// The only namespace there is.
@@ -59,7 +59,7 @@ struct Shared {
 /// All that the server knows.
 pub(crate) struct State {
     pub(crate) objects: Objects,
-    logs: BTreeMap<String, Log>,
+    logs: BTreeMap<String, Logs>,
     pub(crate) calls: Vec<Call>,
     /// By verb and resource: how many are under way, and the most there were.
     under_way: BTreeMap<(&'static str, String), (usize, usize)>,

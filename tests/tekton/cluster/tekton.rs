@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tekcron::clock::SystemClock;
 
+use super::logs::USER;
 use super::objects::Refused;
 use super::{Cluster, RUNS, State, TASK_RUNS};
 
@@ -22,25 +23,53 @@ impl Cluster {
 
     /// Has the run's container run, from `started` on.
     pub(crate) fn runs_since(&self, name: &str, started: &str) {
+        self.first_step_runs(name, "succeeded", started);
+    }
+
+    /// Has the first step of a build run, from `started` on; the others wait for it.
+    pub(crate) fn fetches_since(&self, name: &str, started: &str) {
+        self.first_step_runs(name, "build-succeeded", started);
+    }
+
+    fn first_step_runs(&self, name: &str, ended: &str, started: &str) {
         self.with(|state| {
-            let mut objects = sample("succeeded");
+            let mut objects = sample(ended);
             unfinished(
                 &mut objects[0],
                 "Running",
                 "Tasks Completed: 0 (Failed: 0, Cancelled 0), Incomplete: 1, Skipped: 0",
             );
             unfinished(&mut objects[1], "Running", "Not all Steps in the Task have finished executing");
-            let step = &mut objects[1]["status"]["steps"][0];
-            step.as_object_mut().unwrap().retain(|key, _| key == "name" || key == "container");
-            step["running"] = json!({ "startedAt": started });
+            for object in &mut objects {
+                object["status"].as_object_mut().unwrap().remove("results");
+            }
+            let steps = objects[1]["status"]["steps"].as_array_mut().unwrap();
+            for step in steps.iter_mut() {
+                step.as_object_mut().unwrap().retain(|key, _| key == "name" || key == "container");
+            }
+            steps[0]["running"] = json!({ "startedAt": started });
             put(state, name, objects);
         });
     }
 
     /// Has the run's pod write a line.
     pub(crate) fn writes(&self, name: &str, time: &str, text: &str) {
+        self.container_writes(name, USER, time, text);
+    }
+
+    /// Has one container of the run's pod write a line.
+    pub(crate) fn container_writes(&self, name: &str, container: &str, time: &str, text: &str) {
         self.with(|state| {
-            state.logs.entry(pod_of(name)).or_default().lines.push((time.parse().unwrap(), text.to_owned()));
+            let log = state.logs.entry(pod_of(name)).or_default().entry(container.to_owned()).or_default();
+            log.lines.push((time.parse().unwrap(), text.to_owned()));
+        });
+    }
+
+    /// A container of the run's pod has ended: its log has no more.
+    pub(crate) fn container_ends(&self, name: &str, container: &str) {
+        self.with(|state| {
+            let logs = state.logs.entry(pod_of(name)).or_default();
+            logs.entry(container.to_owned()).or_default().ended = true;
         });
     }
 
@@ -85,8 +114,9 @@ fn becomes(state: &mut State, name: &str, name_of_sample: &str) {
     put(state, name, sample(name_of_sample));
     if WITHOUT_POD.contains(&name_of_sample) {
         state.logs.remove(&pod_of(name));
-    } else if let Some(log) = state.logs.get_mut(&pod_of(name)) {
-        log.ended = is_complete(state.objects.get(RUNS, name).unwrap());
+    } else if let Some(logs) = state.logs.get_mut(&pod_of(name)) {
+        let ended = is_complete(state.objects.get(RUNS, name).unwrap());
+        logs.values_mut().for_each(|log| log.ended = ended);
     }
 }
 
@@ -105,7 +135,10 @@ fn put(state: &mut State, name: &str, mut objects: Vec<Value>) {
         labels["tekton.dev/pipelineRun"] = json!(name);
         if task_run["status"]["podName"].as_str().is_some_and(|pod| !pod.is_empty()) {
             task_run["status"]["podName"] = json!(pod_of(name));
-            state.logs.entry(pod_of(name)).or_default();
+            let logs = state.logs.entry(pod_of(name)).or_default();
+            for step in task_run["status"]["steps"].as_array().into_iter().flatten() {
+                logs.entry(step["container"].as_str().unwrap_or(USER).to_owned()).or_default();
+            }
         }
         let status = task_run["status"].clone();
         task_run["metadata"]["labels"] = labels;
