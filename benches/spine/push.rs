@@ -28,7 +28,8 @@ pub(crate) fn run(scale: Scale) {
     let files = if scale.quick { FILES / 10 } else { FILES };
     let dir = TempDir::new().expect("a temporary directory");
     let (config, data) = (dir.path().join("config"), dir.path().join("data"));
-    fs::create_dir_all(config.join("apps")).expect("the directory is ours");
+    fs::create_dir_all(&config).expect("the directory is ours");
+    fs::write(config.join("tekcron.toml"), "").expect("the directory is ours");
     let daemon = Daemon::start(&config, &data, &[]);
     let idle = peak(&daemon);
     let (mut first, mut unchanged, mut changed) = (vec![], vec![], vec![]);

@@ -32,7 +32,6 @@ mod pushes;
 mod scarce;
 mod store;
 mod unruly;
-#[cfg(feature = "fault-points")]
 #[path = "../daemon/wire.rs"]
 mod wire;
 mod world;

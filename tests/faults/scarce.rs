@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::json;
+
 use crate::harness::{Daemon, Place, text};
 use crate::store::files;
+use crate::wire::{ask, get, post, send, settled, source};
 
 const APP: &str = r#"
 [app]
@@ -385,4 +388,29 @@ fn without_another_thread_claims_wait_and_the_daemon_goes_on() {
     stranger.limit(&daemon, 4096);
     all_claimed_so_far_run(place);
     assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_disk_that_fills_while_a_source_arrives_or_is_unpacked_keeps_nothing_of_it_and_the_service_goes_on() {
+    let place = place();
+    let Some(_disk) = Small::mount(&place, "size=96m") else { return };
+    let _daemon = place.serve();
+    let large = |mebibytes: usize| "x".repeat(mebibytes << 20);
+    let kept = || fs::read_dir(place.path().join("data/sources")).unwrap().count();
+    let (hash, tar) = source(&[("large", &large(120))]);
+    let path = format!("/v1/sources/{hash}");
+    let (status, refused) = ask(&place, "PUT", &path, &tar).unwrap();
+    assert_eq!((status, &refused["error"]["code"]), (507, &json!("disk-full")), "{refused}");
+    assert_eq!((kept(), &get(&place, &path).1["received"]), (0, &json!(0)));
+
+    let push = |hash: String| post(&place, "/v1/apps/web/push", &json!({ "source": hash }));
+    // It fits once, and not unpacked beside itself.
+    assert_eq!(push(send(&place, &[("large", &large(50))])).0, 202);
+    let failed = settled(&place, "web", 1);
+    assert_eq!(failed["state"], "failed");
+    assert!(failed["reason"].as_str().unwrap().contains("is full"), "{failed}");
+    assert_eq!(fs::read_dir(place.path().join("data/revisions/web")).unwrap().count(), 0);
+    assert_eq!(push(send(&place, &[("small", "x")])).0, 202);
+    assert_eq!(settled(&place, "web", 2)["state"], "ready");
+    place.ok(&["run-task", "web", "-c", "cat small", "--wait"]);
 }
