@@ -14,8 +14,8 @@ use super::schema::SchemaArgs;
 use super::{
     app, apps, backfill, bind_service, completions, create_job, create_service, delete, delete_job,
     delete_service, env, explain, export, import, job, job_history, job_schedules, jobs, logs, man, openapi,
-    queue, reload, rerun, run_job, run_task, schedule_job, serve, services, slots, status, steer, store,
-    task, tasks, terminate_task, token,
+    push, queue, reload, rerun, revision, run_job, run_task, schedule_job, serve, services, slots, status,
+    steer, store, task, tasks, terminate_task, token,
 };
 use crate::config::SettingsOverrides;
 
@@ -148,6 +148,12 @@ pub(super) enum Verb {
     TerminateTask(terminate_task::TerminateTaskArgs),
     /// Print the log of a task
     Logs(logs::LogsArgs),
+    /// Make an App of a directory of source, or of an image, for tasks to run on
+    Push(push::PushArgs),
+    /// Go back to the code of an earlier revision of an App that was pushed
+    Rollback(revision::RollbackArgs),
+    /// Build the source of an App once more
+    Restage(revision::RestageArgs),
     /// List Apps
     Apps(apps::AppsArgs),
     /// Show an App and its jobs

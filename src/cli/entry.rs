@@ -11,8 +11,8 @@ use super::session::Session;
 use super::{
     app, apps, backfill, bind_service, cluster, completions, create_job, create_service, delete, delete_job,
     delete_service, env, exit_code, explain, export, import, job, job_history, job_schedules, jobs, logs,
-    man, moment, next, offline, openapi, output, queue, reload, rerun, run_job, run_task, schedule_job,
-    schema, serve, services, slots, status, steer, store, task, tasks, terminate_task, token,
+    man, moment, next, offline, openapi, output, push, queue, reload, rerun, revision, run_job, run_task,
+    schedule_job, schema, serve, services, slots, status, steer, store, task, tasks, terminate_task, token,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -59,6 +59,9 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Task(args) => online(task::run(&args, &session))?,
         Verb::TerminateTask(args) => online(terminate_task::run(&args, &session))?,
         Verb::Logs(args) => online(logs::run(&args, &session))?,
+        Verb::Push(args) => return online(push::run(&args, &session)),
+        Verb::Rollback(args) => return online(revision::rollback(&args, &session)),
+        Verb::Restage(args) => return online(revision::restage(&args, &session)),
         Verb::Apps(args) => online(apps::run(&args, &session))?,
         Verb::App(args) => online(app::run(&args, &session))?,
         Verb::Delete(args) => online(delete::run(&args, &session))?,

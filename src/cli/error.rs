@@ -9,6 +9,7 @@ use super::explain::ExplainError;
 use super::import;
 use super::next::NextError;
 use super::plan::PlanError;
+use super::push::PushError;
 use super::render::RenderError;
 use crate::api::ApiError;
 use crate::api::client::ClientError;
@@ -74,6 +75,21 @@ pub(super) enum CliError {
     /// There is nothing to render.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// Nothing was pushed.
+    #[error(transparent)]
+    Push(#[from] PushError),
+    /// A revision was made, and its end not seen.
+    #[error(
+        "lost sight of revision {number} of the App `{app}`: {source}\nhint: `tekcron app {app}` shows it"
+    )]
+    LostRevision {
+        /// The App.
+        app: String,
+        /// Its number.
+        number: u32,
+        /// What went wrong.
+        source: Box<CliError>,
+    },
     /// The configuration has no such App.
     #[error("the App `{app}` does not exist{}", did_you_mean(nearest.as_deref()))]
     NoApp {
@@ -165,14 +181,17 @@ impl CliError {
             | Self::Next(NextError::Write(error))
             | Self::Plan(PlanError::Write(error))
             | Self::Render(RenderError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
-            Self::LostSight { source, .. } => source.is_closed_pipe(),
+            Self::LostSight { source, .. } | Self::LostRevision { source, .. } => source.is_closed_pipe(),
             _ => false,
         }
     }
 
     /// Whether it is a report that stands by itself.
     pub(super) fn is_report(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Daemon(DaemonError::Config(_)))
+        matches!(
+            self,
+            Self::Config(_) | Self::Daemon(DaemonError::Config(_)) | Self::Push(PushError::Manifest(_))
+        )
     }
 
     /// How the program ends.
@@ -180,7 +199,8 @@ impl CliError {
         match self {
             Self::Connection(error) => error.exit_code(),
             Self::Client(error) => of_client(error),
-            Self::LostSight { .. } => exit_code::NO_EXIT_CODE,
+            Self::LostSight { .. } | Self::LostRevision { .. } => exit_code::NO_EXIT_CODE,
+            Self::Push(error) => error.exit_code(),
             Self::Daemon(error) => of_daemon(error),
             Self::Store(error)
             | Self::Export(ExportError::Store(error))

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::error::CliError;
+use super::progress;
 use super::table::{self, Column};
 use crate::api::client::Listing;
 use crate::api::resources::{AppResource, JobResource, TaskResource};
@@ -146,12 +147,14 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 
 /// Writes bytes to stdout.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    progress::give_way(bytes);
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
 /// Says something to people, on stderr. That nobody can hear it is no reason to fail.
 pub(super) fn say(text: &str) {
+    progress::give_way(b"\n");
     let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
 }
 

@@ -40,6 +40,7 @@ pub use self::rescan::Rescans;
 pub use self::settings::{
     BuildSettings, Builder, ExecutorKind, LogFormat, LogStreamTarget, Settings, TektonSettings, TlsFiles,
 };
+pub(crate) use self::source::{Found, Source};
 pub use self::stored::{
     AppEdit, AppPush, Code, EditError, JobEdit, NewService, PushedApp, Resting, RevisionEdit, RunningTasks,
     Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService, service_name,

@@ -10,7 +10,7 @@ use super::problem::{Excerpt, Place, Problem, Severity, is_c1};
 const WIDEST: usize = 400;
 
 /// The text of one file, and what was found wrong with it so far.
-pub(super) struct Source {
+pub(crate) struct Source {
     name: String,
     text: String,
     /// Where each line begins.
@@ -21,18 +21,18 @@ pub(super) struct Source {
 }
 
 /// A problem before it is known which parts of its line are secret.
-pub(super) struct Found {
-    pub(super) severity: Severity,
+pub(crate) struct Found {
+    pub(crate) severity: Severity,
     /// Bytes of the file.
-    pub(super) span: Range<usize>,
-    pub(super) path: String,
-    pub(super) message: String,
-    pub(super) hint: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) path: String,
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl Source {
     /// The file called `name`.
-    pub(super) fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             text: text.into(),
@@ -48,7 +48,7 @@ impl Source {
         &self.name
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -68,18 +68,18 @@ impl Source {
         tree
     }
 
-    pub(super) fn report(&self, found: Found) {
+    pub(crate) fn report(&self, found: Found) {
         self.sound.set(self.sound.get() && found.severity == Severity::Warning);
         self.found.borrow_mut().push(found);
     }
 
     /// Whether there is no error so far.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.sound.get()
     }
 
     /// Keeps a piece of the text out of every report.
-    pub(super) fn hide(&self, span: Range<usize>) {
+    pub(crate) fn hide(&self, span: Range<usize>) {
         self.hidden.borrow_mut().push(span);
     }
 
@@ -94,7 +94,7 @@ impl Source {
     }
 
     /// All problems, in the order of the text.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
         let mut found = self.found.take();
         found.sort_by_key(|found| found.span.start);
         found.into_iter().map(|found| self.place(found)).collect()

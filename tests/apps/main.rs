@@ -5,6 +5,7 @@
 mod backup;
 #[path = "../crd/mod.rs"]
 mod crd;
+mod daylight;
 mod db_migrate;
 mod etl;
 mod http;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tekcron::push::manifest::{self, Variables};
 use tempfile::TempDir;
 
 /// Where the system's tools are.
@@ -38,6 +39,23 @@ impl Sandbox {
         let file = repository().join(format!("config/apps/{name}.toml"));
         let file: toml::Table = fs::read_to_string(file).unwrap().parse().unwrap();
         let app = file["app"].as_table().unwrap();
+        let sandbox = Self::at(name, app["path"].as_str().unwrap());
+        let env = app.get("env").and_then(toml::Value::as_table).into_iter().flatten();
+        env.fold(sandbox, |sandbox, (name, value)| sandbox.with(name, value.as_str().unwrap()))
+    }
+
+    /// Those of the example `name`, which is pushed as its manifest says.
+    pub(crate) fn pushed(name: &str) -> Self {
+        let path = format!("examples/{name}");
+        let file = repository().join(&path).join("manifest.yml");
+        let text = fs::read_to_string(&file).unwrap();
+        let manifest = manifest::read("manifest.yml", &text, &Variables::default()).unwrap();
+        let env = manifest.applications[0].app["env"].as_object().unwrap();
+        let sandbox = Self::at(name, &path);
+        env.iter().fold(sandbox, |sandbox, (name, value)| sandbox.with(name, value.as_str().unwrap()))
+    }
+
+    fn at(name: &str, path: &str) -> Self {
         let sandbox = Self {
             dir: TempDir::new().unwrap(),
             env: BTreeMap::from([
@@ -48,12 +66,11 @@ impl Sandbox {
             ]),
             tools: SYSTEM.to_owned(),
         };
-        copy(&repository().join(app["path"].as_str().unwrap()), &sandbox.work());
+        copy(&repository().join(path), &sandbox.work());
         for place in [sandbox.state(), sandbox.dir.path().join("shims"), sandbox.temporary()] {
             fs::create_dir(place).unwrap();
         }
-        let env = app.get("env").and_then(toml::Value::as_table).into_iter().flatten();
-        env.fold(sandbox, |sandbox, (name, value)| sandbox.with(name, value.as_str().unwrap()))
+        sandbox
     }
 
     /// With `name` in the environment.

@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::sandbox::{Sandbox, find, has, listing, repository};
-use crate::{backup, db_migrate, etl, mail, transfer};
+use crate::{backup, daylight, db_migrate, etl, mail, transfer};
 
 /// Every shell script of the examples.
 fn scripts() -> Vec<PathBuf> {
@@ -29,6 +29,10 @@ fn scripts() -> Vec<PathBuf> {
 fn rounds(directory: &Path) {
     let sandbox = |name: &str| Sandbox::of(name).with_tools(directory);
     backup::round(sandbox("backup"));
+    let sky = Sandbox::pushed("daylight").with_tools(directory);
+    if daylight::has_sines(&sky) {
+        daylight::round(sky);
+    }
     db_migrate::round(sandbox("db-migrate"));
     for fault in ["false", "add_column orders column '\"x'"] {
         db_migrate::mended(&sandbox("db-migrate"), fault, "");

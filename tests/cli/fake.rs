@@ -92,6 +92,7 @@ impl Reply {
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    pub(crate) bytes: Bytes,
 }
 
 #[derive(Default)]
@@ -170,8 +171,8 @@ async fn answer(
     let line = format!("{method} {uri}");
     let reply = {
         let mut script = lock(&script);
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        script.seen.push(Request { headers, body });
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        script.seen.push(Request { headers, body: json, bytes: body });
         match script.expected.front() {
             Some((expected, _)) if *expected == line => script.expected.pop_front().map(|(_, reply)| reply),
             _ => {

@@ -15,6 +15,7 @@ mod logs;
 mod offline;
 mod papers;
 mod plan;
+mod push;
 mod pushed;
 mod queue;
 mod refusals;

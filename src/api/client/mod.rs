@@ -7,10 +7,12 @@
 
 mod asked;
 mod error;
+mod push;
 mod pushed;
 mod routes;
 mod transport;
 
 pub use self::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 pub use self::error::ClientError;
+
 pub use self::transport::{Client, is_this_machine};

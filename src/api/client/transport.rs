@@ -98,6 +98,11 @@ impl Client {
         self.http.post(url).timeout(ANSWER)
     }
 
+    /// A PUT that may take as long as what it sends.
+    pub(super) fn put(&self, url: Url) -> RequestBuilder {
+        self.http.put(url)
+    }
+
     /// The JSON that `request` is answered with.
     pub(super) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let response = self.accepted(request).await?;
