@@ -153,6 +153,7 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("get", "/v1/sources/{hash}", SOURCE),
         ("put", "/v1/sources/{hash}", SOURCE),
         ("put", "/v1/sources/{hash}", "/v1/sources/none"),
+        ("get", "/v1/sources/{hash}/content", "/v1/sources/none/content"),
         ("post", "/v1/apps/{app}/push", "/v1/apps/web/push"),
         ("post", "/v1/apps/{app}/push", "/v1/apps/etl/push"),
         ("post", "/v1/apps/{app}/rollback", "/v1/apps/web/rollback"),
