@@ -3,7 +3,7 @@
 //! [`read`] gives the applications of a manifest with their variables filled in. What stands for routes, for
 //! instances that stay and for what keeps them alive has no counterpart here: those keys are listed, so that they
 //! can be told. A key that nobody knows is refused, as is one that has slipped out of its application by its
-//! indent: each problem comes with line and column ([`place`]). The key `tekcron` is ours: what it holds are keys of an
+//! indent: each problem comes with line and column. The key `tekcron` is ours: what it holds are keys of an
 //! App's file, and Cloud Foundry passes it over.
 
 mod application;
