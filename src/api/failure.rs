@@ -52,6 +52,7 @@ pub(super) enum Code {
     NotReady,
     Current,
     NothingToBuild,
+    NoBuilder,
     TooManyRuns,
     HeadTooLarge,
     Internal,
@@ -96,6 +97,7 @@ impl Code {
             Self::NotReady => ("not-ready", StatusCode::CONFLICT),
             Self::Current => ("current", StatusCode::CONFLICT),
             Self::NothingToBuild => ("nothing-to-build", StatusCode::CONFLICT),
+            Self::NoBuilder => ("no-builder", StatusCode::CONFLICT),
             Self::NoRevision => ("no-revision", StatusCode::CONFLICT),
             Self::TooManyRuns => ("too-many-runs", StatusCode::TOO_MANY_REQUESTS),
             Self::HeadTooLarge => ("head-too-large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
@@ -278,6 +280,7 @@ impl From<ChangeError> for Failure {
                 EditError::NotReady { .. } => Self::new(Code::NotReady, error),
                 EditError::Current { .. } => Self::new(Code::Current, error),
                 EditError::NothingToBuild(_) => Self::new(Code::NothingToBuild, error),
+                EditError::NoBuilder(_) => Self::new(Code::NoBuilder, error),
                 EditError::Deleting(_) => Self::new(Code::Deleting, error),
                 // The report holds hints of its own, one a problem.
                 EditError::Wrong(_) => {

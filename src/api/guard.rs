@@ -8,7 +8,7 @@ use std::str::FromStr;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, HOST, ORIGIN, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,7 +20,9 @@ pub(super) async fn guard(State(serving): State<Shared>, request: Request, next:
     // What follows such a body may have been meant as part of it by whoever handed it on.
     let ends = request.headers().contains_key(TRANSFER_ENCODING);
     let named = request.uri().authority().map(Authority::as_str);
-    let mut response = match check(request.headers(), named, serving.listen.ip()) {
+    let config = serving.config();
+    let here = Here { listen: serving.listen.ip(), public: config.settings.public_url.as_deref() };
+    let mut response = match check(request.headers(), named, &here) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
@@ -30,17 +32,28 @@ pub(super) async fn guard(State(serving): State<Shared>, request: Request, next:
     response
 }
 
+/// What the service is called.
+struct Here<'h> {
+    /// The address that it listens on.
+    listen: IpAddr,
+    /// The URL at which others reach it, perhaps through a proxy on this machine.
+    public: Option<&'h str>,
+}
+
 /// `named` is the host that the request's first line names, as it does for a proxy.
-fn check(headers: &HeaderMap, named: Option<&str>, listen: IpAddr) -> Result<(), Failure> {
+fn check(headers: &HeaderMap, named: Option<&str>, here: &Here<'_>) -> Result<(), Failure> {
     let refused = |text: String| Err(Failure::new(Code::Forbidden, text));
     let readable = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
     let text = |name: &str| headers.get(name).map(readable);
     // No browser leaves it out. Where there are several, another program may go by another one.
     let hosts: Vec<_> = headers.get_all(HOST).iter().map(readable).chain(named.map(str::to_owned)).collect();
-    if let Some(host) = hosts.iter().find(|host| !is_local(host, listen))
-        && listen.to_canonical().is_loopback()
+    if here.listen.to_canonical().is_loopback()
+        && let Some(host) = hosts.iter().find(|host| !here.is_called(host))
     {
-        let hint = format!("a service on loopback answers to `localhost` and `{listen}` alone");
+        let hint = format!(
+            "a service on loopback answers to `localhost`, `{}` and the host of `public_url` alone",
+            here.listen
+        );
         return refused(format!("expected a request to this machine, found one to `{host}`\nhint: {hint}"));
     }
     if let Some(origin) = text(ORIGIN.as_str())
@@ -54,13 +67,21 @@ fn check(headers: &HeaderMap, named: Option<&str>, listen: IpAddr) -> Result<(),
     }
 }
 
-fn is_local(host: &str, listen: IpAddr) -> bool {
-    let Ok(authority) = Authority::from_str(host) else { return false };
-    let name = authority.host();
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback() || address == listen,
-        Err(_) => name.eq_ignore_ascii_case("localhost"),
+impl Here<'_> {
+    fn is_called(&self, host: &str) -> bool {
+        let Ok(authority) = Authority::from_str(host) else { return false };
+        let name = authority.host();
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let is_local = match bare.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback() || address == self.listen,
+            Err(_) => name.eq_ignore_ascii_case("localhost"),
+        };
+        is_local || self.is_public(name)
+    }
+
+    fn is_public(&self, name: &str) -> bool {
+        let public = self.public.and_then(|url| url.parse::<Uri>().ok());
+        public.as_ref().and_then(Uri::host).is_some_and(|host| host.eq_ignore_ascii_case(name))
     }
 }
 
@@ -75,18 +96,22 @@ mod tests {
 
     fn passes(listen: &str, headers: &[(&'static str, &str)]) -> bool {
         let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
-        check(&HeaderMap::from_iter(headers), None, listen.parse().unwrap()).is_ok()
+        check(&HeaderMap::from_iter(headers), None, &here(listen)).is_ok()
+    }
+
+    fn here(listen: &str) -> Here<'static> {
+        Here { listen: listen.parse().unwrap(), public: None }
     }
 
     #[test]
     fn every_host_that_a_request_names_has_to_be_this_machine() {
-        let listen = "127.0.0.1".parse().unwrap();
+        let here = here("127.0.0.1");
         let passes = |hosts: &[&str], named| {
             let mut headers = HeaderMap::new();
             for host in hosts {
                 headers.append(HOST, host.parse().unwrap());
             }
-            check(&headers, named, listen).is_ok()
+            check(&headers, named, &here).is_ok()
         };
         assert!(passes(&["localhost"], None) && passes(&["localhost"], Some("127.0.0.1:7070")));
         for hosts in [["localhost", "evil.example"], ["evil.example", "localhost"]] {
@@ -122,6 +147,17 @@ mod tests {
             assert!(!passes("127.0.0.1", &[("host", host)]), "{host}");
         }
         assert!(passes("127.0.0.1", &[]));
+    }
+
+    #[test]
+    fn behind_a_proxy_it_answers_to_its_public_name_too() {
+        let public = Some("https://Tekcron.example.org:8443/cron");
+        let here = Here { public, ..here("127.0.0.1") };
+        let passes = |host: &'static str| {
+            check(&HeaderMap::from_iter([(HOST, host.parse().unwrap())]), None, &here).is_ok()
+        };
+        assert!(passes("tekcron.example.org") && passes("tekcron.example.org:8443") && passes("localhost"));
+        assert!(!passes("evil.example") && !passes("cron.tekcron.example.org"));
     }
 
     #[test]

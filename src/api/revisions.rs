@@ -19,9 +19,9 @@ use super::service::{Serving, Shared};
 use super::steer::{LONGEST_NAME, line};
 use super::wait::Wait;
 use crate::app::AppName;
-use crate::config::{AppPush, Code, Config, RevisionEdit};
+use crate::config::{AppPush, Code, Config, NewRevision, RevisionEdit};
 use crate::hint::nearest;
-use crate::push::RevisionNumber;
+use crate::push::{PushError, RevisionNumber};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -50,7 +50,11 @@ pub(super) struct ShowQuery {
     path = "/v1/apps/{app}/push",
     params(("app" = String, Path)),
     request_body = PushBody,
-    responses((status = 202, description = "The revision, on disk; `state` says how far it is", body = RevisionResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+    responses(
+        (status = 200, description = "The revision that it would be", body = RevisionResource),
+        (status = 202, description = "The revision, on disk; `state` says how far it is", body = RevisionResource),
+        (status = "default", description = "Why not", body = ErrorEnvelope),
+    ),
 )]
 pub(super) async fn push(
     State(serving): State<Shared>,
@@ -59,7 +63,7 @@ pub(super) async fn push(
     Body(body, _place): Body<PushBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let app: AppName = app.parse().map_err(|error| Failure::bad_request(format!("App `{app}`: {error}")))?;
-    let PushBody { source, image, app: keys, build, by } = body;
+    let PushBody { source, image, app: keys, build, by, dry_run } = body;
     let code = match (source, image) {
         (Some(source), None) => {
             Code::Source(source.parse().map_err(|error| Failure::bad_request(format!("`source`: {error}")))?)
@@ -70,7 +74,12 @@ pub(super) async fn push(
             return Err(Failure::bad_request(format!("expected a `source` or an `image`, found {found}")));
         }
     };
-    made(&serving, app, RevisionEdit::Push(AppPush { code, app: keys, build, by: named_by(by)? })).await
+    let edit = RevisionEdit::Push(AppPush { code, app: keys, build, by: named_by(by)? });
+    if dry_run {
+        let made = serving.service.pushes.try_out(&app, edit).map_err(PushError::from)?;
+        return Ok((StatusCode::OK, Json(resource(&app, &made))).into_response());
+    }
+    Ok(made(&serving, app, edit).await?.into_response())
 }
 
 /// `POST /v1/apps/{app}/rollback`: a new revision with the code and the command of an earlier one.
@@ -116,11 +125,17 @@ async fn made(
     app: AppName,
     edit: RevisionEdit,
 ) -> Result<impl IntoResponse + use<>, Failure> {
-    let (config, revision) = serving.service.pushes.edit(&app, edit).await?;
-    let current = config.stored.apps.get(&app).and_then(|app| app.current);
-    let location = format!("/v1/apps/{app}/revisions/{}", revision.number);
-    let resource = RevisionResource::new(&app, &revision, current);
-    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(resource)))
+    let made = serving.service.pushes.edit(&app, edit).await?;
+    let location = format!("/v1/apps/{app}/revisions/{}", made.revision.number);
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(resource(&app, &made))))
+}
+
+fn resource(app: &AppName, made: &NewRevision) -> RevisionResource {
+    let warnings = made.warnings.iter().map(|warning| format!("{}\nhint: {}", warning.message, warning.hint));
+    RevisionResource {
+        warnings: warnings.collect(),
+        ..RevisionResource::new(app, &made.revision, made.app.current)
+    }
 }
 
 /// `GET /v1/apps/{app}/revisions`: newest first.

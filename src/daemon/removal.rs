@@ -17,8 +17,8 @@ use crate::app::{AppName, Retention};
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::config::{Config, EditError, RunningTasks, StoredApp};
-use crate::executor::Executor;
 use crate::executor::local::remove_tree;
+use crate::executor::{Executor, ExecutorError};
 use crate::fault::point;
 use crate::job::JobRef;
 use crate::push::{REVISIONS, Revisions};
@@ -62,6 +62,8 @@ enum Obstacle {
     Store(#[from] StoreError),
     #[error(transparent)]
     Terminate(#[from] TerminateError),
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
     #[error("{0}")]
     History(String),
     #[error("its revisions: {0}")]
@@ -206,6 +208,7 @@ impl Removals {
         }
         point("delete-history");
         self.remove_history(app).await?;
+        self.executor.forget(app).await?;
         point("delete-app");
         let config = self.reloader.current();
         let revisions = config.settings.data_dir.join(REVISIONS).join(app.as_str());

@@ -225,6 +225,14 @@ pub trait Executor: Send + Sync + 'static {
         future::ready(Ok(())).boxed()
     }
 
+    /// Removes what stands beside tasks for an App that is gone. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`ExecutorError`].
+    fn forget<'a>(&'a self, _app: &'a AppName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        future::ready(Ok(())).boxed()
+    }
+
     /// Works by `config` from now on, as far as it says what stands beside tasks.
     fn configure(&self, _config: &Config) {}
 

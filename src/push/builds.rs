@@ -24,7 +24,7 @@ use super::{REVISIONS, Revision, RevisionNumber, RevisionState, revision_dir};
 use crate::app::{App, AppName};
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
-use crate::config::{Code, Config, EditError, ExecutorKind, RevisionEdit, StoredName};
+use crate::config::{Code, Config, EditError, ExecutorKind, NewRevision, RevisionEdit, StoredName};
 use crate::daemon::{Change, ChangeError, Reloader};
 use crate::fault::point;
 use crate::store::{Commit, Store, StoreError};
@@ -82,20 +82,23 @@ impl Pushes {
         (pushes.clone(), Builds { pushes, begun: inbox })
     }
 
-    /// Makes a revision. When this returns it is on disk, and where nothing has to be made of it, in effect. The
-    /// configuration with it.
+    /// What a revision would be, of a source that need not be here yet; nothing is changed.
+    ///
+    /// # Errors
+    /// [`EditError`].
+    pub fn try_out(&self, app: &AppName, edit: RevisionEdit) -> Result<NewRevision, EditError> {
+        edit.apply(&self.parts.config.load(), app, self.parts.clock.now())
+    }
+
+    /// Makes a revision. When this returns it is on disk, and where nothing has to be made of it, in effect.
     ///
     /// # Errors
     /// [`PushError`]; then everything stays as it was.
-    pub async fn edit(
-        &self,
-        app: &AppName,
-        edit: RevisionEdit,
-    ) -> Result<(Arc<Config>, Revision), PushError> {
+    pub async fn edit(&self, app: &AppName, edit: RevisionEdit) -> Result<NewRevision, PushError> {
+        // What is refused is refused before anything is done for it.
+        self.try_out(app, edit.clone())?;
         let now = self.parts.clock.now();
         let config = self.parts.config.load_full();
-        // What is refused is refused before anything is done for it.
-        edit.clone().apply(&config, app, now)?;
         let taken = match &edit {
             RevisionEdit::Push(push) => self.look_for(&push.code).await.map(|()| None)?,
             RevisionEdit::Rollback { to, .. } => self.share(&config, app, *to).await?,
@@ -103,24 +106,26 @@ impl Pushes {
         };
         let put = taken.clone();
         let made = self.parts.reloader.change(|config| {
-            let (stored_app, revision) = edit.apply(config, app, now)?;
+            let made = edit.apply(config, app, now)?;
+            let revision = &made.revision;
             let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
-            commit.put_app(app, &stored_app).put_revision(app, &revision);
-            stored.apps.insert(app.clone(), stored_app);
+            commit.put_app(app, &made.app).put_revision(app, revision);
+            stored.apps.insert(app.clone(), made.app.clone());
             stored.revisions.entry(app.clone()).or_default().insert(revision.number, revision.clone());
             let about = Some(StoredName::App(app.clone()));
             if let Some(taken) = put {
                 let at = revision_dir(&config.settings.data_dir, app, revision.number);
                 remove_tree(&at).and_then(|()| fs::rename(taken, at)).map_err(EditError::Files)?;
             }
-            Ok((Change { stored, commit, about }, revision))
+            Ok((Change { stored, commit, about }, made))
         });
         let made = made.await;
         if let (Err(_), Some(taken)) = (&made, taken) {
             // What stays is removed by the next start.
             let _ = blocking(move || remove_tree(&taken)).await;
         }
-        let (changed, revision) = made?;
+        let (_, made) = made?;
+        let revision = &made.revision;
         point("revision-made");
         let (number, by) = (revision.number, revision.by.as_deref().unwrap_or("?"));
         tracing::info!(%app, revision = %number, by, "an App has a new revision");
@@ -129,7 +134,7 @@ impl Pushes {
             RevisionState::Building => drop(self.begun.send((app.clone(), number))),
             _ => self.changed.send_modify(|count| *count += 1),
         }
-        Ok((changed.after, revision))
+        Ok(made)
     }
 
     /// Changes whenever a revision is no longer being built. A hint to look again.

@@ -91,6 +91,7 @@ async fn a_source_is_sent_and_built_and_its_log_is_shown() {
     let [ask, send] = lines(&packed);
     let fake = Fake::start([
         (ask, source(&packed, 0)),
+        (PUSH, revision("building", None)),
         (send, source(&packed, packed.length)),
         (PUSH, revision("building", None)),
         (BUILD, running()),
@@ -112,19 +113,19 @@ async fn a_source_is_sent_and_built_and_its_log_is_shown() {
     [0]
     ");
     let requests = fake.requests();
-    assert_eq!(requests[1].headers["content-type"], "application/x-tar");
-    assert_eq!(requests[1].headers["content-length"], packed.length.to_string().as_str());
+    assert_eq!(requests[2].headers["content-type"], "application/x-tar");
+    assert_eq!(requests[2].headers["content-length"], packed.length.to_string().as_str());
     let mut tar = Vec::new();
     Tree::read(dir.path()).unwrap().write(0, &mut tar).unwrap();
-    assert_eq!(requests[1].bytes, tar);
-    assert_eq!(
-        requests[2].body,
-        json!({
-            "source": packed.hash,
-            "app": { "command": "run.sh", "cpu": "0.5", "memory": "256M", "disk": "1G", "env": { "A": "1" } },
-            "build": { "command": "make" },
-        })
-    );
+    assert_eq!(requests[2].bytes, tar);
+    let mut pushed = json!({
+        "source": packed.hash,
+        "app": { "command": "run.sh", "cpu": "0.5", "memory": "256M", "disk": "1G", "env": { "A": "1" } },
+        "build": { "command": "make" },
+    });
+    assert_eq!(requests[3].body, pushed);
+    pushed["dry_run"] = true.into();
+    assert_eq!(requests[1].body, pushed);
 }
 
 #[tokio::test]
@@ -150,13 +151,14 @@ async fn an_upload_that_was_cut_off_goes_on_where_it_stopped() {
     let packed = packed(dir.path());
     let [ask, send] = lines(&packed);
     let on = format!("PUT /v1/sources/{}?offset=700", packed.hash);
-    let ready = of(revision("ready", None), json!({ "build_task": null }));
+    let ready = || of(revision("ready", None), json!({ "build_task": null }));
     let fake = Fake::start([
         (ask, source(&packed, 0)),
+        (PUSH, ready()),
         (send, Reply::Broken),
         (ask, source(&packed, 700)),
         (&on, source(&packed, packed.length)),
-        (PUSH, ready),
+        (PUSH, ready()),
     ])
     .await;
     let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
@@ -164,7 +166,7 @@ async fn an_upload_that_was_cut_off_goes_on_where_it_stopped() {
     assert_eq!(run.code, 0, "{run}");
     let mut rest = Vec::new();
     Tree::read(dir.path()).unwrap().write(700, &mut rest).unwrap();
-    assert_eq!(fake.requests()[3].bytes, rest);
+    assert_eq!(fake.requests()[4].bytes, rest);
 }
 
 #[tokio::test]
@@ -173,8 +175,7 @@ async fn where_the_service_has_other_bytes_than_it_said_they_are_asked_for_anew_
     let packed = packed(dir.path());
     let [ask, send] = lines(&packed);
     let conflict = || Reply::error(409, "offset", "the source goes on at byte 100", None);
-    let again = [(ask, source(&packed, 0)), (send, conflict())];
-    let mut script: Vec<_> = again.into_iter().collect();
+    let mut script = vec![(ask, source(&packed, 0)), (PUSH, revision("building", None)), (send, conflict())];
     for _ in 0..5 {
         script.extend([(ask, source(&packed, 0)), (send, conflict())]);
     }
@@ -191,11 +192,35 @@ async fn what_the_service_refuses_is_told_in_its_words() {
     let packed = packed(dir.path());
     let [ask, send] = lines(&packed);
     let full = Reply::error(507, "no-space", "the disk is full", Some("make room, and push again"));
-    let fake = Fake::start([(ask, source(&packed, 0)), (send, full)]).await;
+    let fake =
+        Fake::start([(ask, source(&packed, 0)), (PUSH, revision("building", None)), (send, full)]).await;
     let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
     fake.requests();
     assert!(run.err.ends_with("error: the disk is full\nhint: make room, and push again\n"), "{run}");
     assert_eq!(run.code, 1);
+}
+
+#[tokio::test]
+async fn what_would_be_refused_is_not_sent() {
+    let dir = hello();
+    let packed = packed(dir.path());
+    let [ask, _] = lines(&packed);
+    let read_only =
+        Reply::error(409, "read-only", "the App `hello` stands in a file", Some("edit `hello.toml`"));
+    let fake = Fake::start([(ask, source(&packed, 0)), (PUSH, read_only)]).await;
+    let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
+    assert_eq!(fake.requests()[1].body["dry_run"], true);
+    assert!(run.err.ends_with("error: the App `hello` stands in a file\nhint: edit `hello.toml`\n"), "{run}");
+}
+
+#[tokio::test]
+async fn what_is_probably_not_meant_is_said() {
+    let warned =
+        json!({ "build_task": null, "warnings": ["a build means nothing here\nhint: leave it out"] });
+    let fake = Fake::start([(PUSH, of(revision("ready", None), warned))]).await;
+    let run = fake.run(&["push", "hello", "--task", "--image", "hello:1"]).await;
+    fake.requests();
+    assert!(run.err.starts_with("warning: a build means nothing here\nhint: leave it out\n"), "{run}");
 }
 
 #[tokio::test]
@@ -204,7 +229,7 @@ async fn a_file_that_changes_between_reading_and_sending_is_named_and_nothing_is
     let packed = packed(dir.path());
     let [ask, _] = lines(&packed);
     let (answer, pieces) = mpsc::unbounded_channel();
-    let fake = Fake::start([(ask, Reply::Stream(pieces))]).await;
+    let fake = Fake::start([(ask, Reply::Stream(pieces)), (PUSH, revision("building", None))]).await;
     let mut command = fake.command(&["push", "hello", "--task"]);
     command.current_dir(dir.path());
     let mut child = command.spawn().unwrap();
@@ -295,7 +320,9 @@ async fn ctrl_c_in_an_upload_says_that_nothing_was_pushed() {
     let packed = packed(dir.path());
     let [ask, _] = lines(&packed);
     let on = format!("PUT /v1/sources/{}?offset=700", packed.hash);
-    let fake = Fake::start([(ask, source(&packed, 700)), (&on, Reply::Silence)]).await;
+    let fake =
+        Fake::start([(ask, source(&packed, 700)), (PUSH, revision("building", None)), (&on, Reply::Silence)])
+            .await;
     let mut command = fake.command(&["push", "hello", "--task"]);
     command.current_dir(dir.path());
     let mut child = command.spawn().unwrap();

@@ -170,6 +170,12 @@ fn what_is_wrong_makes_no_revision() {
         assert_eq!(found, status, "{body}: {answer}");
         assert!(answer["error"].to_string().contains(words), "{body}: {answer}");
     }
+    // Tried out, a source need not be here.
+    let tried = json!({ "source": unsent, "app": { "command": "cat word" }, "dry_run": true });
+    let (status, would_be) = post(&place, "/v1/apps/web/push", &tried);
+    assert_eq!((status, &would_be["number"], &would_be["state"]), (200, &json!(1), &json!("building")));
+    let (status, answer) = post(&place, "/v1/apps/filed/push", &tried);
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("read-only")), "{answer}");
     assert_eq!(get(&place, "/v1/apps/web").0, 404);
     assert_eq!(post(&place, "/v1/apps/web/restage", &json!({})).0, 404);
     assert_eq!(post(&place, "/v1/apps/web/rollback", &json!({ "revision": 1 })).0, 404);

@@ -237,3 +237,30 @@ async fn a_build_that_is_deleted_or_let_go_by_hand_leaves_no_token() {
     assert_eq!((released.as_slice(), building.secret()), (&names[..], None));
     assert!(!has_finalizer(&building.world.cluster.run(building.name()).unwrap()));
 }
+
+#[tokio::test]
+async fn the_secret_of_an_app_that_is_gone_goes_unless_somebody_else_wrote_it() {
+    let world = World::with("", "");
+    let executor = world.executor().await;
+    let app = "etl".parse().unwrap();
+    let secret = || world.cluster.look(|state| state.objects.get(SECRETS, "tekcron-env-etl").cloned());
+    executor.forget(&app).await.unwrap();
+    assert_eq!(secret(), None, "there was none");
+    for (labels, stays) in [
+        (json!({ label::INSTANCE: "tekcron" }), false),
+        (json!({}), true),
+        (json!({ label::INSTANCE: "another" }), true),
+    ] {
+        let there = json!({
+            "apiVersion": "v1", "kind": "Secret", "data": { "KEY": "dmFsdWU=" },
+            "metadata": { "name": "tekcron-env-etl", "labels": labels },
+        });
+        world.cluster.with(|state| state.objects.create(SECRETS, there, STARTED).unwrap());
+        executor.forget(&app).await.unwrap();
+        let data = secret().map(|secret| secret["data"].clone());
+        assert_eq!(data, stays.then(|| json!({ "KEY": "dmFsdWU=" })), "{labels}");
+        world.cluster.with(|state| state.objects.delete(SECRETS, "tekcron-env-etl", None, STARTED).ok());
+    }
+    world.cluster.next("delete", SECRETS, 1, Act::status(500, "InternalError", "later"));
+    assert!(executor.forget(&app).await.is_err(), "it is asked for again");
+}

@@ -542,3 +542,70 @@ fn a_check_of_the_cluster_says_all_that_is_missing() {
     );
     assert_eq!(world.cluster.runs().len(), 0, "nothing is created");
 }
+
+const BUILDER: &str = r#"
+public_url = "https://tekcron.example"
+[build]
+builder = "buildpacks"
+image = "registry.example/builder:1"
+registry = "registry.example/team"
+"#;
+
+/// A directory to push.
+fn program(world: &World) -> String {
+    let dir = world.place.path().join("program");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("run.sh"), "echo hello\n").unwrap();
+    dir.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_push_is_built_on_the_cluster_and_tasks_run_the_image_by_its_digest() {
+    let world = World::with(BUILDER, "");
+    let daemon = world.serve();
+    let dir = program(&world);
+    let args = ["push", "web", "--task", "-p", &dir, "-c", "sh run.sh", "--build-command", "make"];
+    let mut push = world.place.command(&args);
+    let push = push.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let build = world.created(1).remove(0);
+    world.cluster.becomes(&build, "build-succeeded");
+    let pushed = push.wait_with_output().unwrap();
+    let said = text(&pushed.stderr);
+    assert_eq!(pushed.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("warning: a build's `command` means nothing with `executor = \"tekton\"`"),
+        "{said}"
+    );
+    assert!(said.contains("revision 1 of the App `web` is ready"), "{said}");
+    let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+    let (_, revision) = world.get("/v1/apps/web/revisions/1");
+    assert!(revision.contains(&format!("registry.example/team/web@{digest}")), "{revision}");
+
+    world.place.ok(&["run-task", "web"]);
+    let names = world.created(2);
+    let run = names.iter().find(|name| **name != build).unwrap();
+    let run = world.cluster.run(run).unwrap().to_string();
+    assert!(run.contains(&format!("\"image\":\"registry.example/team/web@{digest}\"")), "{run}");
+    assert!(run.contains("\"tekcron.dev/revision\":\"1\""), "{run}");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn without_a_builder_a_source_is_refused_before_it_is_sent_and_an_image_is_not() {
+    let world = World::with("", "");
+    let daemon = world.serve();
+    let dir = program(&world);
+    let refused = world.place.run(&["push", "web", "--task", "-p", &dir, "-c", "sh run.sh"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("the settings name no builder\nhint: a table `[build]` in `tekcron.toml`"),
+        "{said}"
+    );
+    assert!(!said.contains("uploaded"), "{said}");
+    assert_eq!(world.get("/v1/apps/web").0, 404);
+    let pushed = world.place.ok(&["push", "web", "--task", "--image", "busybox:1", "-c", "true"]);
+    assert_eq!(pushed, "");
+    assert_eq!(world.get("/v1/apps/web").0, 200);
+    assert!(daemon.terminate().success());
+}

@@ -50,6 +50,20 @@ impl Client {
         self.json(self.post(self.url(&["v1", "apps", app, "push"])).json(pushed)).await
     }
 
+    /// What [`push`](Self::push) would make, of a source that need not have been sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn try_push(
+        &self,
+        app: &str,
+        pushed: &Map<String, Value>,
+    ) -> Result<RevisionResource, ClientError> {
+        let mut pushed = pushed.clone();
+        pushed.insert("dry_run".to_owned(), true.into());
+        self.push(app, &pushed).await
+    }
+
     /// The revisions of `app`, newest first, at most `limit`.
     ///
     /// # Errors

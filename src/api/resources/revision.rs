@@ -27,6 +27,8 @@ pub struct PushBody {
     /// Who pushes.
     #[schema(min_length = 1, max_length = 200)]
     pub by: Option<String>,
+    /// Only what would become of it, also of a source that was not sent yet.
+    pub dry_run: bool,
 }
 
 /// Which revision to go back to: `POST /v1/apps/{app}/rollback`.
@@ -90,6 +92,9 @@ pub struct RevisionResource {
     pub finished: Option<Timestamp>,
     /// Why it failed.
     pub reason: Option<String>,
+    /// What was pushed and is probably not meant. Only in the answer to a push.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl RevisionResource {
@@ -113,6 +118,7 @@ impl RevisionResource {
             created: as_recorded(revision.at),
             finished: revision.ended.map(as_recorded),
             reason,
+            warnings: Vec::new(),
         }
     }
 }

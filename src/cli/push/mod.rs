@@ -20,8 +20,10 @@ use super::error::CliError;
 use super::output::say;
 use super::run_options as options;
 use super::session::Session;
+use super::table::printable;
 use super::{exit_code, progress, reference, revision, steer, wait};
 use crate::app::check_image;
+use crate::hint;
 use crate::push::Tree;
 use wanted::{Code, Wanted};
 
@@ -84,33 +86,36 @@ fn image(text: &str) -> Result<String, String> {
 
 /// Pushes an App. Gives the exit code: the build's, where there is one.
 pub(super) async fn run(args: &PushArgs, session: &Session) -> Result<u8, CliError> {
-    let wanted = Wanted::of(args)?;
+    let Wanted { name, code, app, build } = Wanted::of(args)?;
     // A service that is not there is better known before everything has been read.
     session.client()?;
-    let (source, image) = match &wanted.code {
-        Code::Image(image) => (None, Some(image.clone())),
+    let by = steer::caller();
+    let pushed = |code| {
+        set([code, ("app", Some(app.into())), ("build", Some(build.into())), ("by", by.map(Value::from))])
+    };
+    let pushed = match code {
+        Code::Image(image) => pushed(("image", Some(image.into()))),
         Code::Source(directory) => {
-            let tree = Arc::new(Tree::read(directory).map_err(PushError::Tree)?);
-            let packed = upload::pack(&tree, directory)?;
+            let tree = Arc::new(Tree::read(&directory).map_err(PushError::Tree)?);
+            let packed = upload::pack(&tree, &directory)?;
+            let pushed = pushed(("source", Some(packed.hash.to_string().into())));
             // Up to here Ctrl-C ends the program as it ends any.
             let interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
-            let sent = upload::send(session, &tree, &packed);
+            let sent = upload::send(session, &tree, &packed, (&name, &pushed));
             if wait::unless_interrupted(interrupt, sent).await.transpose()?.is_none() {
                 say(
                     "the upload was interrupted; nothing was pushed\nhint: the same command takes it up where it stopped",
                 );
                 return Ok(exit_code::INTERRUPTED);
             }
-            (Some(packed.hash), None)
+            pushed
         }
     };
-    let pushed = set([
-        ("source", source.map(Value::from)),
-        ("image", image.map(Value::from)),
-        ("app", Some(wanted.app.into())),
-        ("build", Some(wanted.build.into())),
-        ("by", steer::caller().map(Value::from)),
-    ]);
-    let made = session.client()?.push(&wanted.name, &pushed).await?;
+    let made = session.client()?.push(&name, &pushed).await?;
+    for warning in &made.warnings {
+        let (message, hint) = hint::split(warning);
+        let hint = hint.map(|hint| format!("\nhint: {}", printable(hint))).unwrap_or_default();
+        say(&format!("warning: {}{hint}", printable(message)));
+    }
     revision::made(session, &made, !args.no_wait).await
 }

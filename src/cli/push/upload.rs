@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures::stream;
 use reqwest::StatusCode;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CliError, PushError, Session, progress, say, wait};
@@ -39,12 +40,21 @@ pub(super) fn pack(tree: &Tree, directory: &Path) -> Result<Packed, PushError> {
     Ok(packed)
 }
 
-/// Sends what the service does not have. It may be away for a while: what it got it keeps.
-pub(super) async fn send(session: &Session, tree: &Arc<Tree>, packed: &Packed) -> Result<(), CliError> {
+/// What is pushed, and to which App.
+type Pushed<'p> = (&'p str, &'p Map<String, Value>);
+
+/// Sends what the service does not have, unless it would not take what is `pushed` with it. It may be away for a
+/// while: what it got it keeps.
+pub(super) async fn send(
+    session: &Session,
+    tree: &Arc<Tree>,
+    packed: &Packed,
+    pushed: Pushed<'_>,
+) -> Result<(), CliError> {
     let (mut last_seen, mut disputes, mut begun) = (session.clock.monotonic(), 0, false);
     let mut most = 0;
     loop {
-        match attempt(session, tree, packed, &mut begun).await {
+        match attempt(session, tree, packed, pushed, &mut begun).await {
             Ok(()) if begun => {
                 say(&format!("uploaded {}", progress::size(packed.length)));
                 return Ok(());
@@ -81,11 +91,16 @@ async fn attempt(
     session: &Session,
     tree: &Arc<Tree>,
     packed: &Packed,
+    (app, pushed): Pushed<'_>,
     begun: &mut bool,
 ) -> Result<(), Stopped> {
     let (client, there) = ask(session, packed).await.map_err(Stopped::For)?;
     if there.complete {
         return Ok(());
+    }
+    if !*begun {
+        // What is refused is better known before it was sent.
+        client.try_push(app, pushed).await.map_err(|error| Stopped::For(error.into()))?;
     }
     if there.received > 0 {
         say(&format!("going on with the upload behind {}", progress::size(there.received)));

@@ -60,6 +60,8 @@ pub struct PushedApp {
     pub toml: String,
     /// The start command that was pushed, which its revision keeps.
     pub command: Option<Command>,
+    /// What of it is probably not meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl StoredApp {
@@ -110,7 +112,8 @@ impl StoredApp {
         revision: Option<&Revision>,
         around: &Surroundings,
     ) -> Result<App, Problems> {
-        let mut app = App { command: None, ..read(name, &self.toml, around)? };
+        let (app, _) = read(name, &self.toml, around)?;
+        let mut app = App { command: None, ..app };
         if let Some(revision) = revision {
             revision.put_into(&mut app, &around.data_dir, around.executor);
         }
@@ -118,8 +121,8 @@ impl StoredApp {
     }
 }
 
-/// The App that a stored text says.
-fn read(name: &AppName, toml: &str, around: &Surroundings) -> Result<App, Problems> {
+/// The App that a stored text says, and what it warns of.
+fn read(name: &AppName, toml: &str, around: &Surroundings) -> Result<(App, Vec<Problem>), Problems> {
     let called = StoredName::App(name.clone()).to_string();
     let source = Source::new(called.as_str(), toml);
     let tree = source.parse();
@@ -127,7 +130,7 @@ fn read(name: &AppName, toml: &str, around: &Surroundings) -> Result<App, Proble
     let read = read.map(|(app, _)| app).filter(|app| app.name == *name && source.is_sound());
     drop(tree);
     match read {
-        Some(app) => Ok(App { stored: true, ..app }),
+        Some(app) => Ok((App { stored: true, ..app }, source.into_problems())),
         None => {
             let problems = source.into_problems();
             let hint = "a push of that name makes it anew";
@@ -305,9 +308,9 @@ impl Config {
             merge(file.table("build"), called.toml_of(build)?);
         }
         let around = Surroundings { pushed: true, ..self.surroundings() };
-        let command = read(name, &AppFile(file.0.clone()).into_text(), &around)?.command;
+        let (app, warnings) = read(name, &AppFile(file.0.clone()).into_text(), &around)?;
         file.table("app").remove("command");
-        Ok(PushedApp { toml: file.into_text(), command })
+        Ok(PushedApp { toml: file.into_text(), command: app.command, warnings })
     }
 
     /// Whether the App of a file runs what lies in `dir`.

@@ -112,6 +112,11 @@ pub enum EditError {
         "App `{0}` was not pushed as a source, so that there is nothing to build\nhint: `tekcron push {0} --task --path DIR` pushes one"
     )]
     NothingToBuild(AppName),
+    /// An image is made by a builder, and there is none.
+    #[error(
+        "App `{0}` is a source, of which tasks on a cluster need an image, and the settings name no builder\nhint: a table `[build]` in `tekcron.toml`, then `tekcron reload`; or `tekcron push {0} --task --image IMAGE`"
+    )]
+    NoBuilder(AppName),
     /// There is no such service.
     #[error("the service `{0}` does not exist\nhint: `tekcron services` lists them")]
     NoService(ServiceName),

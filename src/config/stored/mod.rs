@@ -23,7 +23,7 @@ use toml::Table as Toml;
 pub use self::app::{AppEdit, PushedApp, StoredApp};
 pub use self::error::{EditError, RunningTasks};
 pub use self::job::{JobEdit, StoredJob, StoredJobs};
-pub use self::push::{AppPush, Code, RevisionEdit};
+pub use self::push::{AppPush, Code, NewRevision, RevisionEdit};
 pub use self::service::{NewService, StoredService, service_name};
 use super::Config;
 use super::problem::{Problem, Problems};

@@ -7,6 +7,7 @@ use super::{EditError, PushedApp, StoredApp, StoredName};
 use crate::app::{AppName, check_image};
 use crate::config::Config;
 use crate::config::problem::{Problem, Problems};
+use crate::config::settings::ExecutorKind;
 use crate::push::{Revision, RevisionNumber, RevisionState, SourceHash};
 
 /// What is pushed.
@@ -30,6 +31,17 @@ pub struct AppPush {
     pub build: Map<String, Json>,
     /// Who pushes.
     pub by: Option<String>,
+}
+
+/// What comes of a [`RevisionEdit`].
+#[derive(Debug, Clone)]
+pub struct NewRevision {
+    /// The App as it is from now on.
+    pub app: StoredApp,
+    /// Its revision.
+    pub revision: Revision,
+    /// What was pushed and is probably not meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// One revision more.
@@ -56,12 +68,7 @@ impl RevisionEdit {
     ///
     /// # Errors
     /// [`EditError`].
-    pub fn apply(
-        self,
-        config: &Config,
-        name: &AppName,
-        now: Timestamp,
-    ) -> Result<(StoredApp, Revision), EditError> {
+    pub fn apply(self, config: &Config, name: &AppName, now: Timestamp) -> Result<NewRevision, EditError> {
         let stored = may_change(config, name)?;
         match self {
             Self::Push(push) => push.apply(config, name, stored, now),
@@ -89,6 +96,7 @@ impl RevisionEdit {
                 // An App that never got ready is built from what was pushed last.
                 let of = current.or_else(|| revision(config, name, stored.newest)).ok_or_else(nothing)?;
                 of.source.ok_or_else(nothing)?;
+                can_be_built(config, name)?;
                 let next = next(stored, Some(of), now);
                 Ok(with(stored.clone(), Revision { from: Some(of.number), by, ..next }))
             }
@@ -103,8 +111,11 @@ impl AppPush {
         name: &AppName,
         before: Option<&StoredApp>,
         now: Timestamp,
-    ) -> Result<(StoredApp, Revision), EditError> {
-        let PushedApp { toml, command } = config.pushed(name, self.app, self.build)?;
+    ) -> Result<NewRevision, EditError> {
+        if let Code::Source(_) = self.code {
+            can_be_built(config, name)?;
+        }
+        let PushedApp { toml, command, warnings } = config.pushed(name, self.app, self.build)?;
         let current = before.and_then(|before| revision(config, name, before.current?));
         let kept = || current.and_then(|current| current.command.clone());
         let (source, image) = match self.code {
@@ -130,7 +141,7 @@ impl AppPush {
             ended: ready.then_some(now),
             ..next(&stored, None, now)
         };
-        Ok(with(stored, revision))
+        Ok(NewRevision { warnings, ..with(stored, revision) })
     }
 }
 
@@ -145,6 +156,14 @@ fn may_change<'a>(config: &'a Config, name: &AppName) -> Result<Option<&'a Store
     match revisions.rfind(|revision| revision.state == RevisionState::Building) {
         Some(building) => Err(EditError::Building { app: name.clone(), revision: building.number }),
         None => Ok(Some(stored)),
+    }
+}
+
+/// A source is run as it is here, but on a cluster there has to be who makes an image of it.
+fn can_be_built(config: &Config, name: &AppName) -> Result<(), EditError> {
+    match (config.settings.executor, &config.settings.build) {
+        (ExecutorKind::Tekton, None) => Err(EditError::NoBuilder(name.clone())),
+        _ => Ok(()),
     }
 }
 
@@ -182,9 +201,10 @@ fn next(stored: &StoredApp, of: Option<&Revision>, now: Timestamp) -> Revision {
     }
 }
 
-fn with(stored: StoredApp, revision: Revision) -> (StoredApp, Revision) {
+fn with(stored: StoredApp, revision: Revision) -> NewRevision {
     let current = (revision.state == RevisionState::Ready).then_some(revision.number).or(stored.current);
-    (StoredApp { newest: revision.number, current, ..stored }, revision)
+    let app = StoredApp { newest: revision.number, current, ..stored };
+    NewRevision { app, revision, warnings: Vec::new() }
 }
 
 fn checked(name: &AppName, image: String) -> Result<String, Problems> {

@@ -95,6 +95,15 @@ pub(in crate::config) fn app<'s>(
 /// How the source of a pushed App is built.
 fn build(value: &Value<'_>, around: &Surroundings) -> Build {
     let Some(mut table) = value.table() else { return Build::default() };
+    if around.pushed
+        && around.executor == ExecutorKind::Tekton
+        && let Some(command) = table.get("command")
+    {
+        command.warn(Fault::new(
+            "a build's `command` means nothing with `executor = \"tekton\"`: the builder of the settings makes the image",
+            "put it into the Dockerfile, or into what the buildpack reads",
+        ));
+    }
     let build = Build {
         command: command(&mut table),
         env: env(&mut table),

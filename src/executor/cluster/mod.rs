@@ -11,14 +11,13 @@ mod source_secret;
 use std::collections::BTreeMap;
 
 pub use self::network_policy::{network_policies, network_policy};
-pub use self::secret::BindingSecret;
+pub use self::secret::{BindingSecret, emptied_secret};
 pub use self::source_secret::SourceSecret;
 use super::label;
 use super::pipeline_run::MANAGER;
-use crate::config::Settings;
 
 /// The labels by which what stands beside the runs is known as ours.
-fn labels(settings: &Settings) -> BTreeMap<String, String> {
-    let ours = [(label::MANAGED_BY, MANAGER), (label::INSTANCE, settings.instance.as_str())];
+fn labels(instance: &str) -> BTreeMap<String, String> {
+    let ours = [(label::MANAGED_BY, MANAGER), (label::INSTANCE, instance)];
     ours.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }

@@ -30,7 +30,7 @@ pub fn network_policy(settings: &Settings, name: &str, group: &SecurityGroup) ->
         metadata: ObjectMeta {
             name: Some(object_name(&settings.instance, name)),
             namespace: Some(settings.namespace.clone()),
-            labels: Some(labels(settings)),
+            labels: Some(labels(&settings.instance)),
             ..ObjectMeta::default()
         },
         spec: Some(NetworkPolicySpec {

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::labels;
-use crate::app::{App, Secrets};
+use crate::app::{App, AppName, Secrets};
 use crate::config::Config;
 use crate::executor::pipeline_run::BuildError;
 use crate::executor::{binding_secret, label};
@@ -40,7 +40,8 @@ impl BindingSecret {
         if bytes > MAX_BYTES {
             return Err(BuildError::SecretSize { app: app.name.clone(), bytes });
         }
-        Ok(Some(Self { metadata: metadata(config, app, name), values }))
+        let metadata = metadata(&app.name, &config.settings.namespace, &config.settings.instance);
+        Ok(Some(Self { metadata, values }))
     }
 
     /// Its name.
@@ -94,12 +95,18 @@ impl fmt::Debug for BindingSecret {
     }
 }
 
-fn metadata(config: &Config, app: &App, name: String) -> ObjectMeta {
-    let mut labels = labels(&config.settings);
-    labels.insert(label::APP.to_owned(), app.name.to_string());
+/// The Secret of an App as an instance writes it when the App is gone: its own, without a value.
+pub fn emptied_secret(app: &AppName, namespace: &str, instance: &str) -> Secret {
+    let metadata = metadata(app, namespace, instance);
+    Secret { metadata, type_: Some("Opaque".to_owned()), ..Secret::default() }
+}
+
+fn metadata(app: &AppName, namespace: &str, instance: &str) -> ObjectMeta {
+    let mut labels = labels(instance);
+    labels.insert(label::APP.to_owned(), app.to_string());
     ObjectMeta {
-        name: Some(name),
-        namespace: Some(config.settings.namespace.clone()),
+        name: Some(binding_secret(app)),
+        namespace: Some(namespace.to_owned()),
         labels: Some(labels),
         ..ObjectMeta::default()
     }

@@ -23,7 +23,7 @@ impl SourceSecret {
 
     /// The Secret of the build that `build` is.
     pub fn new(settings: &Settings, build: &Task, token: SecretString) -> Self {
-        let mut labels = labels(settings);
+        let mut labels = labels(&settings.instance);
         labels.insert(label::APP.to_owned(), build.app.to_string());
         let metadata = ObjectMeta {
             name: Some(source_secret(&build.name)),

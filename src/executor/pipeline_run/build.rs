@@ -100,11 +100,14 @@ pub enum BuildError {
     },
     /// A cluster has nothing to run.
     #[error(
-        "expected an image on App `{app}`, as its tasks run on a cluster, found none\nhint: set `image` in the App's file"
+        "expected an image on App `{app}`, as its tasks run on a cluster, found none\nhint: {}",
+        if *pushed { "`tekcron restage` has one made of its source" } else { "set `image` in the App's file" }
     )]
     NoImage {
         /// The App.
         app: AppName,
+        /// Whether it was pushed, when there was no cluster yet.
+        pushed: bool,
     },
     /// No registry can have an image of that name.
     #[error(transparent)]
@@ -291,8 +294,8 @@ fn refuse_cluster_secrets(config: &Config, app: &App) -> Result<(), BuildError> 
 /// On a cluster there must be one, of a name that can be one.
 fn image(config: &Config, app: &App) -> Result<Option<String>, BuildError> {
     if config.settings.executor == ExecutorKind::Tekton {
-        let image = app.image.as_deref().ok_or_else(|| BuildError::NoImage { app: app.name.clone() })?;
-        check_image(image)?;
+        let none = || BuildError::NoImage { app: app.name.clone(), pushed: app.stored };
+        check_image(app.image.as_deref().ok_or_else(none)?)?;
     }
     Ok(app.image.clone())
 }

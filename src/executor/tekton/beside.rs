@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use tokio::sync::Mutex;
 
 use super::client::Cluster;
 use super::refusal::{Refusal, judge, judge_failure};
-use crate::executor::cluster::{BindingSecret, SourceSecret};
+use crate::app::AppName;
+use crate::executor::cluster::{BindingSecret, SourceSecret, emptied_secret};
 use crate::executor::pipeline_run::MANAGER;
-use crate::executor::{Submission, SubmitError, label, source_secret};
+use crate::executor::{Submission, SubmitError, binding_secret, label, source_secret};
 use crate::task::TaskName;
 
 /// What was written last.
@@ -52,6 +53,36 @@ impl Beside {
             written.insert(name.to_owned(), hash);
         }
         Ok(())
+    }
+
+    /// Removes the Secret of an App that is gone. Whose it is the server says, as in [`write_secret`]: written without
+    /// values, ours is empty, and one that is not so then holds what somebody else wrote.
+    pub(super) async fn remove_secret(
+        &self,
+        cluster: &Cluster,
+        app: &AppName,
+        instance: &str,
+    ) -> Result<(), kube::Error> {
+        let name = binding_secret(app);
+        let mut written = self.secrets.lock().await;
+        let emptied = Patch::Apply(emptied_secret(app, &cluster.namespace, instance));
+        let emptied =
+            match cluster.secrets.patch(&name, &PatchParams::apply(&cluster.manager), &emptied).await {
+                Err(kube::Error::Api(status)) if status.code == 409 => return Ok(()),
+                emptied => emptied?,
+            };
+        written.remove(&name);
+        if emptied.data.is_some_and(|data| !data.is_empty()) {
+            tracing::warn!(%app, secret = name, "a Secret of the cluster has values of somebody else, and stays");
+            return Ok(());
+        }
+        let preconditions = Preconditions { uid: emptied.metadata.uid, resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match cluster.secrets.delete(&name, &params).await {
+            // Another one took its place.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            deleted => deleted.map(drop),
+        }
     }
 
     /// Has the policies say what is wanted.

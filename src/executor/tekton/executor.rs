@@ -15,6 +15,7 @@ use super::board::Board;
 use super::client::{Cluster, ConnectError, LINGER, REQUEST};
 use super::logs::Copier;
 use super::{release, submit, watch as watching};
+use crate::app::AppName;
 use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::clock::SharedClock;
@@ -382,6 +383,18 @@ impl Executor for TektonExecutor {
         release::release(&self.shared, name)
             .map(|done| done.map_err(|error| failed("releasing", name, error)))
             .boxed()
+    }
+
+    fn forget<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), ExecutorError>> {
+        let shared = &self.shared;
+        let removed = async {
+            match shared.in_time(shared.beside.remove_secret(&shared.cluster, app, &shared.instance)).await {
+                Some(removed) => removed.map_err(|error| in_full(&error)),
+                None => Err("the API server did not answer in time".to_owned()),
+            }
+        };
+        let failed = |message| ExecutorError { operation: "forgetting", name: app.to_string(), message };
+        removed.map(move |removed| removed.map_err(failed)).boxed()
     }
 
     fn configure(&self, config: &Config) {

@@ -77,6 +77,10 @@ pub(super) fn patch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
                 json_patch::patch(object, &operations)
                     .map_err(|error| (422, "Invalid", error.to_string()))?;
             } else {
+                // What a manager applied before and applies no more goes; what others wrote stays.
+                if applies && instance(&before) == instance(&call.body) && !before["data"].is_null() {
+                    object["data"] = json!({});
+                }
                 json_patch::merge(object, &call.body);
             }
             match tekton::is_complete(&before) && object["spec"] != before["spec"] {
@@ -91,13 +95,16 @@ pub(super) fn patch(shared: &Shared, call: &Call) -> Result<Value, Refused> {
     })
 }
 
+const INSTANCE: &str = "app.kubernetes.io/instance";
+
+fn instance(object: &Value) -> Option<&str> {
+    object["metadata"]["labels"][INSTANCE].as_str()
+}
+
 /// As a server says to one who applies what another manager has.
 fn not_anothers(there: Option<&Value>, applied: &Value) -> Result<(), Refused> {
-    const INSTANCE: &str = "app.kubernetes.io/instance";
-    let instance = |object: &Value| object["metadata"]["labels"][INSTANCE].clone();
-    match there.map(instance).filter(|theirs| *theirs != instance(applied)) {
+    match there.and_then(instance).filter(|theirs| Some(*theirs) != instance(applied)) {
         Some(theirs) => {
-            let theirs = theirs.as_str().unwrap_or_default();
             let message = format!(
                 "Apply failed with 1 conflict: conflict with \"tekcron-{theirs}\": .metadata.labels.{INSTANCE}"
             );
