@@ -92,7 +92,8 @@ fn fill(data: &Path, rows: u64) -> Vec<f64> {
                 let at = Timestamp::from_second(1_700_000_000 + 60 * index as i64).expect("it is a time");
                 let claim = Some(SlotClaim { due: at, at: at + SignedDuration::from_millis(3) });
                 let outcome = SlotOutcome::Ran { task: TaskId(id) };
-                let row = SlotRow { schedule: schedule.clone(), first: at, last: at, outcome, claim };
+                let row =
+                    SlotRow { schedule: schedule.clone(), first: at, last: at, outcome, claim, note: None };
                 commit.put_slot(&job, &row);
             }
             store.commit_later(commit);

@@ -95,6 +95,7 @@ impl Claim {
             last: at,
             outcome,
             claim: Some(SlotClaim { due: at, at }),
+            note: None,
         };
         Self { job, task, slot, watermark: Watermark { at, fingerprint: "a1b2c3d4e5f6".to_owned() } }
     }

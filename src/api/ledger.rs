@@ -83,6 +83,7 @@ pub(super) fn paused(
             last: range.last,
             outcome: SlotOutcome::Skipped { reason: SkipReason::Paused },
             claim: None,
+            note: pause.told(),
         }));
     }
     Ok(rows)

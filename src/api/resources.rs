@@ -476,6 +476,9 @@ pub struct SlotResource {
     pub outcome: String,
     /// Why it was skipped, in words.
     pub reason: Option<String>,
+    /// Who or what made it so, in words that follow: `by ann`, a calendar, since when the cluster was not to be
+    /// reached.
+    pub note: Option<String>,
     /// The task, where one was claimed.
     #[schema(value_type = Option<u64>)]
     pub task: Option<TaskId>,
@@ -485,6 +488,15 @@ pub struct SlotResource {
     pub actual: Option<Timestamp>,
     /// How long that is after the slot and its jitter, in milliseconds.
     pub lateness_ms: Option<i64>,
+}
+
+impl SlotResource {
+    /// Why it was skipped, as in `paused by ann`.
+    pub fn why(&self) -> Option<String> {
+        let reason = self.reason.as_ref()?;
+        let note = self.note.as_ref().map(|note| format!(" {note}")).unwrap_or_default();
+        Some(format!("{reason}{note}"))
+    }
 }
 
 /// A task that waits to start.

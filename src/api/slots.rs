@@ -155,6 +155,7 @@ fn resource(
             SlotOutcome::Skipped { reason } => Some(reason.to_string()),
             _ => None,
         },
+        note: row.note.clone(),
         task: row.outcome.task(),
         claimed: row.claim.map(|claim| as_recorded(claim.at)),
         actual: actual.map(as_recorded),

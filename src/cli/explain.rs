@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::moment::{self, Moment, MomentError};
 use super::session::Session;
-use super::table::{Column, listing, pairs};
+use super::table::{Column, listing, pairs, printable};
 use super::{offline, output, reference, tasks};
 use crate::api::client::{ClientError, SlotQuery, TaskRef};
 use crate::api::resources::{SlotResource, TaskResource};
@@ -310,7 +310,7 @@ fn text(one: &Explained, now: Timestamp) -> String {
 
 /// As in `skipped: overlap with task 7`.
 fn row(row: &SlotResource) -> String {
-    let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reason = row.why().map(|why| format!(": {}", printable(&why))).unwrap_or_default();
     let task = row.task.map(|task| format!(" as task {task}")).unwrap_or_default();
     let range = (row.first != row.last).then(|| format!(", as all slots from {} to {}", row.first, row.last));
     format!("{}{reason}{task}{}", row.outcome, range.unwrap_or_default())

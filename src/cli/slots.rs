@@ -76,7 +76,7 @@ const COLUMNS: &[Column<Row>] = &[
     Column::new("Actual", |row, _| at(row.slot.actual)),
     Column::new("Late", |row, _| row.slot.lateness_ms.map_or_else(|| NONE.to_owned(), age::millis)),
     Column::new("Task", |row, _| row.slot.task.map_or_else(|| NONE.to_owned(), |task| task.to_string())),
-    Column::new("Reason", |row, _| row.slot.reason.clone().unwrap_or_else(|| NONE.to_owned())),
+    Column::new("Reason", |row, _| row.slot.why().unwrap_or_else(|| NONE.to_owned())),
     Column::wide("Claimed", |row, _| at(row.slot.claimed)),
     Column::wide("Schedule", |row, _| row.slot.schedule.clone()),
 ];

@@ -109,8 +109,14 @@ mod tests {
         let mut commit = Commit::new();
         let mut put = |job: &JobRef, first: i64, last: i64| {
             let outcome = SlotOutcome::Missed;
-            let row =
-                SlotRow { schedule: key.clone(), first: at(first), last: at(last), outcome, claim: None };
+            let row = SlotRow {
+                schedule: key.clone(),
+                first: at(first),
+                last: at(last),
+                outcome,
+                claim: None,
+                note: None,
+            };
             commit.put_slot(job, &row);
         };
         let old = 2 * BATCH as i64 + 1;

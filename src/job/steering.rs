@@ -36,6 +36,18 @@ pub struct SkipNext {
     pub by: Option<String>,
 }
 
+impl Pause {
+    /// Who asked for it and what for, in words that follow `paused`.
+    pub fn told(&self) -> Option<String> {
+        match (&self.by, &self.note) {
+            (Some(by), Some(note)) => Some(format!("by {by}: {note}")),
+            (Some(by), None) => Some(format!("by {by}")),
+            (None, Some(note)) => Some(format!("for: {note}")),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Steering {
     /// Whether nobody has decided anything.
     pub fn is_nothing(&self) -> bool {

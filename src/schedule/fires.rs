@@ -39,22 +39,27 @@ impl Schedule {
         self.exclude.excluded_by(&self.recurrence, slot.as_second())
     }
 
-    /// The slots from `slot` on, up to and with `until`, that are excluded with none between them that runs;
-    /// none where `slot` itself runs.
-    pub fn excluded_from(&self, slot: Timestamp, until: Timestamp) -> Option<SlotRange> {
-        let mut found: Option<SlotRange> = None;
-        let mut slot = slot;
-        while slot <= until {
-            let Some((_, end)) = self.excluded_around(slot) else { break };
-            let within = end.checked_sub(NANOSECOND).unwrap_or(until).min(until);
-            let last = self.recurrence.last_until(within).unwrap_or(slot);
-            found = Some(SlotRange { first: found.map_or(slot, |found| found.first), last });
-            match self.recurrence.next_after(last) {
-                Some(next) => slot = next,
-                None => break,
+    /// The slots from `slot` on, up to and with `until`, that one calendar excludes with none between them that it does
+    /// not, and that calendar; none where `slot` itself runs.
+    pub fn excluded_from(
+        &self,
+        slot: Timestamp,
+        until: Timestamp,
+    ) -> Option<(&ExclusionCalendar, SlotRange)> {
+        let calendar = self.excluded_by(slot).filter(|_| slot <= until)?;
+        let mut range = SlotRange { first: slot, last: slot };
+        let mut next = Some(slot);
+        while let Some(slot) = next.filter(|slot| *slot <= until) {
+            let stretch = calendar.stretch(&self.recurrence, slot.as_second());
+            if !stretch.excluded {
+                break;
             }
+            let end = Timestamp::from_second(stretch.end).unwrap_or(Timestamp::MAX);
+            let within = end.checked_sub(NANOSECOND).unwrap_or(until).min(until);
+            range.last = self.recurrence.last_until(within).unwrap_or(slot);
+            next = self.recurrence.next_after(range.last);
         }
-        found
+        Some((calendar, range))
     }
 
     /// The slots from `slot` on, which runs, up to and with `until`, with none between them that is excluded.

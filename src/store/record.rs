@@ -21,6 +21,7 @@ use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
 
 const V1: u8 = 1;
 const V2: u8 = 2;
+const V3: u8 = 3;
 
 /// How far a schedule has been decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,13 @@ struct SlotV2 {
     last: i64,
     outcome: SlotOutcome,
     claim: Option<SlotClaimV2>,
+}
+
+/// Of the few rows that have a note.
+#[derive(Serialize, Deserialize)]
+struct SlotV3 {
+    row: SlotV2,
+    note: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -286,7 +294,11 @@ pub(super) fn encode_slot(row: &SlotRow) -> Vec<u8> {
     let first = row.first.as_millisecond() * 1000;
     let after = |time| micros(time) - first;
     let claim = row.claim.map(|claim| SlotClaimV2 { due: after(claim.due), at: after(claim.at) });
-    encode_as(V2, &SlotV2 { last: after(row.last), outcome: row.outcome, claim })
+    let former = SlotV2 { last: after(row.last), outcome: row.outcome, claim };
+    match &row.note {
+        None => encode_as(V2, &former),
+        Some(note) => encode_as(V3, &SlotV3 { row: former, note: note.clone() }),
+    }
 }
 
 /// Reads the row at `raw_key`, which says whose it is, and where it begins.
@@ -301,15 +313,29 @@ pub(super) fn decode_slot(raw_key: &[u8], value: &[u8]) -> Result<SlotRow, Store
             last: timestamp("slot", raw_key, last)?,
             outcome,
             claim: None,
+            note: None,
         });
     }
-    let row: SlotV2 = decode_as(V2, "slot", raw_key, value)?;
+    let (row, note) = match value.first() {
+        Some(&V3) => {
+            let SlotV3 { row, note } = decode_as(V3, "slot", raw_key, value)?;
+            (row, Some(note))
+        }
+        _ => (decode_as::<SlotV2>(V2, "slot", raw_key, value)?, None),
+    };
     let after = |after: i64| {
         let time = micros(first).checked_add(after);
         timestamp("slot", raw_key, time.unwrap_or(i64::MAX))
     };
     let claim = row.claim.map(|claim| Ok(SlotClaim { due: after(claim.due)?, at: after(claim.at)? }));
-    Ok(SlotRow { schedule, first, last: after(row.last)?, outcome: row.outcome, claim: claim.transpose()? })
+    Ok(SlotRow {
+        schedule,
+        first,
+        last: after(row.last)?,
+        outcome: row.outcome,
+        claim: claim.transpose()?,
+        note,
+    })
 }
 
 pub(super) fn encode_watermark(watermark: &Watermark) -> Vec<u8> {

@@ -20,6 +20,8 @@ pub struct SlotRow {
     pub outcome: SlotOutcome,
     /// The claim of its task; unknown where it was written down by the first format of rows.
     pub claim: Option<SlotClaim>,
+    /// Who or what made it so, in words that follow those of the reason: `by ann`, the name of a calendar.
+    pub note: Option<String>,
 }
 
 /// When a slot's task was claimed. It outlives the task's own record.

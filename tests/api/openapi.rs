@@ -84,6 +84,7 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         last: world.now(),
         outcome: SlotOutcome::Ran { task: TaskId(1) },
         claim: Some(SlotClaim { due: world.now(), at: world.now() }),
+        note: None,
     };
     let mut commit = Commit::new();
     commit.put_slot(&"etl.nightly".parse().unwrap(), &row);

@@ -30,8 +30,14 @@ async fn world() -> World {
         (&b, 180, 180, SlotOutcome::CaughtUp { task: TaskId(2) }),
         (&a, 360, 360, ran(3)),
     ] {
-        let row =
-            SlotRow { schedule: schedule.clone(), first: at(first), last: at(last), outcome, claim: None };
+        let row = SlotRow {
+            schedule: schedule.clone(),
+            first: at(first),
+            last: at(last),
+            outcome,
+            claim: None,
+            note: None,
+        };
         commit.put_slot(&"etl.nightly".parse().unwrap(), &row);
     }
     world.store.commit(commit).await.unwrap();
@@ -135,7 +141,8 @@ async fn lateness_is_that_of_the_start_and_after_retention_that_of_the_claim() {
         // Sundays.
         (SUNDAY, SUNDAY + 3 * 7 * 86_400, SlotOutcome::Missed, None),
     ] {
-        let row = SlotRow { schedule: key.clone(), first: at(first), last: at(last), outcome, claim };
+        let row =
+            SlotRow { schedule: key.clone(), first: at(first), last: at(last), outcome, claim, note: None };
         commit.put_slot(&"backup.weekly".parse().unwrap(), &row);
     }
     world.store.commit(commit).await.unwrap();

@@ -142,6 +142,7 @@ pub(crate) fn slots() -> Vec<SlotResource> {
         slots,
         outcome: outcome.into(),
         reason: None,
+        note: None,
         task: None,
         claimed: None,
         actual: None,

@@ -50,9 +50,12 @@ async fn an_outage_longer_than_hold_is_one_range_and_the_latest_is_caught_up() {
         .iter()
         .filter(|row| row.outcome == SlotOutcome::Skipped { reason: SkipReason::Unreachable })
         .collect();
-    // Those that were claimed before `hold` was over are among them.
+    // Those that were claimed before `hold` was over are among them; since when it was away stands beside it.
     let [range] = skipped.as_slice() else { panic!("one range: {rows:?}") };
     assert!(range.last.duration_since(range.first) >= SignedDuration::from_mins(14), "{rows:?}");
+    let note = range.note.as_deref().unwrap();
+    let since: jiff::Timestamp = note.strip_prefix("since ").unwrap().parse().unwrap();
+    assert!(range.first.duration_since(since).abs() <= SignedDuration::from_mins(1), "{range:?}");
     let claimed =
         life.tasks().into_iter().filter(|task| task.reason.as_deref() == Some("ClusterUnreachable"));
     let claimed: Vec<_> = claimed.map(|task| task.scheduled.unwrap()).collect();

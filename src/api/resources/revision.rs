@@ -93,7 +93,7 @@ pub struct RevisionResource {
     /// Why it failed.
     pub reason: Option<String>,
     /// What was pushed and is probably not meant. Only in the answer to a push.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub warnings: Vec<String>,
 }
 

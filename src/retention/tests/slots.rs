@@ -15,7 +15,14 @@ fn key() -> ScheduleKey {
 }
 
 fn row(first: i64, last: i64) -> SlotRow {
-    SlotRow { schedule: key(), first: at(first), last: at(last), outcome: SlotOutcome::Missed, claim: None }
+    SlotRow {
+        schedule: key(),
+        first: at(first),
+        last: at(last),
+        outcome: SlotOutcome::Missed,
+        claim: None,
+        note: None,
+    }
 }
 
 /// First slot, and where what stays begins, of what goes of these rows.

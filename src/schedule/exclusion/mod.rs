@@ -79,6 +79,14 @@ impl ExclusionCalendar {
         &self.name
     }
 
+    /// The stretch around a second since the epoch.
+    pub(super) fn stretch(&self, recurrence: &Recurrence, instant: i64) -> Stretch {
+        let segment = recurrence.segment(instant);
+        let found = self.around(&segment, instant);
+        // Beyond a change of the clocks the same wall seconds are other instants.
+        Stretch { first: found.first.max(segment.start), end: found.end.min(segment.end), ..found }
+    }
+
     /// The stretch around an instant, within a segment of the zone's clock.
     fn around(&self, segment: &Segment, instant: i64) -> Stretch {
         let wall = instant + segment.offset;

@@ -15,7 +15,10 @@ async fn all_that_is_kept_of_an_apps_jobs_goes_and_nothing_of_its_neighbours() {
         for minute in 0..3000 {
             let outcome = SlotOutcome::Missed;
             let (first, last) = (at(60 * minute), at(60 * minute));
-            commit.put_slot(job, &SlotRow { schedule: schedule(), first, last, outcome, claim: None });
+            commit.put_slot(
+                job,
+                &SlotRow { schedule: schedule(), first, last, outcome, claim: None, note: None },
+            );
         }
         commit.put_previous_success(job, at(60));
         commit.put_watermark(job, &schedule(), &Watermark { at: at(120), fingerprint: "f".to_owned() });

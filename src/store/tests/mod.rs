@@ -193,6 +193,7 @@ async fn a_removed_task_leaves_its_slot_and_never_gives_its_id_back() {
         last: at(420),
         outcome: SlotOutcome::Ran { task: task.id },
         claim: Some(SlotClaim { due: at(421), at: at(423) }),
+        note: None,
     };
     let mut commit = Commit::new();
     commit.create_task(&task).put_slot(&job(), &row);
@@ -253,6 +254,7 @@ async fn a_slot_has_run_where_a_row_of_its_own_names_a_task() {
         last: at(last),
         outcome,
         claim: None,
+        note: None,
     };
     let mut commit = Commit::new();
     commit.put_slot(&job(), &row(60, 600, SlotOutcome::Missed));
@@ -319,12 +321,18 @@ fn records_of_format_1_still_load() {
 
 /// Rows of before claims were written down, and of since.
 #[test]
-fn slots_of_both_formats_load_and_are_written_in_the_newer() {
+fn slots_of_every_format_load_and_are_written_in_the_newest_that_they_need() {
     let bytes = |golden: &str| data_encoding::HEXLOWER.decode(golden.trim().as_bytes()).unwrap();
     let at_key = key::slot(&job(), &schedule(), at(60));
     let skipped = SlotOutcome::Skipped { reason: SkipReason::Overlap { task: TaskId(7) } };
-    let former =
-        SlotRow { schedule: schedule(), first: at(60), last: at(600), outcome: skipped, claim: None };
+    let former = SlotRow {
+        schedule: schedule(),
+        first: at(60),
+        last: at(600),
+        outcome: skipped,
+        claim: None,
+        note: None,
+    };
     let v1 = bytes(include_str!("../../../tests/fixtures/records/slot-v1.hex"));
     assert_eq!(record::decode_slot(&at_key, &v1).unwrap(), former);
     assert_eq!(record::decode_slot(&at_key, &record::encode_slot(&former)).unwrap(), former);
@@ -336,10 +344,17 @@ fn slots_of_both_formats_load_and_are_written_in_the_newer() {
         last: at(60),
         outcome: SlotOutcome::Ran { task: TaskId(7) },
         claim: Some(SlotClaim { due: at(90), at: claimed }),
+        note: None,
     };
     let v2 = bytes(include_str!("../../../tests/fixtures/records/slot-v2.hex"));
     assert_eq!(record::decode_slot(&at_key, &v2).unwrap(), row);
     assert_eq!(record::encode_slot(&row), v2);
+
+    let outcome = SlotOutcome::Skipped { reason: SkipReason::Paused };
+    let noted = SlotRow { outcome, note: Some("by ann: the warehouse moves".to_owned()), ..former };
+    let v3 = bytes(include_str!("../../../tests/fixtures/records/slot-v3.hex"));
+    assert_eq!(record::decode_slot(&at_key, &v3).unwrap(), noted);
+    assert_eq!(record::encode_slot(&noted), v3);
 }
 
 #[tokio::test]

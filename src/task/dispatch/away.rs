@@ -12,11 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::Dispatcher;
 use super::live::{Stage, TaskKey};
 use super::settle::Retry;
+use super::slots::Verdict;
 use super::submit::{never_started, refusal};
 use super::table::NewestRow;
 use crate::schedule::missed;
 use crate::schedule::wheel::TimerId;
-use crate::store::{Commit, SkipReason, SlotOutcome, SlotRow, StoreError};
+use crate::store::{Commit, SkipReason, SlotRow, StoreError};
 use crate::task::{Phase, Trigger};
 
 /// The wait before it is asked again; doubled each time.
@@ -45,9 +46,13 @@ enum Probe {
     UnderWay,
 }
 
-pub(super) const SKIPPED: SlotOutcome = SlotOutcome::Skipped { reason: SkipReason::Unreachable };
-
 impl Dispatcher {
+    /// What becomes of slots that were due in this outage.
+    pub(super) fn skipped_for_it(&self) -> Verdict {
+        let note = self.away.as_ref().map(|away| format!("since {:.0}", away.since));
+        Verdict { note, ..SkipReason::Unreachable.into() }
+    }
+
     /// Whether the executor may be asked to take a task.
     pub(super) fn may_ask(&self) -> bool {
         self.away.as_ref().is_none_or(|away| away.probe == Probe::Now)
@@ -152,12 +157,13 @@ impl Dispatcher {
 
     /// The executor answers.
     pub(super) fn answered(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let verdict = self.skipped_for_it();
         let Some(away) = self.away.take() else { return Ok(()) };
         let lasted = now.duration_since(away.since);
         tracing::info!(seconds = lasted.as_secs(), "the executor answers again");
         let hold = self.config.settings.hold;
         if lasted > hold {
-            self.settle_outage(now - hold, now);
+            self.settle_outage(verdict, now - hold, now);
         }
         self.look_at_schedules(&away.parked, now)
     }
@@ -171,15 +177,15 @@ impl Dispatcher {
             return Ok(());
         }
         self.downtime_until = now;
-        self.given_up = SKIPPED;
+        self.given_up = self.skipped_for_it();
         self.due.extend(parked);
         self.claim_all(now)
     }
 
     /// What was due before `until` is a matter of catch-up.
-    fn settle_outage(&mut self, until: Timestamp, now: Timestamp) {
+    fn settle_outage(&mut self, verdict: Verdict, until: Timestamp, now: Timestamp) {
         self.downtime_until = self.downtime_until.max(until);
-        self.given_up = SKIPPED;
+        self.given_up = verdict;
         let mut waiting: BTreeMap<usize, Vec<(Timestamp, TaskKey)>> = BTreeMap::new();
         for key in &self.ready {
             let Some(live) = self.live.get(key).filter(|live| live.stage == Stage::Ready) else { continue };
@@ -208,6 +214,7 @@ impl Dispatcher {
 
     /// Slots that were claimed, and never reached the executor, do not run after all. Neighbours share a row.
     fn skip_claimed(&mut self, place: usize, claims: &[(Timestamp, TaskKey)], now: Timestamp) {
+        let verdict = &self.given_up;
         if let Some(entry) = self.table.get_mut(place) {
             let (job, schedule) = (entry.job.clone(), entry.schedule.key.clone());
             let mut commit = Commit::new();
@@ -224,8 +231,9 @@ impl Dispatcher {
                             schedule,
                             first: *slot,
                             last: *slot,
-                            outcome: SKIPPED,
+                            outcome: verdict.outcome,
                             claim: None,
+                            note: verdict.note.clone(),
                         });
                     }
                 }

@@ -236,7 +236,8 @@ impl Dispatcher {
             _ => SlotOutcome::CaughtUp { task: task.id },
         };
         let claim = Some(SlotClaim { due: slot + jitter(&entry.schedule, job, slot), at: task.created });
-        let mut pieces = vec![SlotRow { schedule: key.clone(), first: slot, last: slot, outcome, claim }];
+        let mut pieces =
+            vec![SlotRow { schedule: key.clone(), first: slot, last: slot, outcome, claim, note: None }];
         if let Some(row) = row {
             let recurrence = &entry.schedule.recurrence;
             let rest = following(recurrence, slot, row.last).map(|first| SlotRow { first, ..row.clone() });

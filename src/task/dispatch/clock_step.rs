@@ -35,7 +35,7 @@ impl Dispatcher {
                 "nobody looked at the schedules: a step of the clock, a suspend, or a stop"
             );
             self.downtime_until = now;
-            self.given_up = SlotOutcome::Missed;
+            self.given_up = SlotOutcome::Missed.into();
         } else if passed < -SET_BACK {
             tracing::warn!(seconds = passed.as_secs(), "the wall clock was set back");
             // The rows ahead are looked for on the disk.

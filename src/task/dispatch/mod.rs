@@ -52,6 +52,7 @@ use self::live::{LiveTasks, TaskKey};
 pub use self::pause::{Steer, Steered};
 use self::queue::Queue;
 pub use self::run::RunRequest;
+use self::slots::Verdict;
 use self::table::Table;
 pub use self::waiting::{QueueEntry, QueuePlace, QueueQuery};
 use crate::app::AppName;
@@ -172,7 +173,7 @@ pub struct Dispatcher {
     /// Slots up to here were due while nobody watched.
     downtime_until: Timestamp,
     /// What those of them are that are not caught up.
-    given_up: SlotOutcome,
+    given_up: Verdict,
     /// The executor cannot be reached.
     away: Option<Away>,
     /// What the wall clock showed at the event before.
@@ -240,7 +241,7 @@ impl Dispatcher {
             previous_success: HashMap::new(),
             streaks: HashMap::new(),
             downtime_until: now,
-            given_up: SlotOutcome::Missed,
+            given_up: SlotOutcome::Missed.into(),
             away: None,
             seen: now,
             gathered: Commit::new(),

@@ -11,20 +11,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-use super::slots::Claims;
+use super::slots::{Claims, Verdict};
 use super::{Dispatcher, SteerError};
 use crate::config::Config;
 use crate::job::{JobRef, Pause, SkipNext, Steering};
 use crate::schedule::wheel::TimerId;
 use crate::schedule::{CatchUp, Schedule, decided_until, missed, slots_between};
-use crate::store::{Commit, SkipReason, SlotOutcome, StoreError};
+use crate::store::{Commit, SkipReason, StoreError};
 use crate::task::Trigger;
 
 /// The most slots that may be skipped ahead.
 pub(super) const MOST_SKIPPED: u32 = 1000;
-
-const PAUSED: SlotOutcome = SlotOutcome::Skipped { reason: SkipReason::Paused };
-const SKIP_NEXT: SlotOutcome = SlotOutcome::Skipped { reason: SkipReason::SkipNext };
 
 /// What is to become of the slots of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +233,9 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let Some(entry) = self.table.get(place) else { return Ok(()) };
         let Some(range) = slots_between(&entry.schedule, entry.watermark, until) else { return Ok(()) };
-        self.write_range(place, range, PAUSED, claims)?;
+        let pause = self.steering.get(&entry.job).and_then(|steering| steering.pause.as_ref());
+        let verdict = Verdict { note: pause.and_then(Pause::told), ..SkipReason::Paused.into() };
+        self.write_range(place, range, &verdict, claims)?;
         self.move_watermark(place, until, claims);
         Ok(())
     }
@@ -261,16 +260,17 @@ impl Dispatcher {
     }
 
     /// If the next slot of a job is to be skipped, it is one less.
-    pub(super) fn takes_skip(&mut self, place: usize, claims: &mut Claims) -> Option<SlotOutcome> {
+    pub(super) fn takes_skip(&mut self, place: usize, claims: &mut Claims) -> Option<Verdict> {
         if self.steering.is_empty() {
             return None;
         }
         let job = self.table.get(place)?.job.clone();
         let skip = self.steering.get(&job)?.skip_next.clone()?;
+        let note = skip.by.as_ref().map(|by| format!("by {by}"));
         self.set_steering(&job, &mut claims.commit, |steering| {
             steering.skip_next = (skip.left > 1).then(|| SkipNext { left: skip.left - 1, ..skip });
         });
-        Some(SKIP_NEXT)
+        Some(Verdict { note, ..SkipReason::SkipNext.into() })
     }
 
     /// Of the slots up to `until`, skips those that are to be skipped.

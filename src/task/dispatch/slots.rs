@@ -29,6 +29,25 @@ pub(super) struct Claims {
     tasks: Vec<TaskKey>,
 }
 
+/// What becomes of slots, and who or what made it so.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) outcome: SlotOutcome,
+    pub(super) note: Option<String>,
+}
+
+impl From<SlotOutcome> for Verdict {
+    fn from(outcome: SlotOutcome) -> Self {
+        Self { outcome, note: None }
+    }
+}
+
+impl From<SkipReason> for Verdict {
+    fn from(reason: SkipReason) -> Self {
+        SlotOutcome::Skipped { reason }.into()
+    }
+}
+
 impl Dispatcher {
     pub(super) fn woken(&mut self, wake: &Wake, now: Timestamp) -> Result<(), StoreError> {
         let places: Vec<_> = wake.due.iter().filter_map(|timer| place_of(*timer)).collect();
@@ -88,9 +107,9 @@ impl Dispatcher {
     /// Claims what is due of these schedules, before all others. Slots that were parked are decided about as
     /// if the executor were back.
     pub(super) fn claim_of(&mut self, places: &[usize], now: Timestamp) -> Result<(), StoreError> {
-        let others = (self.downtime_until, self.given_up);
+        let others = (self.downtime_until, self.given_up.clone());
         if self.is_parked(now) {
-            (self.downtime_until, self.given_up) = (now, super::away::SKIPPED);
+            (self.downtime_until, self.given_up) = (now, self.skipped_for_it());
         }
         let mut claims = Claims::default();
         for place in places {
@@ -141,7 +160,7 @@ impl Dispatcher {
             let next = entry.schedule.recurrence.next_after(entry.watermark).filter(|slot| *slot <= last);
             let Some(slot) = next else { return Ok(()) };
             let range = entry.schedule.included_from(slot, last);
-            self.write_range(place, range, self.given_up, claims)?;
+            self.write_range(place, range, &self.given_up.clone(), claims)?;
             self.move_watermark(place, range.last, claims);
         }
     }
@@ -153,17 +172,17 @@ impl Dispatcher {
         until: Timestamp,
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
-        let Some(entry) = self.table.get(place).filter(|entry| !entry.schedule.exclude.is_empty()) else {
-            return Ok(());
-        };
-        let next = entry.schedule.recurrence.next_after(entry.watermark);
-        let Some(range) = next.and_then(|slot| entry.schedule.excluded_from(slot, until)) else {
-            return Ok(());
-        };
-        let outcome = SlotOutcome::Skipped { reason: SkipReason::Excluded };
-        self.write_range(place, range, outcome, claims)?;
-        self.move_watermark(place, range.last, claims);
-        Ok(())
+        loop {
+            let Some(entry) = self.table.get(place).filter(|entry| !entry.schedule.exclude.is_empty()) else {
+                return Ok(());
+            };
+            let next = entry.schedule.recurrence.next_after(entry.watermark);
+            let found = next.and_then(|slot| entry.schedule.excluded_from(slot, until));
+            let Some((calendar, range)) = found else { return Ok(()) };
+            let note = Some(format!("`{}`", calendar.name()));
+            self.write_range(place, range, &Verdict { note, ..SkipReason::Excluded.into() }, claims)?;
+            self.move_watermark(place, range.last, claims);
+        }
     }
 
     /// Decides about the slots that are due now. Returns when to look again.
@@ -207,23 +226,21 @@ impl Dispatcher {
         }
         let alone = SlotRange { first: slot, last: slot };
         if let Some(skipped) = self.takes_skip(place, claims) {
-            return self.write_row(place, alone, skipped, None, claims).map(|()| false);
+            return self.write_row(place, alone, &skipped, None, claims).map(|()| false);
         }
         let Some(entry) = self.table.get(place) else { return Ok(false) };
         let due = slot + jitter(&entry.schedule, &entry.job, slot);
         if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
-            let outcome = SlotOutcome::Skipped { reason: SkipReason::Deadline };
-            return self.write_row(place, alone, outcome, None, claims).map(|()| false);
+            return self.write_row(place, alone, &SkipReason::Deadline.into(), None, claims).map(|()| false);
         }
-        let skipped = |reason| SlotOutcome::Skipped { reason };
         let (phase, replaced) = match self.decide_turn(&entry.job, entry.overlap) {
             OverlapDecision::Skip { because } => {
                 let reason = SkipReason::Overlap { task: because };
-                return self.write_row(place, alone, skipped(reason), None, claims).map(|()| false);
+                return self.write_row(place, alone, &reason.into(), None, claims).map(|()| false);
             }
             OverlapDecision::Full => {
                 return self
-                    .write_row(place, alone, skipped(SkipReason::QueueFull), None, claims)
+                    .write_row(place, alone, &SkipReason::QueueFull.into(), None, claims)
                     .map(|()| false);
             }
             OverlapDecision::Start { cancel } => (Phase::Pending, cancel),
@@ -242,7 +259,7 @@ impl Dispatcher {
         claims.commit.create_task(&task);
         let job = task.job_ref();
         claims.tasks.push(self.enter(task, Stage::Claiming));
-        self.write_row(place, alone, outcome, Some(SlotClaim { due, at: now }), claims)?;
+        self.write_row(place, alone, &outcome.into(), Some(SlotClaim { due, at: now }), claims)?;
         if let Some(job) = job {
             self.replace(&job, &replaced, now);
         }
@@ -292,7 +309,7 @@ impl Dispatcher {
         &mut self,
         place: usize,
         range: SlotRange,
-        outcome: SlotOutcome,
+        verdict: &Verdict,
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
         let Some(entry) = self.table.get(place) else { return Ok(()) };
@@ -312,7 +329,7 @@ impl Dispatcher {
             known.reverse();
         }
         for range in without(&entry.schedule, range, known) {
-            self.write_row(place, range, outcome, None, claims)?;
+            self.write_row(place, range, verdict, None, claims)?;
         }
         Ok(())
     }
@@ -322,7 +339,7 @@ impl Dispatcher {
         &mut self,
         place: usize,
         range: SlotRange,
-        outcome: SlotOutcome,
+        Verdict { outcome, note }: &Verdict,
         claim: Option<SlotClaim>,
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
@@ -334,13 +351,22 @@ impl Dispatcher {
                 NewestRow::Ends => None,
                 NewestRow::MayGrow(row) => Some(*row),
             };
-            if let Some(row) = newest.filter(|row| row.outcome == outcome && row.last < range.first)
+            let is_alike =
+                |row: &SlotRow| row.outcome == *outcome && row.note == *note && row.last < range.first;
+            if let Some(row) = newest.filter(is_alike)
                 && entry.schedule.recurrence.next_after(row.last) == Some(range.first)
             {
                 first = row.first;
             }
         }
-        let row = SlotRow { schedule: entry.schedule.key.clone(), first, last: range.last, outcome, claim };
+        let row = SlotRow {
+            schedule: entry.schedule.key.clone(),
+            first,
+            last: range.last,
+            outcome: *outcome,
+            claim,
+            note: note.clone(),
+        };
         claims.commit.put_slot(&entry.job, &row);
         entry.newest_row = row.into();
         claims.slots += 1;

@@ -237,7 +237,7 @@ impl Dispatcher {
         let entry = self.table.place(&job, &schedule).and_then(|place| self.table.get(place));
         let due = slot + entry.map(|entry| jitter(&entry.schedule, &job, slot)).unwrap_or_default();
         let claim = Some(SlotClaim { due, at: task.created });
-        Some(SlotRow { schedule, first: slot, last: slot, outcome, claim })
+        Some(SlotRow { schedule, first: slot, last: slot, outcome, claim, note: None })
     }
 
     /// The claim is held, and the executor asked again later, for as long as `hold` allows. A claim

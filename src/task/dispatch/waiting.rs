@@ -140,5 +140,12 @@ fn dropped_row(task: &Task) -> Option<SlotRow> {
     let of_slot = matches!(task.trigger, Trigger::Schedule | Trigger::CatchUp | Trigger::Backfill);
     let slot = task.scheduled.filter(|_| of_slot)?;
     let outcome = SlotOutcome::Skipped { reason: SkipReason::Dropped { task: task.id } };
-    Some(SlotRow { schedule: task.schedule.clone()?, first: slot, last: slot, outcome, claim: None })
+    Some(SlotRow {
+        schedule: task.schedule.clone()?,
+        first: slot,
+        last: slot,
+        outcome,
+        claim: None,
+        note: None,
+    })
 }

@@ -71,6 +71,7 @@ impl World {
             first: slot,
             last: slot,
             outcome: SlotOutcome::Ran { task: TaskId(id) },
+            note: None,
         };
         self.commit(|commit| {
             commit.create_task(&task).put_slot(&name(), &row);
@@ -156,6 +157,7 @@ async fn a_run_of_an_old_slot_that_waits_is_not_late() {
         first: slot,
         last: slot,
         outcome: SlotOutcome::CaughtUp { task: TaskId(2) },
+        note: None,
     };
     world.commit(|commit| _ = commit.create_task(&again).put_slot(&name(), &row)).await;
     world.advance(20);
@@ -195,6 +197,7 @@ async fn what_a_job_did_before_it_was_watched_does_not_count_but_its_last_succes
                 last: slot,
                 outcome: SlotOutcome::Missed,
                 claim: None,
+                note: None,
             };
             commit.put_slot(&name(), &row);
         })

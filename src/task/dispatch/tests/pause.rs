@@ -55,6 +55,8 @@ async fn paused_over_three_slots_and_resumed_they_are_one_range_and_the_next_one
     assert_eq!(life.store.steerings().count(), 0);
     world.pass_until(&life, "the next slot", || life.rows().len() == 2).await;
     assert_eq!(life.told(), expected(&[("00:01", "00:03", "paused"), ("00:04", "00:04", "ran")]));
+    let notes: Vec<_> = life.rows().into_iter().map(|row| row.note).collect();
+    assert_eq!(notes, [Some("by alice: moving".to_owned()), None]);
     life.end().await;
 }
 

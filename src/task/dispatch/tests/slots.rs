@@ -142,6 +142,32 @@ async fn an_excluded_slot_has_its_row_and_the_first_after_it_starts_on_time() {
     );
     let reason = SlotOutcome::Skipped { reason: SkipReason::Excluded };
     assert_eq!(life.rows()[0].outcome, reason);
+    assert_eq!(life.rows()[0].note.as_deref(), Some("`off`"));
+    life.end().await;
+}
+
+#[tokio::test]
+async fn slots_that_different_calendars_exclude_have_rows_of_their_own() {
+    let settings = "[calendars.holidays]\ndates = [\"2026-01-01\"]\n\
+         [calendars.freeze]\ndates = [\"2026-01-01\", \"2026-01-02\", \"2026-01-03\"]\n";
+    let keys = "schedule = \"0 6 * * *\"\nexclude = [\"holidays\", \"freeze\"]\ncatch_up = \"none\"";
+    let app = format!("[app]\nname = \"etl\"\ncommand = \"true\"\n{}", job(keys));
+    let config = Arc::new(Config::from_toml(settings, &[&app]).unwrap());
+    let world = World { config, ..World::new("2026-01-01T00:00:00Z", "") };
+    world.begin().end().await;
+    world.set_clock("2026-01-05T00:00:00Z");
+    let life = world.begin();
+    world.pass_until(&life, "its rows", || life.rows().len() == 3).await;
+    let noted = |row: SlotRow| (row.first.to_string(), row.last.to_string(), row.note);
+    let day = |day: &str| format!("2026-01-{day}T06:00:00Z");
+    assert_eq!(
+        life.rows().into_iter().map(noted).collect::<Vec<_>>(),
+        [
+            (day("01"), day("01"), Some("`holidays`".to_owned())),
+            (day("02"), day("03"), Some("`freeze`".to_owned())),
+            (day("04"), day("04"), None),
+        ]
+    );
     life.end().await;
 }
 
