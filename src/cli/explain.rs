@@ -15,12 +15,18 @@ use super::moment::{self, Moment, MomentError};
 use super::session::Session;
 use super::table::{Column, listing, pairs, printable};
 use super::{offline, output, reference, tasks};
-use crate::api::client::{ClientError, SlotQuery, TaskRef};
+use crate::api::client::{Client, ClientError, SlotQuery, TaskRef};
 use crate::api::resources::{SlotResource, TaskResource};
 use crate::config::Config;
 use crate::hint::{did_you_mean, nearest};
 use crate::job::{Job, JobRef};
 use crate::schedule::{FieldAt, Schedule, Zone, jitter};
+use crate::task::Phase;
+
+/// Within so long what a calendar excludes has its row, with some to spare.
+const WRITTEN: SignedDuration = SignedDuration::from_mins(2);
+
+const NO_ROW: &str = "no row: the schedule was another then, or retention removed it";
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -101,6 +107,8 @@ struct Explained {
     after: Option<Timestamp>,
     ledger: Option<SlotResource>,
     task: Option<TaskResource>,
+    /// What keeps it from starting now.
+    waits_for: Option<String>,
     /// What is known of the ledger where it has no row, in words.
     unknown: Option<String>,
 }
@@ -253,13 +261,31 @@ async fn ledger(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Sess
     one.ledger = rows.into_iter().find(|row| row.schedule == one.schedule);
     match &one.ledger {
         None => {
-            one.unknown = Some("no row: the schedule was another then, or retention removed it".to_owned())
+            let behind = SlotQuery { from: Some(at), ..SlotQuery::default() };
+            let behind = client.slots(&one.job, behind, 1000).await?.items;
+            let is_decided = behind.iter().any(|row| row.schedule == one.schedule);
+            let is_new = session.now().duration_since(at) < WRITTEN;
+            let unknown = match one.excluded_by {
+                _ if is_decided => NO_ROW,
+                Some(_) if is_new => "no row yet: what a calendar excludes is written down within a minute",
+                Some(_) => NO_ROW,
+                None => {
+                    one.waits_for = trouble(&client).await?;
+                    one.waits_for
+                        .as_ref()
+                        .map_or(NO_ROW, |_| "no row yet: it is decided when tasks can start")
+                }
+            };
+            one.unknown = Some(unknown.to_owned());
         }
         Some(row) => {
             if let Some(id) = row.task {
                 let task = client.task(&TaskRef::Id { app: job.app.to_string(), id }, None).await;
                 match task {
-                    Ok(task) => one.task = Some(task),
+                    Ok(task) => {
+                        one.waits_for = in_the_way(&client, &task).await?;
+                        one.task = Some(task);
+                    }
                     Err(ClientError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
                         one.unknown = Some(format!("task {id} is no more: retention removed it"));
                     }
@@ -269,6 +295,25 @@ async fn ledger(one: &mut Explained, job: &JobRef, at: Timestamp, session: &Sess
         }
     }
     Ok(())
+}
+
+/// Why a task that was claimed has not started.
+async fn in_the_way(client: &Client, task: &TaskResource) -> Result<Option<String>, CliError> {
+    match task.phase {
+        Phase::Queued => {
+            let queue = client.queue(Some(&task.app), 1000).await?;
+            let entry = queue.items.into_iter().find(|entry| entry.task.id == task.id);
+            Ok(entry.map(|entry| entry.waits_for))
+        }
+        Phase::Pending => trouble(client).await,
+        _ => Ok(None),
+    }
+}
+
+/// What is in the way of all tasks.
+async fn trouble(client: &Client) -> Result<Option<String>, CliError> {
+    let causes = client.readiness().await?.causes;
+    Ok(Some(causes.join("; ")).filter(|causes| !causes.is_empty()))
 }
 
 fn text(one: &Explained, now: Timestamp) -> String {
@@ -303,6 +348,7 @@ fn text(one: &Explained, now: Timestamp) -> String {
             "Task",
             one.task.as_ref().map(|task| format!("{} ({}, {})", task.name, task.phase, tasks::reason(task))),
         ),
+        ("WaitsFor", one.waits_for.as_deref().map(printable)),
         ("Unknown", one.unknown.clone()),
     ];
     text + &pairs(head.into_iter().chain(clocks).chain(tail))

@@ -609,3 +609,30 @@ fn without_a_builder_a_source_is_refused_before_it_is_sent_and_an_image_is_not()
     assert_eq!(world.get("/v1/apps/web").0, 200);
     assert!(daemon.terminate().success());
 }
+
+#[test]
+fn while_the_cluster_is_away_a_slot_that_waits_is_explained_by_it() {
+    let job = "[[jobs]]\nname = \"tick\"\nschedule = \"* * * * * *\"\noverlap = \"allow\"\n";
+    let world = World::with("hold = \"1s\"\n", job);
+    world.cluster.goes_away();
+    let daemon = world.serve();
+    let explain = |at: &Value| world.place.json(&["explain", "etl.tick", at.as_str().unwrap()])[0].clone();
+    let (slots, explained) = world.place.until("slots wait", || {
+        let rows = world.place.json(&["slots", "etl.tick"]);
+        let newest = rows.as_array().unwrap().first()?["first"].clone();
+        let explained = explain(&newest);
+        explained["waits_for"].is_string().then_some((newest, explained))
+    });
+    assert_eq!(explained["task"]["phase"], "pending", "{explained}");
+    let waits_for = explained["waits_for"].as_str().unwrap();
+    assert!(waits_for.contains("Connection refused") && waits_for.contains("(since 20"), "{waits_for}");
+    // Beyond `hold` nothing is claimed, and there is no row.
+    let parked = world.place.until("a slot without a row", || {
+        let now = world.place.json(&["explain", "etl.tick"])[0]["before"].clone();
+        let explained = explain(&now);
+        (explained["ledger"].is_null() && explained["waits_for"].is_string() && now != slots)
+            .then_some(explained)
+    });
+    assert_eq!(parked["unknown"], "no row yet: it is decided when tasks can start");
+    assert!(daemon.terminate().success());
+}

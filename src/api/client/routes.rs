@@ -13,9 +13,9 @@ use super::asked::{Listing, Reload, SlotQuery, TaskRef, TasksOf};
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, BackfillBody, BackfillResource, JobResource, Page, PauseBody, QueueResource, ResumeBody,
-    ResumeResource, RunBody, SkipNextBody, SlotResource, StatusResource, StoredJobResource, TaskResource,
-    TerminateResource,
+    AppResource, BackfillBody, BackfillResource, JobResource, Page, PauseBody, QueueResource, ReadyResource,
+    ResumeBody, ResumeResource, RunBody, SkipNextBody, SlotResource, StatusResource, StoredJobResource,
+    TaskResource, TerminateResource,
 };
 use crate::executor::LogQuery;
 use crate::task::{Phase, TaskId};
@@ -241,6 +241,16 @@ impl Client {
             url.query_pairs_mut().append_pair("app", app);
         }
         self.list(url, limit).await
+    }
+
+    /// Whether the service takes on work, and what is in the way of all tasks.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn readiness(&self) -> Result<ReadyResource, ClientError> {
+        let mut url = self.url(&["readyz"]);
+        url.query_pairs_mut().append_pair("verbose", "");
+        self.json(self.get(url)).await
     }
 
     /// Moves the waiting task `which` before all others.

@@ -1,12 +1,13 @@
 //! The executor as the rest of the program sees it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::{StreamExt, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -109,7 +110,13 @@ pub(super) struct Shared {
     /// Creates of which nobody knows whether they were carried out.
     unheard: Mutex<HashSet<TaskName>>,
     /// By what was asked.
-    trouble: Mutex<BTreeMap<&'static str, String>>,
+    trouble: Mutex<BTreeMap<&'static str, Trouble>>,
+}
+
+/// Something that the cluster does not answer as it should.
+struct Trouble {
+    since: Timestamp,
+    message: String,
 }
 
 impl TektonExecutor {
@@ -255,8 +262,12 @@ impl Shared {
 
     /// It does not. Said once.
     pub(super) fn failed(&self, operation: &'static str, message: &str) {
-        if self.lock_trouble().insert(operation, message.to_owned()).is_none() {
-            tracing::warn!(operation, message, "the cluster does not answer as it should");
+        match self.lock_trouble().entry(operation) {
+            Entry::Occupied(mut known) => message.clone_into(&mut known.get_mut().message),
+            Entry::Vacant(place) => {
+                tracing::warn!(operation, message, "the cluster does not answer as it should");
+                place.insert(Trouble { since: self.clock.now(), message: message.to_owned() });
+            }
         }
     }
 
@@ -266,7 +277,9 @@ impl Shared {
 
     fn trouble(&self) -> Option<String> {
         let trouble = self.lock_trouble();
-        let said = trouble.iter().map(|(operation, message)| format!("{operation}: {message}"));
+        let said = trouble.iter().map(|(operation, Trouble { since, message })| {
+            format!("{operation}: {message} (since {since:.0})")
+        });
         Some(said.collect::<Vec<_>>().join("; ")).filter(|said| !said.is_empty())
     }
 
@@ -287,7 +300,7 @@ impl Shared {
         self.unheard.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
     }
 
-    fn lock_trouble(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+    fn lock_trouble(&self) -> MutexGuard<'_, BTreeMap<&'static str, Trouble>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
