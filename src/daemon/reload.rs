@@ -308,6 +308,8 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         max_source: new.max_source,
         keep_slots: new.keep_slots,
         env: new.env.clone(),
+        public_url: new.public_url.clone(),
+        build: new.build.clone(),
         tekton: TektonSettings { finalizer: new.tekton.finalizer, ..old.tekton.clone() },
         ..old.clone()
     };
