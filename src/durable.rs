@@ -1,9 +1,9 @@
-//! Files and names that are on disk when a call returns.
+//! Files and names that are on disk when a call returns, and which file a name is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts a file with `contents` and `mode` in place of `path`. Whoever reads it finds the old or the new
 /// one, whole.
@@ -26,4 +26,9 @@ pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
 /// Makes the names in `dir` durable: those of new files, and the absence of old ones.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// The one name of what `path` leads to, by whatever links; where there is nothing, `path` itself.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

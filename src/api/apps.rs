@@ -3,12 +3,10 @@ use std::ops::Bound;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::extract::{NoParams, Params, Segments};
 use super::failure::Failure;
-use super::page::{Binding, Limit};
+use super::page::{Binding, PageQuery};
 use super::resources::{AppResource, ErrorEnvelope, Page};
 use super::service::{Serving, Shared};
 use super::{jobs, lookup};
@@ -16,28 +14,16 @@ use crate::app::App;
 use crate::config::Config;
 use crate::store::{Store, StoreError};
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// The most items.
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    limit: Limit,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// `GET /v1/apps`: by name.
 #[utoipa::path(
     get,
     path = "/v1/apps",
-    params(ListQuery),
+    params(PageQuery),
     responses((status = 200, description = "A page", body = Page<AppResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn list(
     State(serving): State<Shared>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<AppResource>>, Failure> {
     let binding = Binding::new(&["apps"]);
     let after: Option<String> = binding.position(query.cursor.as_deref())?;

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use super::extract::{NoParams, Nothing, Params, object};
 use super::failure::Failure;
 use super::listing::Position;
-use super::page::Binding;
+use super::page::{Binding, PageQuery};
 use super::resources::RunBody;
-use super::{apps, health, jobs, logs, run, slots, tasks};
+use super::{health, jobs, logs, run, slots, tasks};
 
 /// See [`crate::fuzzing::request`].
 pub(crate) fn request(input: &[u8]) {
@@ -31,7 +31,7 @@ fn queries(query: &[u8]) {
     let uri = [b"/v1/x?", query].concat();
     // What is no URI never comes as far as this.
     let Ok(uri) = Uri::try_from(uri) else { return };
-    query_of::<Params<apps::ListQuery>>(&uri);
+    query_of::<Params<PageQuery>>(&uri);
     query_of::<Params<jobs::ListQuery>>(&uri);
     query_of::<Params<tasks::ListQuery>>(&uri);
     query_of::<Params<tasks::ShowQuery>>(&uri);

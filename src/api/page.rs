@@ -7,6 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 
 use super::failure::Failure;
 use super::resources::Page;
@@ -38,6 +39,19 @@ impl TryFrom<String> for Limit {
             _ => Err(format!("expected a number from 1 to {}, found `{text}`", Self::MOST)),
         }
     }
+}
+
+/// Which page, of what is listed without a filter.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    /// The most items.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub(super) limit: Limit,
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
 }
 
 /// A query, as far as it decides which items there are and in what order.

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::extract::{Body, NoBody, NoParams, Params, Segments};
 use super::failure::Failure;
-use super::page::{Binding, Limit};
+use super::page::{Binding, PageQuery};
 use super::resources::{
     AppResource, BindBody, DeletedAppResource, EnvBody, EnvResource, ErrorEnvelope, Page, StoredAppResource,
     as_recorded,
@@ -28,18 +28,6 @@ use crate::store::Commit;
 
 /// How long a deletion is waited for before it is said how far it is.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// The most items.
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    limit: Limit,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -197,12 +185,12 @@ pub(super) async fn remove(
 #[utoipa::path(
     get,
     path = "/v1/stored-apps",
-    params(ListQuery),
+    params(PageQuery),
     responses((status = 200, description = "A page", body = Page<StoredAppResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn list(
     State(serving): State<Shared>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<StoredAppResource>>, Failure> {
     let config = serving.config();
     let binding = Binding::new(&["stored-apps"]);

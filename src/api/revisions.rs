@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::extract::{Body, NoParams, Params, Segments};
 use super::failure::Failure;
 use super::lookup;
-use super::page::{Binding, Limit};
+use super::page::{Binding, PageQuery};
 use super::resources::{
     ErrorEnvelope, Page, PushBody, RestageBody, RevisionResource, RevisionWord, RollbackBody,
 };
@@ -22,18 +22,6 @@ use crate::app::AppName;
 use crate::config::{AppPush, Code, Config, NewRevision, RevisionEdit};
 use crate::hint::nearest;
 use crate::push::{PushError, RevisionNumber};
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// The most items.
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    limit: Limit,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -142,13 +130,13 @@ fn resource(app: &AppName, made: &NewRevision) -> RevisionResource {
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/revisions",
-    params(("app" = String, Path), ListQuery),
+    params(("app" = String, Path), PageQuery),
     responses((status = 200, description = "A page", body = Page<RevisionResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn list(
     State(serving): State<Shared>,
     Segments(app): Segments<String>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<RevisionResource>>, Failure> {
     let config = serving.config();
     let app = named(&config, &app)?;

@@ -4,12 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::extract::{Body, NoBody, NoParams, Params, Segments};
 use super::failure::Failure;
-use super::page::{Binding, Limit};
+use super::page::{Binding, PageQuery};
 use super::pushed;
 use super::resources::{ErrorEnvelope, Page, ServiceBody, ServiceResource, as_recorded};
 use super::service::Shared;
@@ -18,28 +16,16 @@ use crate::app::{CredentialSource, ServiceName};
 use crate::config::{Config, service_name};
 use crate::daemon::Credentials;
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// The most items.
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    limit: Limit,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// `GET /v1/services`: by name.
 #[utoipa::path(
     get,
     path = "/v1/services",
-    params(ListQuery),
+    params(PageQuery),
     responses((status = 200, description = "A page", body = Page<ServiceResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn list(
     State(serving): State<Shared>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<ServiceResource>>, Failure> {
     let config = serving.config();
     let binding = Binding::new(&["services"]);

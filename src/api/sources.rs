@@ -190,7 +190,7 @@ async fn next(pieces: &mut BodyDataStream, received: u64) -> (Bytes, Option<Resu
             Ok(None) if piece.len() < PIECE => least += LEAST,
             Ok(over) => return (piece.freeze(), over),
             Err(_) => {
-                let seconds = PATIENCE.as_secs();
+                let (seconds, received) = (PATIENCE.as_secs(), received + piece.len() as u64);
                 let text = format!(
                     "expected {LEAST} bytes more of the source, beyond byte {received}, within {seconds} seconds\nhint: what is here stays; `tekcron push` goes on behind it"
                 );

@@ -5,31 +5,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
-use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::IntoParams;
 
 use super::extract::{Body, NoBody, NoParams, Params, Segments};
 use super::failure::Failure;
-use super::page::{Binding, Limit};
+use super::page::{Binding, PageQuery};
 use super::resources::{ErrorEnvelope, JobResource, Page, StoredJobResource};
 use super::service::{Serving, Shared};
 use super::{jobs, lookup};
 use crate::config::{Config, JobEdit};
 use crate::job::JobRef;
 use crate::schedule::ScheduleKey;
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// The most items.
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    limit: Limit,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
 
 /// `POST /v1/apps/{app}/jobs`: a new job, in the keys of a `[[jobs]]` table.
 #[utoipa::path(
@@ -114,12 +100,12 @@ pub(super) async fn unschedule(
 #[utoipa::path(
     get,
     path = "/v1/stored-jobs",
-    params(ListQuery),
+    params(PageQuery),
     responses((status = 200, description = "A page", body = Page<StoredJobResource>), (status = "default", description = "Why not", body = ErrorEnvelope)),
 )]
 pub(super) async fn list(
     State(serving): State<Shared>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<StoredJobResource>>, Failure> {
     let config = serving.config();
     let binding = Binding::new(&["stored-jobs"]);

@@ -188,10 +188,16 @@ impl CliError {
 
     /// Whether it is a report that stands by itself.
     pub(super) fn is_report(&self) -> bool {
-        matches!(
-            self,
-            Self::Config(_) | Self::Daemon(DaemonError::Config(_)) | Self::Push(PushError::Manifest(_))
-        )
+        match self {
+            Self::Config(_) | Self::Daemon(DaemonError::Config(_)) | Self::Push(PushError::Manifest(_)) => {
+                true
+            }
+            // One of the service's.
+            Self::Client(ClientError::Refused { body, .. }) => {
+                ["error: ", "warning: "].iter().any(|word| body.message.starts_with(word))
+            }
+            _ => false,
+        }
     }
 
     /// How the program ends.

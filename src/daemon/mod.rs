@@ -128,12 +128,21 @@ pub async fn serve(
         store.clone(),
     ));
     let sweeping = Arc::default();
+    let sources = Sources::of(&settings.data_dir, Arc::clone(&clock));
+    let (pushes, builds) = Pushes::new(push::Parts {
+        reloader: Arc::clone(&reloader),
+        dispatch: dispatch.clone(),
+        store: store.clone(),
+        sources: sources.clone(),
+        config: Arc::clone(&current),
+        clock: Arc::clone(&clock),
+    });
     let (removals, wanted) = Removals::new(
         store.clone(),
         Arc::clone(&executor),
         Arc::clone(&clock),
         dispatch.clone(),
-        Arc::clone(&reloader),
+        pushes.clone(),
         Arc::clone(&sweeping),
     );
     let stop = signals.stop;
@@ -157,15 +166,6 @@ pub async fn serve(
     parts.spawn("removals", async move {
         deleted.run(began_with, wanted, stopping).await;
         Ok(())
-    });
-    let sources = Sources::of(&settings.data_dir, Arc::clone(&clock));
-    let (pushes, builds) = Pushes::new(push::Parts {
-        reloader: Arc::clone(&reloader),
-        dispatch: dispatch.clone(),
-        store: store.clone(),
-        sources: sources.clone(),
-        config: Arc::clone(&current),
-        clock: Arc::clone(&clock),
     });
     let stopping = stop.clone();
     parts.spawn("builds", async move {

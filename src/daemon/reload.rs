@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::look::Looks;
+use crate::blocking::to_the_end;
 use crate::config::{
     self, Config, EditError, JobEdit, Problem, Problems, Rescans, Resting, Settings, SettingsOverrides,
     Stored, StoredName, TektonSettings,
@@ -24,8 +25,8 @@ pub struct Reloader {
     dispatch: DispatchHandle,
     /// Where what is made by command is kept.
     store: Store,
-    /// The generation of the files that were last found to be bad.
-    refused: Mutex<Option<String>>,
+    /// The generation of the files that were last found to be bad. Whoever holds it is the only one who changes anything.
+    refused: Arc<Mutex<Option<String>>>,
     /// The generation of the files at the last rescan.
     changing: Mutex<Option<String>>,
     /// What the rescans saw; one look at a time has it.
@@ -78,7 +79,7 @@ impl Reloader {
             current,
             dispatch,
             store,
-            refused: Mutex::new(None),
+            refused: Arc::default(),
             changing: Mutex::new(None),
             rescans: Arc::default(),
             looks: Looks::new(),
@@ -169,7 +170,8 @@ impl Reloader {
     }
 
     /// Changes what is stored. When this returns, the change is on disk and in effect. `decide` sees the configuration
-    /// in effect, and nothing else is changed meanwhile.
+    /// in effect, and nothing else is changed meanwhile. A change that was decided is carried out, also where nobody
+    /// waits for it any more.
     ///
     /// # Errors
     /// [`EditError`] of `decide`, or where what was changed could not have effect, and [`StoreError`]; then everything
@@ -179,19 +181,27 @@ impl Reloader {
         decide: impl FnOnce(&Config) -> Result<(Change, T), EditError>,
     ) -> Result<(Changed, T), ChangeError> {
         // One change at a time, and none while the files are read.
-        let _refused = self.refused.lock().await;
+        let alone = Arc::clone(&self.refused).lock_owned().await;
         let before = self.current.load_full();
         let (Change { stored, commit, about }, decided) = decide(&before)?;
         let (after, mut resting) = before.with_stored(stored);
         if let Some(place) = resting.iter().position(|(resting, _)| about.as_ref() == Some(resting)) {
             return Err(EditError::Wrong(resting.swap_remove(place).1).into());
         }
-        let after = Arc::new(after);
-        self.store.commit(commit).await?;
-        point("edited");
-        self.dispatch.reload(Arc::clone(&after)).await?;
-        self.current.store(Arc::clone(&after));
-        Ok((Changed { before, after }, decided))
+        let changed = Changed { before, after: Arc::new(after) };
+        let (store, dispatch, current) =
+            (self.store.clone(), self.dispatch.clone(), Arc::clone(&self.current));
+        let after = Arc::clone(&changed.after);
+        to_the_end(async move {
+            store.commit(commit).await?;
+            point("edited");
+            dispatch.reload(Arc::clone(&after)).await?;
+            current.store(after);
+            drop(alone);
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        Ok((changed, decided))
     }
 
     /// Changes a stored job. When this returns, the change is on disk and in effect. The configuration before and
@@ -308,6 +318,8 @@ fn keep_until_restart(before: &Config, after: &Config) -> Config {
         max_source: new.max_source,
         keep_slots: new.keep_slots,
         env: new.env.clone(),
+        public_url: new.public_url.clone(),
+        build: new.build.clone(),
         tekton: TektonSettings { finalizer: new.tekton.finalizer, ..old.tekton.clone() },
         ..old.clone()
     };

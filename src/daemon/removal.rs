@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::reload::{Change, ChangeError, Reloader};
 use crate::app::{AppName, Retention};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, to_the_end};
 use crate::clock::SharedClock;
 use crate::config::{Config, EditError, RunningTasks, StoredApp};
 use crate::executor::local::remove_tree;
 use crate::executor::{Executor, ExecutorError};
 use crate::fault::point;
 use crate::job::JobRef;
-use crate::push::{REVISIONS, Revisions};
+use crate::push::{Pushes, REVISIONS, Revisions};
 use crate::retention::{ForgottenSlots, Sweep};
 use crate::store::{Commit, Store, StoreError};
 use crate::task::{DispatchHandle, TerminateError};
@@ -45,6 +45,7 @@ pub struct Removals {
     clock: SharedClock,
     dispatch: DispatchHandle,
     reloader: Arc<Reloader>,
+    pushes: Pushes,
     /// Only one sweep of records at a time: what one has removed, another must not write again.
     sweeping: Arc<Mutex<()>>,
     wanted: mpsc::UnboundedSender<AppName>,
@@ -79,22 +80,27 @@ impl Removals {
         executor: Arc<dyn Executor>,
         clock: SharedClock,
         dispatch: DispatchHandle,
-        reloader: Arc<Reloader>,
+        pushes: Pushes,
         sweeping: Arc<Mutex<()>>,
     ) -> (Arc<Self>, Wanted) {
         let (wanted, inbox) = mpsc::unbounded_channel();
-        let gone = watch::Sender::new(0);
-        let this = Self { store, executor, clock, dispatch, reloader, sweeping, wanted, gone };
+        let (gone, reloader) = (watch::Sender::new(0), pushes.reloader());
+        let this = Self { store, executor, clock, dispatch, reloader, pushes, sweeping, wanted, gone };
         (Arc::new(this), Wanted(inbox))
     }
 
     /// Decides that an App goes. When this returns that is on disk, and nothing new runs on it. One that is on its
-    /// way out already is not an error.
+    /// way out already is not an error. What was begun is done, also where nobody waits for it any more.
     ///
     /// # Errors
     /// [`EditError::NoApp`], [`EditError::AppInFile`]; [`EditError::Running`] where tasks of it have not ended, unless
     /// they are to be terminated by `force`; [`StoreError`].
-    pub async fn delete(&self, app: &AppName, force: bool) -> Result<(), ChangeError> {
+    pub async fn delete(self: &Arc<Self>, app: &AppName, force: bool) -> Result<(), ChangeError> {
+        let (this, app) = (Arc::clone(self), app.clone());
+        to_the_end(async move { this.mark(&app, force).await }).await
+    }
+
+    async fn mark(&self, app: &AppName, force: bool) -> Result<(), ChangeError> {
         let running = self.store.active_tasks_of(app)?;
         let change = self.reloader.change(|config| {
             let stored = match config.stored_app(app) {
@@ -202,6 +208,8 @@ impl Removals {
             return Ok(self.forget_resting(app).await?);
         }
         self.end_tasks(app).await?;
+        // Else an App of that name that is pushed anew would be built by who builds this one.
+        self.pushes.until_idle(app).await;
         // A file may have got an App of that name meanwhile, whose history this is from then on.
         if self.reloader.current().apps.contains_key(app) {
             return Ok(self.forget_resting(app).await?);
@@ -229,6 +237,8 @@ impl Removals {
     /// Ends what has not ended, and waits for the ends.
     async fn end_tasks(&self, app: &AppName) -> Result<(), Obstacle> {
         let mut ended = self.dispatch.ended();
+        // What was claimed before the App was on its way out is on record behind this.
+        self.store.commit(Commit::new()).await?;
         for id in self.store.active_tasks_of(app)? {
             match self.dispatch.terminate(app.clone(), id).await {
                 // It has ended, and retention was faster.

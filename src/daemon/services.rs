@@ -9,6 +9,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,9 +17,9 @@ use uuid::Uuid;
 
 use super::reload::{Change, ChangeError, Changed, Reloader};
 use crate::app::{CredentialSource, ServiceName};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, to_the_end};
 use crate::config::{Config, NewService, StoredName, StoredService};
-use crate::durable::{replace, sync_dir};
+use crate::durable::{real, replace, sync_dir};
 use crate::fault::point;
 use crate::store::Commit;
 
@@ -35,11 +36,23 @@ pub enum Credentials {
 }
 
 impl Reloader {
-    /// Makes a service. When this returns, it is on disk and can be bound.
+    /// Makes a service. When this returns, it is on disk and can be bound. What was begun is done, also where nobody
+    /// waits for it any more.
     ///
     /// # Errors
     /// [`ChangeError`]; then everything stays as it was.
     pub async fn create_service(
+        self: &Arc<Self>,
+        name: &ServiceName,
+        what: (Option<String>, Vec<String>),
+        credentials: Credentials,
+        who: (Option<String>, Timestamp),
+    ) -> Result<Changed, ChangeError> {
+        let (this, name) = (Arc::clone(self), name.clone());
+        to_the_end(async move { this.make_service(&name, what, credentials, who).await }).await
+    }
+
+    async fn make_service(
         &self,
         name: &ServiceName,
         (label, tags): (Option<String>, Vec<String>),
@@ -81,10 +94,16 @@ impl Reloader {
     }
 
     /// Deletes a service that no App binds. When this returns, it is gone from the disk, and its credentials with it.
+    /// What was begun is done, also where nobody waits for it any more.
     ///
     /// # Errors
     /// [`ChangeError`]; then everything stays as it was.
-    pub async fn delete_service(&self, name: &ServiceName) -> Result<Changed, ChangeError> {
+    pub async fn delete_service(self: &Arc<Self>, name: &ServiceName) -> Result<Changed, ChangeError> {
+        let (this, name) = (Arc::clone(self), name.clone());
+        to_the_end(async move { this.remove_service(&name).await }).await
+    }
+
+    async fn remove_service(&self, name: &ServiceName) -> Result<Changed, ChangeError> {
         let change = self.change(|config| {
             config.may_delete_service(name)?;
             let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
@@ -98,7 +117,7 @@ impl Reloader {
         let service = changed.before.stored.services.get(name);
         let path = service.and_then(|service| service.credentials(name, data_dir));
         if let Some(path) =
-            path.filter(|path| is_ours(path, data_dir) && !named(&changed.after).contains(path))
+            path.filter(|path| is_ours(path, data_dir) && !named(&changed.after).contains(&real(path)))
         {
             remove(path).await;
         }
@@ -136,7 +155,7 @@ fn is_ours(path: &Path, data_dir: &Path) -> bool {
     path.parent() == Some(&data_dir.join(SERVICES))
 }
 
-/// The files that services name, also those that rest.
+/// The files that services name, also those that rest, however they name them.
 fn named(config: &Config) -> BTreeSet<PathBuf> {
     let of_files = config.services.values().filter_map(|service| match &service.credentials {
         CredentialSource::File(path) => Some(path.clone()),
@@ -145,7 +164,7 @@ fn named(config: &Config) -> BTreeSet<PathBuf> {
     let data_dir = &config.settings.data_dir;
     let stored = config.stored.services.iter();
     let stored = stored.filter_map(|(name, service)| service.credentials(name, data_dir));
-    of_files.chain(stored).collect()
+    of_files.chain(stored).map(|path| real(&path)).collect()
 }
 
 /// Removes the credentials that a crash has left and no service names.
@@ -157,7 +176,7 @@ pub(super) fn tidy(config: &Config) {
         Err(error) => return tracing::warn!(%error, "the credentials of services cannot be listed"),
     };
     let named = named(config);
-    for file in files.flatten().map(|file| file.path()).filter(|file| !named.contains(file)) {
+    for file in files.flatten().map(|file| file.path()).filter(|file| !named.contains(&real(file))) {
         match fs::remove_file(&file).or_else(absent) {
             Ok(()) => {
                 tracing::info!(file = %file.display(), "credentials that no service names were removed")

@@ -22,10 +22,11 @@ use super::kept::superfluous;
 use super::source::{SourceError, Sources, remove_tree, share_tree};
 use super::{REVISIONS, Revision, RevisionNumber, RevisionState, revision_dir};
 use crate::app::{App, AppName};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, to_the_end};
 use crate::clock::SharedClock;
 use crate::config::{Code, Config, EditError, ExecutorKind, NewRevision, RevisionEdit, StoredName};
 use crate::daemon::{Change, ChangeError, Reloader};
+use crate::durable::sync_dir;
 use crate::fault::point;
 use crate::store::{Commit, Store, StoreError};
 use crate::task::{DispatchHandle, Overrides, Phase, RunError, RunRequest, Task, TaskId, Trigger};
@@ -51,18 +52,38 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Pushes {
     parts: Parts,
-    begun: mpsc::UnboundedSender<Which>,
+    begun: mpsc::UnboundedSender<UnderWay>,
+    under_way: Arc<watch::Sender<BTreeSet<Which>>>,
     changed: Arc<watch::Sender<u64>>,
 }
 
 /// Brings revisions on.
 pub struct Builds {
     pushes: Pushes,
-    begun: mpsc::UnboundedReceiver<Which>,
+    begun: mpsc::UnboundedReceiver<UnderWay>,
 }
 
 /// A revision, by its App and number.
 type Which = (AppName, RevisionNumber);
+
+/// A revision that is brought on, for as long as this is there.
+struct UnderWay {
+    which: Which,
+    all: Arc<watch::Sender<BTreeSet<Which>>>,
+}
+
+impl UnderWay {
+    fn new(which: Which, all: &Arc<watch::Sender<BTreeSet<Which>>>) -> Self {
+        all.send_modify(|all| _ = all.insert(which.clone()));
+        Self { which, all: Arc::clone(all) }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.send_modify(|all| _ = all.remove(&self.which));
+    }
+}
 
 /// What came of a revision: its image where it has one, or else why nothing came of it.
 type Made = Result<Option<String>, String>;
@@ -78,8 +99,14 @@ impl Pushes {
             tracing::warn!(%error, "what was left of revisions stays, and is removed by the next start");
         }
         let (begun, inbox) = mpsc::unbounded_channel();
-        let pushes = Self { parts, begun, changed: Arc::new(watch::channel(0).0) };
+        let (under_way, changed) = (Arc::default(), Arc::default());
+        let pushes = Self { parts, begun, under_way, changed };
         (pushes.clone(), Builds { pushes, begun: inbox })
+    }
+
+    /// Who changes what is stored.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        Arc::clone(&self.parts.reloader)
     }
 
     /// What a revision would be, of a source that need not be here yet; nothing is changed.
@@ -90,11 +117,17 @@ impl Pushes {
         edit.apply(&self.parts.config.load(), app, self.parts.clock.now())
     }
 
-    /// Makes a revision. When this returns it is on disk, and where nothing has to be made of it, in effect.
+    /// Makes a revision. When this returns it is on disk, and where nothing has to be made of it, in effect. What was
+    /// begun is done, also where nobody waits for it any more.
     ///
     /// # Errors
     /// [`PushError`]; then everything stays as it was.
     pub async fn edit(&self, app: &AppName, edit: RevisionEdit) -> Result<NewRevision, PushError> {
+        let (this, app) = (self.clone(), app.clone());
+        to_the_end(async move { this.make_revision(&app, edit).await }).await
+    }
+
+    async fn make_revision(&self, app: &AppName, edit: RevisionEdit) -> Result<NewRevision, PushError> {
         // What is refused is refused before anything is done for it.
         self.try_out(app, edit.clone())?;
         let now = self.parts.clock.now();
@@ -105,6 +138,7 @@ impl Pushes {
             RevisionEdit::Restage { .. } => None,
         };
         let put = taken.clone();
+        let mut under_way = None;
         let made = self.parts.reloader.change(|config| {
             let made = edit.apply(config, app, now)?;
             let revision = &made.revision;
@@ -115,7 +149,14 @@ impl Pushes {
             let about = Some(StoredName::App(app.clone()));
             if let Some(taken) = put {
                 let at = revision_dir(&config.settings.data_dir, app, revision.number);
-                remove_tree(&at).and_then(|()| fs::rename(taken, at)).map_err(EditError::Files)?;
+                let named = remove_tree(&at).and_then(|()| fs::rename(taken, &at));
+                // The revision is ready with its commit, and must not lose its files by a power cut then.
+                let durable = named.and_then(|()| sync_dir(at.parent().unwrap_or(&at)));
+                durable.map_err(EditError::Files)?;
+            }
+            // Known before the App can be deleted.
+            if revision.state == RevisionState::Building {
+                under_way = Some(UnderWay::new((app.clone(), revision.number), &self.under_way));
             }
             Ok((Change { stored, commit, about }, made))
         });
@@ -129,12 +170,19 @@ impl Pushes {
         point("revision-made");
         let (number, by) = (revision.number, revision.by.as_deref().unwrap_or("?"));
         tracing::info!(%app, revision = %number, by, "an App has a new revision");
-        match revision.state {
+        match under_way {
             // Who brings them on has ended only when all has.
-            RevisionState::Building => drop(self.begun.send((app.clone(), number))),
-            _ => self.changed.send_modify(|count| *count += 1),
+            Some(under_way) => drop(self.begun.send(under_way)),
+            None => self.changed.send_modify(|count| *count += 1),
         }
         Ok(made)
+    }
+
+    /// Waits until no revision of an App is brought on any more: what does may write its files and claim its build.
+    pub async fn until_idle(&self, app: &AppName) {
+        let is_idle = |all: &BTreeSet<Which>| all.iter().all(|(of, _)| of != app);
+        // Its sender is here.
+        let _ = self.under_way.subscribe().wait_for(is_idle).await;
     }
 
     /// Changes whenever a revision is no longer being built. A hint to look again.
@@ -267,13 +315,14 @@ impl Builds {
         let mut under_way = JoinSet::new();
         for (app, revisions) in &pushes.parts.config.load().stored.revisions {
             for revision in revisions.values().filter(|revision| revision.state == RevisionState::Building) {
-                under_way.spawn(pushes.clone().bring_on((app.clone(), revision.number)));
+                let which = (app.clone(), revision.number);
+                under_way.spawn(pushes.clone().bring_on(UnderWay::new(which, &pushes.under_way)));
             }
         }
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                Some(which) = self.begun.recv() => drop(under_way.spawn(self.pushes.clone().bring_on(which))),
+                Some(begun) = self.begun.recv() => drop(under_way.spawn(self.pushes.clone().bring_on(begun))),
                 Some(done) = under_way.join_next() => done.expect("bringing a revision on does not panic"),
             }
         }
@@ -281,14 +330,15 @@ impl Builds {
 }
 
 impl Pushes {
-    async fn bring_on(self, which: Which) {
-        let (app, number) = &which;
-        let Ok(made) = self.make(&which).await else { return };
+    async fn bring_on(self, under_way: UnderWay) {
+        let which = &under_way.which;
+        let (app, number) = which;
+        let Ok(made) = self.make(which).await else { return };
         point("revision-decided");
         if let Err(error) = &made {
             tracing::warn!(%app, revision = %number, error, "a revision has failed");
         }
-        match self.settle(&which, made).await {
+        match self.settle(which, made).await {
             Ok(()) => {}
             // It was deleted meanwhile.
             Err(ChangeError::Edit(_)) => return,
@@ -297,6 +347,7 @@ impl Pushes {
                 return tracing::error!(%app, revision = %number, %error, "a revision is not settled");
             }
         }
+        drop(under_way);
         self.changed.send_modify(|count| *count += 1);
         self.sweep().await;
     }

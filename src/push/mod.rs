@@ -24,6 +24,6 @@ pub use self::error::PushError;
 pub use self::pack::{PackError, Packed};
 pub(crate) use self::revision::REVISIONS;
 pub use self::revision::{Revision, RevisionNumber, RevisionState, Revisions, revision_dir};
-pub use self::source::{HashError, SourceHash};
+pub use self::source::{HashError, MOST_ENTRIES, SourceHash};
 pub use self::token::{SourceKey, SourceTokens, TokenError};
-pub use self::tree::{Entry, Kind, MOST_ENTRIES, Stamp, Tree, TreeError};
+pub use self::tree::{Entry, Kind, Stamp, Tree, TreeError};

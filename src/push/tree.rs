@@ -3,13 +3,12 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, Walk, WalkBuilder};
 
-/// The most files, directories and links that a source may have.
-pub const MOST_ENTRIES: usize = 100_000;
+use super::source::{MOST_ENTRIES, Names, Refusal};
 
 /// What `cf push` leaves out of every directory, unless its `.cfignore` says otherwise.
 const LEFT_OUT: [&str; 9] = [
@@ -140,6 +139,14 @@ pub enum TreeError {
         /// Where it leads.
         target: PathBuf,
     },
+    /// No service takes it.
+    #[error("`{path}` {what}")]
+    Refused {
+        /// The file, directory or link.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: Refusal,
+    },
     /// It is nothing that a tar of sources holds.
     #[error("`{path}` is a {what}: files, directories and links can be pushed\nhint: name it in `.cfignore`")]
     Special {
@@ -186,6 +193,15 @@ impl Tree {
             return Err(TreeError::Empty { path: shown.to_owned(), left_out });
         }
         entries.sort_unstable_by(|a, b| a.path.as_os_str().as_bytes().cmp(b.path.as_os_str().as_bytes()));
+        check(&entries).map_err(|(entry, what)| {
+            let path = root.join(&entry.path);
+            match (what, &entry.kind) {
+                (Refusal::LinkOut(_), Kind::Link(target)) => {
+                    TreeError::LeadsOut { path, target: target.into() }
+                }
+                (what, _) => TreeError::Refused { path, what },
+            }
+        })?;
         Ok(Self { root, entries })
     }
 
@@ -228,8 +244,17 @@ fn refused(root: &Path, error: ignore::Error) -> TreeError {
     let path = path_of(&error).unwrap_or(root).to_owned();
     let said = error.to_string();
     match error.into_io_error() {
-        Some(source) => TreeError::Read { path, source },
+        Some(source) => TreeError::Read { path, source: without_path(source) },
         None => TreeError::Pattern(said),
+    }
+}
+
+/// The system's words alone, where the walk has put them into its own.
+fn without_path(error: io::Error) -> io::Error {
+    let said = error.get_ref().and_then(|walk| walk.source()?.downcast_ref::<io::Error>());
+    match said.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
     }
 }
 
@@ -255,11 +280,7 @@ impl Entry {
             let executable = metadata.mode() & 0o100 != 0;
             Kind::File { size: metadata.len(), executable, stamp: Stamp::of(&metadata) }
         } else if kind.is_symlink() {
-            let target = fs::read_link(entry.path()).map_err(read)?;
-            if !stays_within(within, &target) {
-                return Err(TreeError::LeadsOut { path: path(), target });
-            }
-            Kind::Link(target.into_os_string())
+            Kind::Link(fs::read_link(entry.path()).map_err(read)?.into_os_string())
         } else {
             let what = match () {
                 () if kind.is_socket() => "socket",
@@ -272,21 +293,22 @@ impl Entry {
     }
 }
 
-/// Whether a link at `path` that says `target` leads to somewhere in the tree, by its words alone.
-fn stays_within(path: &Path, target: &Path) -> bool {
-    let mut depth = path.components().count() - 1;
-    for part in target.components() {
-        match part {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(above) => depth = above,
-                None => return false,
-            },
-            Component::RootDir | Component::Prefix(_) => return false,
-        }
+/// What the service asks of a source, asked before it is sent one.
+fn check(entries: &[Entry]) -> Result<(), (&Entry, Refusal)> {
+    let mut names = Names::default();
+    for entry in entries {
+        let name = entry.path.as_os_str().as_bytes();
+        let named = match &entry.kind {
+            Kind::Directory => names.add_dir(name),
+            Kind::File { .. } => names.add_file(name),
+            Kind::Link(target) => names.add_link(name, target.as_bytes()),
+        };
+        named.map_err(|refusal| (entry, refusal))?;
     }
-    true
+    names.check_links().map_err(|(link, refusal)| {
+        let is_it = |entry: &&Entry| entry.path.as_os_str().as_bytes() == link;
+        (entries.iter().find(is_it).expect("the link is one of them"), refusal)
+    })
 }
 
 #[cfg(test)]
@@ -359,13 +381,42 @@ mod tests {
         symlink("../lib/a", dir.path().join("lib/b")).unwrap();
         symlink("lib", dir.path().join("link")).unwrap();
         assert_eq!(paths(&dir), ["lib", "lib/a", "lib/b", "link"]);
-        for target in ["/etc/passwd", "..", "lib/../../x"] {
+        symlink(".", dir.path().join("here")).unwrap();
+        // The last one leads out by way of another link, which is none of its words.
+        for target in ["/etc/passwd", "..", "lib/../../x", "here/.."] {
             let link = dir.path().join("out");
             symlink(target, &link).unwrap();
             let error = Tree::read(dir.path()).unwrap_err().to_string();
             assert!(error.contains("leads out of the directory") && error.contains(target), "{error}");
             fs::remove_file(link).unwrap();
         }
+    }
+
+    #[test]
+    fn what_no_service_takes_is_refused_before_it_is_sent() {
+        let dir = TempDir::new().unwrap();
+        let deep = vec!["d".repeat(200); 11].join("/");
+        fs::create_dir_all(dir.path().join(&deep)).unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        let error = Tree::read(dir.path()).unwrap_err();
+        assert!(matches!(&error, TreeError::Refused { what: Refusal::TooLong, .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("has a name of more than 2048 bytes, or a part of it has more than 255")
+        );
+    }
+
+    #[test]
+    fn the_systems_words_come_once() {
+        let denied = io::Error::from_raw_os_error(libc::EACCES);
+        let walk = io::Error::other(ByWalk(denied));
+        assert_eq!(without_path(walk).to_string(), "Permission denied (os error 13)");
+        assert_eq!(without_path(io::Error::other("else")).to_string(), "else");
+
+        #[derive(Debug, thiserror::Error)]
+        #[error("IO error for operation on /x: {0}")]
+        struct ByWalk(#[source] io::Error);
     }
 
     #[test]

@@ -94,12 +94,13 @@ pub(super) fn is_sound(bytes: &[u8], gap: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::open_sled;
 
     #[test]
     fn what_sled_writes_is_sound_until_a_bit_of_it_changes() {
         let dir = tempfile::tempdir().unwrap();
         for round in 0..2u8 {
-            let tree = sled::open(dir.path()).unwrap();
+            let tree = open_sled(&sled::Config::new().path(dir.path())).unwrap();
             tree.insert([round], "value").unwrap();
             tree.flush().unwrap();
         }

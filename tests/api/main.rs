@@ -21,5 +21,6 @@ mod runs;
 mod sample;
 mod server;
 mod slots;
+mod sources;
 mod steer;
 mod world;

@@ -10,7 +10,7 @@ use axum::http::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tekcron::app::{Command, read_secrets};
-use tekcron::config::{StoredApp, StoredName};
+use tekcron::config::{Stored, StoredApp, StoredName};
 use tekcron::daemon::Change;
 use tekcron::push::{Revision, RevisionNumber, RevisionState};
 use tekcron::store::Commit;
@@ -246,5 +246,80 @@ async fn an_app_goes_with_all_that_is_kept_of_it_and_its_neighbours_stay() {
     push(&world).await;
     let again = world.post("/v1/apps/web/tasks", "").await.json();
     assert_eq!(again["id"].as_u64(), waiting["id"].as_u64().map(|id| id + 1));
+    world.end().await;
+}
+
+/// A request ends in the middle when its connection does.
+#[tokio::test]
+async fn what_was_begun_is_done_though_whoever_asked_hangs_up() {
+    let world = World::new();
+    push(&world).await;
+    let hang_up = async |method: Method, path: &str, body: &str| {
+        let request = world.request(method, path).body(Body::from(body.to_owned())).unwrap();
+        let mut asked = std::pin::pin!(world.send(request));
+        assert!(futures::poll!(asked.as_mut()).is_pending(), "{path}");
+    };
+    let stored = || std::sync::Arc::clone(&world.service.config.load().stored);
+    let web: tekcron::app::AppName = "web".parse().unwrap();
+    hang_up(Method::POST, "/v1/apps/web/env", r#"{"set": {"A": "1"}}"#).await;
+    world.until("the variable is set", || stored().apps[&web].toml.contains("A = \"1\"")).await;
+    hang_up(Method::POST, "/v1/apps/web/push", r#"{"image": "example/web:2"}"#).await;
+    world.until("the revision is current", || stored().apps[&web].current == Some(RevisionNumber(2))).await;
+    hang_up(Method::POST, "/v1/services", r#"{"name": "db", "credentials": {"a": "b"}}"#).await;
+    world.until("the service is there", || !stored().services.is_empty()).await;
+    assert_eq!(credential_files(&world).len(), 1);
+    hang_up(Method::DELETE, "/v1/services/db", "").await;
+    world.until("its credentials are gone", || credential_files(&world).is_empty()).await;
+    hang_up(Method::DELETE, "/v1/apps/web", "").await;
+    world.until("the App is gone", || stored().apps.is_empty()).await;
+    world.end().await;
+}
+
+/// What still unpacks a source would otherwise build what is pushed under the same name.
+#[tokio::test]
+async fn an_app_goes_only_when_nobody_brings_its_revision_on() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let web: tekcron::app::AppName = "web".parse().unwrap();
+    let (number, at) = (RevisionNumber(1), jiff::Timestamp::UNIX_EPOCH);
+    let hash = tekcron::push::SourceHash::of_digest([0; 32]);
+    let toml = "[app]\nname = \"web\"\n".to_owned();
+    let app = StoredApp { toml, current: None, newest: number, by: None, at, deleting: false };
+    let revision = Revision {
+        number,
+        source: Some(hash),
+        image: None,
+        command: None,
+        state: RevisionState::Building,
+        build: None,
+        from: None,
+        by: None,
+        at,
+        ended: None,
+    };
+    let stored = Stored {
+        apps: [(web.clone(), app)].into(),
+        revisions: [(web.clone(), [(number, revision)].into())].into(),
+        ..Stored::default()
+    };
+    // Whoever unpacks it waits for somebody who writes.
+    let source = dir.path().join("sources").join(format!("{hash}.tar"));
+    fs::create_dir(dir.path().join("sources")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&source).status().unwrap().success());
+    let (config, _) = crate::sample::config(dir.path()).with_stored(stored);
+    let world = World::with_config(dir, config);
+    let stored = || std::sync::Arc::clone(&world.service.config.load().stored);
+    let request = world.request(Method::DELETE, "/v1/apps/web?force=true").body(Body::empty()).unwrap();
+    let mut asked = Box::pin(world.send(request));
+    assert!(futures::poll!(asked.as_mut()).is_pending());
+    world.until("it is on its way out", || stored().apps[&web].deleting).await;
+    for _ in 0..100 {
+        world.store.commit(Commit::new()).await.unwrap();
+    }
+    let is_there = stored().apps.contains_key(&web);
+    let writer = tokio::task::spawn_blocking(|| fs::File::options().write(true).open(source));
+    drop(writer.await.unwrap().unwrap());
+    assert!(is_there, "it has not waited");
+    assert_eq!(asked.await.status, 200);
+    assert!(stored().apps.is_empty());
     world.end().await;
 }

@@ -31,3 +31,31 @@ async fn a_changed_config_is_in_effect_when_it_is_answered_and_a_wrong_one_keeps
     assert_eq!(world.get("/v1/jobs").await.json()["items"], json!([]));
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_builder_that_the_settings_name_is_in_effect_with_the_next_push() {
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("config");
+    fs::create_dir_all(config.join("apps")).unwrap();
+    fs::write(config.join("apps/etl.toml"), format!("{ETL}image = \"busybox\"\n")).unwrap();
+    let settings = "executor = \"tekton\"\n";
+    fs::write(config.join("tekcron.toml"), settings).unwrap();
+    let read = config::load(&config, &SettingsOverrides::default()).unwrap();
+    let world = World::with_config(dir, read);
+    let push = json!({ "source": "00".repeat(32), "dry_run": true }).to_string();
+    world.post("/v1/apps/web/push", &push).await.expect(
+        409,
+        "no-builder",
+        "name no builder",
+        "tekcron reload",
+    );
+    let build = "public_url = \"https://tekcron.example\"\n[build]\nbuilder = \"kaniko\"\nimage = \"kaniko:1\"\n\
+                 registry = \"registry.example/apps\"\nfetch_image = \"fetch:1\"\n";
+    fs::write(config.join("tekcron.toml"), format!("{settings}{build}")).unwrap();
+    assert_eq!(world.post("/v1/reload", "").await.json()["changed"], true);
+    let would_be = world.post("/v1/apps/web/push", &push).await;
+    assert_eq!(would_be.status, 200, "{would_be:?}");
+    let settings = &world.service.config.load().settings;
+    assert_eq!(settings.public_url.as_deref(), Some("https://tekcron.example"));
+    world.end().await;
+}

@@ -112,17 +112,6 @@ impl World {
             store.clone(),
         );
         let reloader = Arc::new(reloader);
-        let (removals, wanted) = Removals::new(
-            store.clone(),
-            executor.clone(),
-            Arc::clone(&shared),
-            dispatch.clone(),
-            Arc::clone(&reloader),
-            Arc::default(),
-        );
-        tokio::spawn(Arc::clone(&removals).run(Arc::clone(&config), wanted, stop.clone()));
-        let watching =
-            Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
         let sources = Sources::of(dir.path(), Arc::clone(&shared));
         let (pushes, builds) = Pushes::new(push::Parts {
             reloader: Arc::clone(&reloader),
@@ -132,6 +121,17 @@ impl World {
             config: Arc::clone(&current),
             clock: Arc::clone(&shared),
         });
+        let (removals, wanted) = Removals::new(
+            store.clone(),
+            executor.clone(),
+            Arc::clone(&shared),
+            dispatch.clone(),
+            pushes.clone(),
+            Arc::default(),
+        );
+        tokio::spawn(Arc::clone(&removals).run(Arc::clone(&config), wanted, stop.clone()));
+        let watching =
+            Watching::new(store.clone(), Arc::clone(&current), Arc::clone(&shared), Arc::default());
         tokio::spawn(builds.run(stop.clone()));
         let service = Service {
             store: store.clone(),

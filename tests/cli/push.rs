@@ -169,6 +169,40 @@ async fn an_upload_that_was_cut_off_goes_on_where_it_stopped() {
     assert_eq!(fake.requests()[4].bytes, rest);
 }
 
+/// All of it came, and was cut off before it was checked.
+#[tokio::test]
+async fn a_source_that_is_there_and_not_yet_checked_is_asked_for_with_nothing_more() {
+    let dir = hello();
+    let packed = packed(dir.path());
+    let [ask, _] = lines(&packed);
+    let all = of(source(&packed, packed.length), json!({ "complete": false }));
+    let rest = format!("PUT /v1/sources/{}?offset={}", packed.hash, packed.length);
+    let ready = || of(revision("ready", None), json!({ "build_task": null }));
+    let script =
+        [(ask, all), (PUSH, ready()), (rest.as_str(), source(&packed, packed.length)), (PUSH, ready())];
+    let fake = Fake::start(script).await;
+    let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
+    assert_eq!(run.code, 0, "{run}");
+    let sent = &fake.requests()[2];
+    assert_eq!((sent.bytes.len(), sent.headers["content-length"].as_bytes()), (0, &b"0"[..]));
+}
+
+/// Somebody else has sent something else under its name, and more than it has.
+#[tokio::test]
+async fn a_source_that_is_longer_there_than_here_is_not_sent_and_is_refused_by_the_service() {
+    let dir = hello();
+    let packed = packed(dir.path());
+    let [ask, _] = lines(&packed);
+    let longer = packed.length + 512;
+    let rest = format!("PUT /v1/sources/{}?offset={longer}", packed.hash);
+    let other = Reply::error(422, "bad-source", "expected another SHA-256", Some("push again"));
+    let script = [(ask, source(&packed, longer)), (PUSH, revision("building", None)), (rest.as_str(), other)];
+    let fake = Fake::start(script).await;
+    let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
+    assert_eq!(fake.requests()[2].bytes.len(), 0);
+    assert!(run.err.ends_with("error: expected another SHA-256\nhint: push again\n"), "{run}");
+}
+
 #[tokio::test]
 async fn where_the_service_has_other_bytes_than_it_said_they_are_asked_for_anew_and_not_for_ever() {
     let dir = hello();
@@ -211,6 +245,15 @@ async fn what_would_be_refused_is_not_sent() {
     let run = run(&fake, dir.path(), &["push", "hello", "--task"]).await;
     assert_eq!(fake.requests()[1].body["dry_run"], true);
     assert!(run.err.ends_with("error: the App `hello` stands in a file\nhint: edit `hello.toml`\n"), "{run}");
+}
+
+#[tokio::test]
+async fn a_report_of_the_service_stands_by_itself() {
+    let report = "error: unknown key `foo`\n --> stored App hello:2:1\n\n1 problem";
+    let fake = Fake::start([(PUSH, Reply::error(400, "bad-request", report, None))]).await;
+    let run = fake.run(&["push", "hello", "--task", "--image", "hello:1"]).await;
+    fake.requests();
+    assert!(run.err.starts_with("error: unknown key"), "{run}");
 }
 
 #[tokio::test]

@@ -90,6 +90,44 @@ fn a_build_that_fails_leaves_the_app_on_its_last_good_revision() {
 }
 
 #[test]
+fn a_build_has_no_credentials_and_its_log_none_to_show() {
+    let place = place();
+    let _daemon = place.serve();
+    place.ok(&["create-user-provided-service", "db", "-p", r#"{"uri":"postgres://etl:hunter22@db/etl"}"#]);
+    let app = json!({ "command": "echo $DATABASE_URL", "services": ["db"] });
+    let made = push(&place, &[("word", "one")], app, json!({ "command": "echo $VCAP_SERVICES; env" }));
+    assert_eq!(made["state"], "ready", "{made}");
+    let log = place.ok(&["logs", "web", "--task", &made["build_task"].to_string()]);
+    assert!(log.starts_with("{}\n") && !log.contains("hunter22"), "{log}");
+    assert!(place.ok(&["run-task", "web", "--follow"]).contains("hunter22"), "its tasks have them");
+}
+
+/// A data directory may be reached by more than one name.
+#[test]
+fn what_a_file_names_by_way_of_a_link_stays_when_what_was_pushed_is_deleted() {
+    let place = place();
+    let daemon = place.serve();
+    place.ok(&["cups", "db", "-p", r#"{"uri":"postgres://db"}"#]);
+    push(&place, &[("word", "one")], json!({}), json!({}));
+    let services = place.path().join("data/services");
+    let name = fs::read_dir(&services).unwrap().next().unwrap().unwrap().file_name();
+    assert!(daemon.terminate().success());
+    let link = place.path().join("link");
+    std::os::unix::fs::symlink("data", &link).unwrap();
+    let (file, path) = (link.join("services").join(&name), link.join("revisions/web/1"));
+    let settings = format!("[services.other.credentials]\nfile = \"{}\"\n", file.display());
+    fs::write(place.path().join("config/tekcron.toml"), settings).unwrap();
+    let app = "[app]\nname = \"filed\"\nservices = [\"other\"]\ncommand = \"cat word; echo $DATABASE_URL\"\n";
+    place.write_app("filed", &format!("{app}path = \"{}\"\n", path.display()));
+    let daemon = place.serve();
+    place.ok(&["delete-service", "db", "-f"]);
+    place.ok(&["delete", "web", "-f"]);
+    assert!(daemon.terminate().success());
+    let _daemon = place.serve();
+    assert!(place.ok(&["run-task", "filed", "--follow"]).contains("onepostgres://db"));
+}
+
+#[test]
 fn a_push_changes_nothing_of_what_runs_and_waits_for_no_run() {
     let place = place();
     let _daemon = place.serve();
@@ -161,7 +199,7 @@ fn what_is_wrong_makes_no_revision() {
             "web",
             json!({ "source": hash, "app": { "services": ["none"] } }),
             400,
-            "expected a declared service",
+            "`tekcron create-user-provided-service none",
         ),
         ("web", json!({ "source": hash, "build": { "zzz": 1 } }), 400, "unknown key `zzz`"),
         ("Web!", json!({ "source": hash }), 400, "Web!"),

@@ -16,6 +16,7 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::settings::ExecutorKind;
 use crate::config::source::Source;
 use crate::config::validate::{Surroundings, app};
+use crate::durable::real;
 use crate::push::{Revision, RevisionNumber, RevisionState, SourceHash, revision_dir};
 use crate::task::Task;
 
@@ -313,10 +314,11 @@ impl Config {
         Ok(PushedApp { toml: file.into_text(), command: app.command, warnings })
     }
 
-    /// Whether the App of a file runs what lies in `dir`.
+    /// Whether the App of a file runs what lies in `dir`, however it names that.
     pub fn is_named_by_file(&self, dir: &Path) -> bool {
+        let dir = real(dir);
         let of_files = self.apps.values().filter(|app| !app.stored);
-        of_files.filter_map(|app| app.path.as_ref()).any(|path| path.starts_with(dir))
+        of_files.filter_map(|app| app.path.as_ref()).any(|path| real(path).starts_with(&dir))
     }
 
     /// The text of the file that a pushed App would be, with what its current revision says.

@@ -260,7 +260,8 @@ fn services(table: &mut Table<'_>, around: &Surroundings) -> Vec<ServiceName> {
         } else if let Some(known) = &around.services
             && !known.contains(service.as_str())
         {
-            item.refuse(unknown_service(service.as_str(), known.iter().map(String::as_str)));
+            let known = known.iter().map(String::as_str);
+            item.refuse(unknown_service(service.as_str(), known, around.pushed));
         }
         if around.executor == ExecutorKind::Local && around.secret_services.contains(service.as_str()) {
             item.warn(Fault::new(
@@ -273,9 +274,12 @@ fn services(table: &mut Table<'_>, around: &Surroundings) -> Vec<ServiceName> {
     services
 }
 
-fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a str>, pushed: bool) -> Fault {
     let hint = match nearest(service, known) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if pushed => {
+            format!("`tekcron create-user-provided-service {service} -p CREDENTIALS` makes one")
+        }
         None => format!("services are declared in `tekcron.toml`: `[services.{service}]`"),
     };
     Fault::new(format!("expected a declared service, found `{service}`"), hint)

@@ -266,7 +266,8 @@ fn configured<'a>(config: &'a Config, task: &Task) -> Result<(Cow<'a, App>, Opti
     Ok((config.app_at(&task.app, task.revision).ok_or_else(gone)?, job))
 }
 
-/// The App while it is built: its command is another, and it has no directory but the one that it is built in.
+/// The App while it is built: its command is another, it has no directory but the one that it is built in, and no
+/// credentials: they are for its tasks, and what a builder prints stays in its log.
 fn building(app: &App) -> App {
     let build = &app.build;
     let mut env = app.env.clone();
@@ -275,6 +276,7 @@ fn building(app: &App) -> App {
         path: None,
         command: build.command.clone(),
         env,
+        services: Vec::new(),
         resources: build.resources.or(app.resources),
         timeout: build.timeout.unwrap_or(app.timeout),
         state: false,

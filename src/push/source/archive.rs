@@ -203,12 +203,7 @@ fn take_entry<R: Read>(
         EntryType::Symlink => {
             let target = target.filter(|target| !target.is_empty());
             let target = target.ok_or_else(|| refused(Refusal::NoName))?;
-            if target.contains(&0) {
-                return Err(refused(Refusal::Zero));
-            }
-            if target.len() > LONGEST_NAME {
-                return Err(refused(Refusal::TooLong));
-            }
+            check_target(&target).map_err(refused)?;
             tree.link(name, &target).map_err(refused)
         }
         other => Err(refused(Refusal::Special(special(other).unwrap_or("of an unknown kind")))),
@@ -293,7 +288,7 @@ fn until_zero(record: &[u8]) -> &[u8] {
 }
 
 /// A name without what means nothing: a `.`, a slash too many.
-fn clean(given: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(super) fn clean(given: &[u8]) -> Result<Vec<u8>, Refusal> {
     if given.is_empty() {
         return Err(Refusal::NoName);
     }
@@ -317,6 +312,15 @@ fn clean(given: &[u8]) -> Result<Vec<u8>, Refusal> {
         name.extend_from_slice(part);
     }
     if name.len() > LONGEST_NAME { Err(Refusal::TooLong) } else { Ok(name) }
+}
+
+/// Whether a link may say so, wherever that leads.
+pub(super) fn check_target(target: &[u8]) -> Result<(), Refusal> {
+    match () {
+        () if target.contains(&0) => Err(Refusal::Zero),
+        () if target.len() > LONGEST_NAME => Err(Refusal::TooLong),
+        () => Ok(()),
+    }
 }
 
 /// What is wrong with a tar, or with the disk that it is read from.

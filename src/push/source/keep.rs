@@ -118,6 +118,8 @@ impl Sources {
     /// # Errors
     /// [`SourceError::Io`].
     pub fn standing(&self, hash: &SourceHash) -> Result<Standing, SourceError> {
+        // A sweep that has found it to be old does not take it away behind this.
+        let _arriving = self.arriving();
         match File::open(self.whole(hash)) {
             Ok(file) => {
                 self.touch(&file);
@@ -147,8 +149,12 @@ impl Sources {
         let dir = &self.inner.dir;
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| self.failed(error))?;
         let path = self.part(hash);
-        let file = File::options().read(true).append(true).create(true).mode(0o600).open(&path);
-        let file = file.map_err(|error| self.failed(error))?;
+        let file = File::options().read(true).append(true).create(offset == 0).mode(0o600).open(&path);
+        let file = file.map_err(|error| match error.kind() {
+            // What there is nothing of leaves nothing, either.
+            io::ErrorKind::NotFound => SourceError::Offset { received: 0, offset },
+            _ => self.failed(error),
+        })?;
         let received = file.metadata().map_err(|error| self.failed(error))?.len();
         if received != offset {
             return Err(SourceError::Offset { received, offset });
@@ -174,10 +180,7 @@ impl Sources {
     pub fn unpack(&self, hash: &SourceHash, to: &Path) -> Result<(), SourceError> {
         let source = self.open_source(hash)?;
         let _reading = self.reading();
-        unpack::unpack(BufReader::with_capacity(READ_AHEAD, source), to).map_err(|error| match error {
-            TarError::Take(error) if is_full(&error.source) => self.full(),
-            error => error.into(),
-        })
+        Ok(unpack::unpack(BufReader::with_capacity(READ_AHEAD, source), to)?)
     }
 
     /// Removes the sources that nobody needs: those that are not `needed`, and parts that nobody goes on with. Returns

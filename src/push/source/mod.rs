@@ -10,15 +10,17 @@ mod archive;
 pub(crate) mod fuzzing;
 mod hash;
 mod keep;
+mod names;
 mod share;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod unpack;
 
-pub use self::archive::{MOST_ENTRIES, TarError};
+pub use self::archive::{MOST_ENTRIES, Refusal, TarError};
 pub use self::hash::{HashError, SourceHash};
 pub use self::keep::{Receiving, SourceError, Sources, Standing};
+pub(super) use self::names::Names;
 pub(super) use self::share::share_tree;
 pub(super) use self::unpack::remove as remove_tree;
 pub use self::unpack::{UnpackError, unpack};

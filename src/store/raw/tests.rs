@@ -9,22 +9,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::tally::Tally;
+use crate::store::tests::open_sled;
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn open(dir: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::new().path(dir).mode(sled::Mode::LowSpace).flush_every_ms(None);
-    // A process that another test starts has the lock of the one before until it executes its program.
-    let locked = |opened: &sled::Result<_>| matches!(opened, Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"));
-    let mut opened = config.open();
-    for _ in 0..1_000_000 {
-        if !locked(&opened) {
-            break;
-        }
-        std::thread::yield_now();
-        opened = config.open();
-    }
-    opened
+    open_sled(&config)
 }
 
 /// What sled finds; nothing where it refuses, or panics.

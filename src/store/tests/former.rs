@@ -6,7 +6,7 @@ use super::*;
 /// What format 1 had and this one has not: where the task of each name is.
 fn make_former(dir: &std::path::Path) {
     let dir = dir.join("store");
-    let tree = sled::open(&dir).unwrap();
+    let tree = sled_in(&dir);
     let mut tally = tally::Tally::stored(&tree).unwrap();
     for row in tree.scan_prefix(b"t") {
         let (at, value) = row.unwrap();

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{StoredApp, StoredService};
 use crate::job::{Pause, SkipNext, Steering};
 use crate::notify::{Event, Notice, Receiver};
-use crate::push::RevisionNumber;
+use crate::push::{Revision, RevisionNumber, RevisionState, SourceHash};
 use crate::watch::{BreachKind, OpenBreach, Standing, Streak};
 
 /// The bytes of `golden` read as `expected`, and that is written as those bytes.
@@ -99,4 +99,54 @@ fn a_service_that_was_made_by_command() {
     let service = StoredService { toml: "[services.db]\n".to_owned(), by: None, at: at(60) };
     let golden = include_str!("../../../tests/fixtures/records/service-v1.hex");
     is_kept(golden, &service, |bytes| record::decode_service(b"v", bytes), record::encode_service);
+}
+
+#[test]
+fn a_task_on_a_revision() {
+    let image = Some(format!("registry.example/web@sha256:{}", "0f".repeat(32)));
+    let task = Task { revision: Some(RevisionNumber(3)), image, ..task(1) };
+    let golden = include_str!("../../../tests/fixtures/records/task-v2.hex");
+    let at_key = key::task(&task.app, task.id);
+    is_kept(golden, &task, |bytes| record::decode_task(&at_key, bytes), record::encode_task);
+}
+
+#[test]
+fn revisions_of_each_kind() {
+    let ready = Revision {
+        number: RevisionNumber(3),
+        source: Some(SourceHash::of_digest([7; 32])),
+        image: Some("registry.example/web:1".to_owned()),
+        command: Some(crate::app::Command::shell("sh run.sh").unwrap()),
+        state: RevisionState::Ready,
+        build: Some(TaskId(9)),
+        from: Some(RevisionNumber(1)),
+        by: Some("alice".to_owned()),
+        at: at(60),
+        ended: Some(at(90)),
+    };
+    let of_image = Revision { source: None, build: None, from: None, by: None, ..ready.clone() };
+    let building = Revision {
+        image: None,
+        command: Some(crate::app::Command::exec(vec!["make".to_owned(), "run".to_owned()]).unwrap()),
+        state: RevisionState::Building,
+        ended: None,
+        ..ready.clone()
+    };
+    let failed = Revision {
+        image: None,
+        command: None,
+        state: RevisionState::Failed { reason: "its build ended".to_owned() },
+        ..ready.clone()
+    };
+    let golden = include_str!("../../../tests/fixtures/records/revisions-v1.hex");
+    let app: crate::app::AppName = "web".parse().unwrap();
+    let at_key = key::revision(&app, RevisionNumber(3));
+    let revisions = [ready, of_image, building, failed];
+    let encoded =
+        revisions.iter().map(|revision| data_encoding::HEXLOWER.encode(&record::encode_revision(revision)));
+    assert_eq!(encoded.collect::<Vec<_>>().join("\n"), golden.trim());
+    for (golden, revision) in golden.lines().zip(&revisions) {
+        let decode = |bytes: &[u8]| record::decode_revision(&at_key, bytes).map(|(_, revision)| revision);
+        is_kept(golden, revision, decode, record::encode_revision);
+    }
 }

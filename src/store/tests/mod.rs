@@ -276,7 +276,7 @@ fn a_second_opener_is_told_that_the_store_is_in_use() {
 fn a_store_of_a_newer_format_is_left_alone() {
     let dir = TempDir::new().unwrap();
     drop(Store::open(dir.path(), clock()).unwrap());
-    let tree = sled::open(dir.path().join("store")).unwrap();
+    let tree = sled_in(&dir.path().join("store"));
     tree.insert(key::meta("format"), &9u32.to_be_bytes()[..]).unwrap();
     drop(tree);
     let found = Store::open(dir.path(), clock());
@@ -452,7 +452,7 @@ async fn a_record_that_was_lost_or_changed_is_missed_by_the_tally() {
         }
         drop(store);
         wait_until_closed(dir.path());
-        let tree = sled::open(dir.path().join("store")).unwrap();
+        let tree = sled_in(&dir.path().join("store"));
         let at = key::active(&job().app, TaskId(1));
         match change {
             None => tree.remove(at).unwrap(),
@@ -471,7 +471,25 @@ fn wait_until_closed(dir: &std::path::Path) {
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
 }
 
-/// sled's own threads may hold its lock for a moment after the last handle has gone.
+/// Opens sled, as tests do that others run beside: a process that another test starts has the lock of the one before until
+/// it executes its program.
+pub(in crate::store) fn open_sled(config: &sled::Config) -> sled::Result<sled::Db> {
+    let locked = |opened: &sled::Result<_>| matches!(opened, Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"));
+    let mut opened = config.open();
+    for _ in 0..1_000_000 {
+        if !locked(&opened) {
+            break;
+        }
+        std::thread::yield_now();
+        opened = config.open();
+    }
+    opened
+}
+
+fn sled_in(dir: &std::path::Path) -> sled::Db {
+    open_sled(&sled::Config::new().path(dir)).unwrap()
+}
+
 fn active(store: &Store) -> Vec<Task> {
     store.active_tasks().collect::<Result<_, _>>().unwrap()
 }

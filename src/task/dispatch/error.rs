@@ -27,7 +27,9 @@ pub enum RunError {
     )]
     NoRevision(AppName),
     /// Neither run, job nor App say what to execute.
-    #[error("App `{0}` has no start command\nhint: give one with `-c`, or set `command` in its file")]
+    #[error(
+        "App `{0}` has no start command\nhint: give one with `-c`; `command` in its file, or `-c` of `push`, is for all tasks"
+    )]
     NoCommand(AppName),
     /// Another run of the job is active, or waits, and its overlap policy leaves this one out.
     #[error(
