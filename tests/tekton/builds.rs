@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use crate::cluster::{Act, RUNS, SECRETS};
 use crate::world::{World, has_finalizer};
 
-const SETTINGS: &str = r#"
+/// Of a cluster that builds.
+pub(crate) const SETTINGS: &str = r#"
 public_url = "https://tekcron.example"
 [build]
 builder = "buildpacks"

@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tekcron::executor::tekton::{RIGHTS, Right};
 
+use crate::builds;
 use crate::cluster::{Act, Call, Cluster, RUNS, SECRETS};
 use crate::harness::{Daemon, Place, text};
 use crate::world::has_finalizer;
@@ -543,14 +544,6 @@ fn a_check_of_the_cluster_says_all_that_is_missing() {
     assert_eq!(world.cluster.runs().len(), 0, "nothing is created");
 }
 
-const BUILDER: &str = r#"
-public_url = "https://tekcron.example"
-[build]
-builder = "buildpacks"
-image = "registry.example/builder:1"
-registry = "registry.example/team"
-"#;
-
 /// A directory to push.
 fn program(world: &World) -> String {
     let dir = world.place.path().join("program");
@@ -561,7 +554,7 @@ fn program(world: &World) -> String {
 
 #[test]
 fn a_push_is_built_on_the_cluster_and_tasks_run_the_image_by_its_digest() {
-    let world = World::with(BUILDER, "");
+    let world = World::with(builds::SETTINGS, "");
     let daemon = world.serve();
     let dir = program(&world);
     let args = ["push", "web", "--task", "-p", &dir, "-c", "sh run.sh", "--build-command", "make"];
