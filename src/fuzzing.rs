@@ -95,6 +95,7 @@ mod tests {
                 Some("slot") => b's',
                 Some("app") => b'e',
                 Some("service") => b'v',
+                Some("revisions") => b'c',
                 Some("watermark") => b'w',
                 Some("idempotency") => b'i',
                 Some("tally") => b'm',
@@ -107,9 +108,10 @@ mod tests {
                 Some("front") => b'q',
                 _ => panic!("no target reads {}", file.display()),
             };
-            let hex = std::fs::read_to_string(&file).unwrap();
-            let bytes = data_encoding::HEXLOWER.decode(hex.trim().as_bytes()).unwrap();
-            super::record(&[&[kind], &bytes[..]].concat());
+            for hex in std::fs::read_to_string(&file).unwrap().lines() {
+                let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
+                super::record(&[&[kind], &bytes[..]].concat());
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Why a job is due at a time, or is not, and what became of it.
 
 use serde_json::{Value, json};
+use tekcron::api::resources::TaskResource;
+use tekcron::task::Phase;
 
 use crate::fake::{Fake, Reply, Run};
 use crate::offline::Home;
@@ -182,6 +184,10 @@ async fn what_cannot_be_explained_is_told_with_the_nearest_name() {
 const SLOTS: &str =
     "GET /v1/jobs/etl.nightly/slots?from=2026-11-23T01%3A30%3A00Z&to=2026-11-23T01%3A30%3A00Z&limit=1000";
 
+const BEHIND: &str = "GET /v1/jobs/etl.nightly/slots?from=2026-11-23T01%3A30%3A00Z&limit=1000";
+
+const READY: &str = "GET /readyz?verbose=";
+
 fn row(outcome: &str, reason: Option<&str>, task: Option<u64>) -> Value {
     json!({
         "job": "etl.nightly", "schedule": "k5f2", "first": "2026-11-23T01:30:00Z", "last": "2026-11-23T01:30:00Z",
@@ -240,8 +246,42 @@ async fn a_slot_that_has_passed_is_looked_up_in_the_ledger() {
         "{run}"
     );
 
-    let run = asked(vec![(SLOTS, Reply::page::<Value>(&[], None))]).await;
+    let script = vec![
+        (SLOTS, Reply::page::<Value>(&[], None)),
+        (BEHIND, Reply::page(&[row("ran", None, None)], None)),
+    ];
+    let run = asked(script).await;
     assert!(run.out.contains("Unknown:   no row:"), "{run}");
+}
+
+#[tokio::test]
+async fn what_keeps_a_slot_from_starting_is_told() {
+    let mut paused = row("skipped", Some("paused"), None);
+    paused["note"] = "by ann: the warehouse moves".into();
+    let run = asked(vec![(SLOTS, Reply::page(&[paused], None))]).await;
+    assert!(run.out.contains("Ledger:   skipped: paused by ann: the warehouse moves\n"), "{run}");
+
+    let waiting = TaskResource { phase: Phase::Queued, ..task(3) };
+    let entry = json!({
+        "task": waiting, "blocked": "app", "behind": null, "group": null,
+        "waits_for": "max_running = 1 of App etl: 1 run",
+    });
+    let run = asked(vec![
+        (SLOTS, Reply::page(&[row("ran", None, Some(3))], None)),
+        ("GET /v1/apps/etl/tasks/3", Reply::ok(&waiting)),
+        ("GET /v1/queue?app=etl&limit=1000", Reply::page(&[entry], None)),
+    ]);
+    let run = run.await;
+    assert!(run.out.contains("WaitsFor:   max_running = 1 of App etl: 1 run\n"), "{run}");
+
+    let causes = |causes: &[&str]| Reply::ok(&json!({ "ready": true, "causes": causes }));
+    let none = || Reply::page::<Value>(&[], None);
+    let away = "creating PipelineRuns: connection refused (since 2026-11-23T01:00:00Z)";
+    let run = asked(vec![(SLOTS, none()), (BEHIND, none()), (READY, causes(&[away]))]).await;
+    assert!(run.out.contains(&format!("WaitsFor:   {away}\n")), "{run}");
+    assert!(run.out.contains("Unknown:    no row yet: it is decided when tasks can start\n"), "{run}");
+    let run = asked(vec![(SLOTS, none()), (BEHIND, none()), (READY, causes(&[]))]).await;
+    assert!(run.out.contains("Unknown:   no row: the schedule was another then"), "{run}");
 }
 
 #[tokio::test]

@@ -67,6 +67,9 @@ fn sample() -> Sample {
     Sample { place, rows }
 }
 
+/// More rows than what was removed from one page of this store.
+const PAGE: usize = 10;
+
 fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -186,7 +189,8 @@ impl Sample {
         let verified = place.ok(&["--data-dir", "again", "store", "verify"]);
         let records = verified.lines().find_map(|line| line.strip_prefix("records ")?.trim().parse().ok());
         let records: usize = records.unwrap();
-        assert!(records <= self.rows.len() + 1, "{what}: {records} of {}", self.rows.len());
+        // Where the newest image of a page is lost, an older one may have what was removed since.
+        assert!(records <= self.rows.len() + PAGE, "{what}: {records} of {}", self.rows.len());
         salvaged.push(records * 1000 / self.rows.len());
     }
 }
