@@ -17,6 +17,7 @@ use super::resources::{
     AppResource, BindBody, DeletedAppResource, EnvBody, EnvResource, ErrorEnvelope, Page, StoredAppResource,
     as_recorded,
 };
+use super::revisions::named;
 use super::service::{Serving, Shared};
 use super::steer::{LONGEST_NAME, line};
 use super::{apps, lookup};
@@ -215,14 +216,6 @@ fn exported(config: &Config, name: &AppName, app: &StoredApp) -> StoredAppResour
         by: app.by.clone(),
         changed: as_recorded(app.at),
         deleting: app.deleting,
-    }
-}
-
-/// The App of that name: a pushed one though it rests or goes, else as everywhere.
-fn named(config: &Config, name: &str) -> Result<AppName, Failure> {
-    match config.stored.apps.get_key_value(name) {
-        Some((name, _)) => Ok(name.clone()),
-        None => lookup::app(config, name).map(|app| app.name.clone()),
     }
 }
 

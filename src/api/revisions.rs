@@ -198,8 +198,8 @@ fn found(serving: &Serving, app: &AppName, number: RevisionNumber) -> Result<Rev
     Ok(RevisionResource::new(app, revision, current))
 }
 
-/// The App of that name: a pushed one though it rests, else as everywhere.
-fn named(config: &Config, name: &str) -> Result<AppName, Failure> {
+/// The App of that name: a pushed one though it rests or goes, else as everywhere.
+pub(super) fn named(config: &Config, name: &str) -> Result<AppName, Failure> {
     if let Some((name, _)) = config.stored.apps.get_key_value(name) {
         return Ok(name.clone());
     }
