@@ -1,7 +1,7 @@
 //! The executor as the rest of the program sees it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
@@ -238,12 +238,12 @@ impl Shared {
     pub(super) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             answer = request => Some(answer),
-            () = self.clock.sleep(REQUEST) => None,
+            () = self.clock.rest(REQUEST) => None,
         }
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
-        self.data_dir.join("logs").join(name.as_str())
+        log_dir(&self.data_dir, name)
     }
 
     /// The cluster answers to this.
@@ -410,6 +410,11 @@ impl Executor for TektonExecutor {
     fn create_may_linger(&self) -> SignedDuration {
         LINGER
     }
+}
+
+/// Where the log of a run is kept.
+pub(super) fn log_dir(data_dir: &Path, name: &TaskName) -> PathBuf {
+    data_dir.join("logs").join(name.as_str())
 }
 
 fn failed(operation: &'static str, name: &TaskName, message: String) -> ExecutorError {

@@ -256,7 +256,7 @@ impl Watching {
         }
     }
 
-    fn ask(&mut self, name: TaskName, task_run: String) {
+    fn ask(&mut self, name: TaskName, task_run: Box<str>) {
         let shared = Arc::clone(&self.shared);
         self.asks.spawn(async move {
             loop {
@@ -276,13 +276,9 @@ impl Watching {
         let _ = self.shared.observations.send(observation).await;
     }
 
-    fn copy(&mut self, container: Container) {
-        let (shared, dir) = (Arc::clone(&self.shared), self.shared.log_dir(&container.name));
-        self.copies.spawn(async move {
-            let name = container.name.clone();
-            let size = shared.copier.copy(dir, container).await;
-            (name, size)
-        });
+    fn copy(&mut self, container: Box<Container>) {
+        let shared = Arc::clone(&self.shared);
+        self.copies.spawn(async move { shared.copier.copy(container).await });
     }
 
     async fn write_policies(&self) {
