@@ -23,6 +23,8 @@ use crate::task::{LogSize, Outcome, Phase, TaskName};
 #[derive(Debug, Default)]
 pub(super) struct Board {
     runs: Mutex<Runs>,
+    /// Whether lines of logs go to our own output, so that it matters whose they are.
+    emits: bool,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +52,7 @@ struct Run {
     gone: bool,
     /// Why we had it cancelled, where nobody asked for that.
     unschedulable: Option<Box<str>>,
-    origin: Arc<Origin>,
+    origin: Option<Arc<Origin>>,
     build: Option<Box<Build>>,
     status: RunStatus,
     task_run: Option<TaskRun>,
@@ -114,12 +116,13 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: TaskName,
-    pub(super) pod: Box<str>,
+    pub(super) pod: Arc<str>,
     /// Its containers that have a log, in the order in which they run.
     pub(super) containers: Box<[Word]>,
     /// The source of a build, whose token is not to be in the log.
     pub(super) source: Option<SourceHash>,
-    pub(super) origin: Arc<Origin>,
+    /// None where its lines do not go to our own output.
+    pub(super) origin: Option<Arc<Origin>>,
     /// When its run times out, by our clock, as far as that is known.
     pub(super) times_out: Option<Timestamp>,
     pub(super) told: Listener,
@@ -135,6 +138,11 @@ pub(super) struct Held {
 }
 
 impl Board {
+    /// One for an executor that `emits` lines of logs, or not.
+    pub(super) fn new(emits: bool) -> Self {
+        Self { runs: Mutex::default(), emits }
+    }
+
     /// A run that was just created or adopted.
     pub(super) fn enter(&self, name: &TaskName) {
         self.lock().run(name);
@@ -155,9 +163,9 @@ impl Board {
         run.began = run.began.or(start.map(|start| if known { now } else { start }));
         run.timeout = seen.spec.timeout();
         (run.seen, run.gone) = (Some(now), false);
-        let origin = origin(&name, meta.labels.as_ref());
-        if *run.origin != origin {
-            run.origin = Arc::new(origin);
+        let origin = self.emits.then(|| origin(&name, meta.labels.as_ref()));
+        if run.origin.as_deref() != origin.as_ref() {
+            run.origin = origin.map(Arc::new);
         }
         run.build = meta.annotations.as_ref().and_then(build).map(Box::new);
         run.uid = meta.uid.map(String::into_boxed_str);
@@ -428,7 +436,7 @@ impl Run {
                     Some((pod, containers)) => {
                         let (teller, told) = wire(ended);
                         self.copy = Copy::Begun(teller);
-                        let (name, origin) = (name.clone(), Arc::clone(&self.origin));
+                        let (name, origin) = (name.clone(), self.origin.clone());
                         let times_out = self.began.zip(self.timeout).map(|(began, most)| began + most);
                         let source = self.build.as_ref().and_then(|build| build.source);
                         next.push(Next::Copy(Box::new(Container {
@@ -470,7 +478,7 @@ fn origin(name: &TaskName, labels: Option<&BTreeMap<String, String>>) -> Origin 
     Origin {
         app: label(label::APP).unwrap_or_default(),
         job: label(label::JOB),
-        task: Some(name.clone()),
+        task: name.clone(),
         id: label(label::TASK_ID).unwrap_or_default(),
     }
 }

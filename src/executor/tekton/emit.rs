@@ -13,13 +13,12 @@ use crate::task::TaskName;
 const LONGEST: usize = 64 << 10;
 
 /// Whose lines they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Origin {
     pub(super) app: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<Box<str>>,
-    /// None before it was seen on the cluster.
-    pub(super) task: Option<TaskName>,
+    pub(super) task: TaskName,
     pub(super) id: Box<str>,
 }
 
@@ -82,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object_however_it_came() {
-        let origin = Origin { app: "etl".into(), job: None, task: "etl-abc".parse().ok(), id: "7".into() };
+        let origin =
+            Origin { app: "etl".into(), job: None, task: "etl-abc".parse().unwrap(), id: "7".into() };
         let mut emitter = Emitter::new(Arc::new(origin));
         let time = "2026-12-01T02:00:00Z".parse().unwrap();
         let mut out = Vec::new();

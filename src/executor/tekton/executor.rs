@@ -124,10 +124,10 @@ impl TektonExecutor {
         let (noted, noted_inbox) = mpsc::unbounded_channel();
         let TektonOptions { max_log, emit, max_followed, .. } = options;
         let data_dir = options.data_dir.clone();
-        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), data_dir, max_log, emit, max_followed);
+        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), data_dir, max_log, max_followed);
         let shared = Arc::new(Shared {
             cluster,
-            board: Board::default(),
+            board: Board::new(emit),
             clock,
             instance: options.instance,
             creates: Semaphore::new(options.max_creates),

@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -54,13 +53,13 @@ pub(super) struct Copier {
     clock: SharedClock,
     data_dir: PathBuf,
     max_log: u64,
-    /// Whether lines go to our own output too.
-    emit: bool,
     max_followed: usize,
     followed: Semaphore,
     readers: Semaphore,
     /// Copies under way.
     copies: AtomicUsize,
+    /// How often a log was opened.
+    opened: AtomicUsize,
 }
 
 /// How a reading of the log ended.
@@ -90,12 +89,16 @@ impl Copier {
         clock: SharedClock,
         data_dir: PathBuf,
         max_log: u64,
-        emit: bool,
         max_followed: usize,
     ) -> Self {
         let (followed, readers) = (Semaphore::new(max_followed), Semaphore::new(READ));
-        let copies = AtomicUsize::new(0);
-        Self { cluster, clock, data_dir, max_log, emit, max_followed, followed, readers, copies }
+        let (copies, opened) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { cluster, clock, data_dir, max_log, max_followed, followed, readers, copies, opened }
+    }
+
+    /// How often a log was opened since this was asked before.
+    pub(super) fn opened(&self) -> usize {
+        self.opened.swap(0, Ordering::Relaxed)
     }
 
     /// Copies the log of `container` until it has ended, and returns what is kept.
@@ -176,6 +179,7 @@ impl Copier {
 
     /// Reads what is new: to the end of the log, or for as long as the container writes.
     async fn read(&self, copying: &mut Copying, follow: bool) -> Read {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let _reader = if follow { None } else { self.readers.acquire().await.ok() };
         if copying.sink.is_none() {
             copying.open(self).await;
@@ -241,7 +245,7 @@ impl Copier {
 impl Copying {
     async fn open(&mut self, copier: &Copier) {
         let (into, most) = (log_dir(&copier.data_dir, &self.container.name), copier.max_log);
-        let emitter = copier.emit.then(|| Emitter::new(Arc::clone(&self.container.origin)));
+        let emitter = self.container.origin.clone().map(Emitter::new);
         let (data_dir, build) = (copier.data_dir.clone(), self.container.name.clone());
         let source = self.container.source;
         let sink = blocking(move || {

@@ -3,6 +3,7 @@
 //! Ten thousand of these are kept: no list has room for more, and what hardly ever is there is behind a pointer.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -73,7 +74,7 @@ pub(super) struct TaskRunStatus {
     #[serde(deserialize_with = "or_default")]
     pub(super) conditions: Box<[Condition]>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) pod_name: Box<str>,
+    pub(super) pod_name: Arc<str>,
     pub(super) completion_time: Option<Timestamp>,
     /// In the order in which they run.
     #[serde(deserialize_with = "or_default")]
