@@ -30,6 +30,11 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// Completes when the monotonic clock has advanced by `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// The same for who waits beside thousands of others: up to some milliseconds late, and without a descriptor.
+    fn rest(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.sleep(duration)
+    }
 }
 
 /// The machine's clocks.
@@ -65,6 +70,10 @@ impl Clock for SystemClock {
             }
         }
         .boxed()
+    }
+
+    fn rest(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(duration).boxed()
     }
 }
 

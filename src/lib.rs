@@ -19,6 +19,7 @@ mod fault;
 pub mod forecast;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod heap;
 mod hint;
 pub mod job;
 pub mod maintenance;

@@ -33,6 +33,7 @@ use crate::config::{self, ExecutorKind, Settings, SettingsOverrides};
 use crate::executor::Executor;
 use crate::executor::local::{LocalExecutor, LocalSettings};
 use crate::executor::tekton::{TektonExecutor, TektonOptions};
+use crate::heap;
 use crate::maintenance::Timer;
 use crate::notify::Notifier;
 use crate::push::source::Sources;
@@ -222,6 +223,8 @@ pub async fn serve(
     });
 
     announce(&Banner::new(&config, address, probed, executor.as_ref(), clock.now()));
+    // What the start alone needed.
+    heap::give_back();
     let result = parts.until(&stop).await;
     timer.stop().await;
     api::withdraw_address(&settings.data_dir);

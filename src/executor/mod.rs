@@ -131,7 +131,7 @@ pub enum Observed {
         started: Timestamp,
     },
     /// It has ended.
-    Finished(Outcome),
+    Finished(Box<Outcome>),
     /// There is no object of that name.
     Absent,
 }

@@ -51,7 +51,7 @@ impl FakeExecutor {
 
     pub(crate) fn end(&self, name: &str, phase: Phase, now: Timestamp) {
         let name: TaskName = name.parse().unwrap();
-        let state = Observed::Finished(Outcome {
+        let state = Observed::Finished(Box::new(Outcome {
             phase,
             exit_code: Some(i32::from(phase != Phase::Succeeded)),
             reason: "Completed".to_owned(),
@@ -60,7 +60,7 @@ impl FakeExecutor {
             finished: now,
             log: LogSize::default(),
             image: None,
-        });
+        }));
         self.states.lock().unwrap().insert(name.clone(), state.clone());
         let observations = self.observations.lock().unwrap();
         observations.as_ref().unwrap().try_send(Observation { name, state }).unwrap();

@@ -127,7 +127,7 @@ fn build(test: &str, script: &str) -> Option<Built> {
         executor.submit(source_submission(&config, &task, &source.hash).unwrap()).await.unwrap();
         let outcome = loop {
             if let Observed::Finished(outcome) = observations.recv().await.unwrap().state {
-                break outcome;
+                break *outcome;
             }
         };
         let log = log(executor.as_ref(), &task.name).await;

@@ -71,7 +71,7 @@ async fn a_terminated_task_may_clean_up_and_is_cancelled() {
     // A shell may tell on stderr how its child ended.
     assert!(world.log(&name).await.lines().any(|line| line == "bye"));
     world.executor.cancel(&name).await.unwrap();
-    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(outcome));
+    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(Box::new(outcome)));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn terminating_an_ended_or_unknown_task_changes_nothing() {
     let mut world = World::new();
     let (name, outcome) = world.run("exit 4").await;
     world.executor.cancel(&name).await.unwrap();
-    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(outcome));
+    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(Box::new(outcome)));
     assert!(!world.task_dir(&name).join("terminate").exists());
     let unknown = "demo-aaaaaaaaaaaa".parse().unwrap();
     world.executor.cancel(&unknown).await.unwrap();
@@ -151,7 +151,7 @@ async fn a_killed_supervisor_loses_the_task_and_takes_its_processes_along() {
     assert!(outcome.message.contains("last seen at"), "{outcome:?}");
     assert!(outcome.started.is_some());
     assert_eq!(marked(&world, &name), [0; 0]);
-    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(outcome));
+    assert_eq!(world.executor.observe(&name).await.unwrap(), Observed::Finished(Box::new(outcome)));
     assert!(!world.task_dir(&name).join("work").exists());
 }
 

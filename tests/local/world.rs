@@ -95,7 +95,7 @@ impl World {
     /// Waits for the task's end.
     pub(crate) async fn outcome(&mut self, name: &TaskName) -> Outcome {
         match self.until(name, |state| matches!(state, Observed::Finished(_))).await {
-            Observed::Finished(outcome) => outcome,
+            Observed::Finished(outcome) => *outcome,
             _ => unreachable!(),
         }
     }
@@ -118,7 +118,7 @@ impl World {
         loop {
             let seen = within(self.observations.recv()).await.unwrap();
             if let Observed::Finished(outcome) = seen.state {
-                return (seen.name, outcome);
+                return (seen.name, *outcome);
             }
         }
     }

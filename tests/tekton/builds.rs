@@ -74,7 +74,7 @@ impl Building {
     async fn ends(&mut self) -> Outcome {
         let Self { world, observations, .. } = self;
         let ended = || match observations.try_recv() {
-            Ok(Observation { state: Observed::Finished(outcome), .. }) => Some(outcome),
+            Ok(Observation { state: Observed::Finished(outcome), .. }) => Some(*outcome),
             _ => None,
         };
         world.pass_until("the build has ended", ended).await

@@ -207,7 +207,7 @@ impl From<Standing> for Observed {
                 Self::Submitted { message: Some("its working directory is being made ready".to_owned()) }
             }
             Standing::Running(started) | Standing::Orphaned(started) => Self::Running { started: started.at },
-            Standing::Ended(outcome) => Self::Finished(outcome),
+            Standing::Ended(outcome) => Self::Finished(Box::new(outcome)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! now. It is the same for an event that came twice, late, or only with the next list.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use super::emit::Origin;
 use super::object::{RunStatus, SeenRun, SeenTaskRun, StepState, TaskRunStatus};
 use super::status::{End, Verdict, has_ended, judge, waits_since};
 use super::told::{Listener, Teller, wire};
+use super::word::Word;
 use crate::executor::{Observation, Observed, label};
 use crate::push::SourceHash;
 use crate::task::{LogSize, Outcome, Phase, TaskName};
@@ -22,35 +23,37 @@ use crate::task::{LogSize, Outcome, Phase, TaskName};
 #[derive(Debug, Default)]
 pub(super) struct Board {
     runs: Mutex<Runs>,
+    /// Whether lines of logs go to our own output, so that it matters whose they are.
+    emits: bool,
 }
 
 #[derive(Debug, Default)]
 struct Runs {
-    known: HashMap<TaskName, Run>,
+    known: HashMap<TaskName, Box<Run>>,
     /// TaskRuns that were seen before their runs were: nobody says in which order two watches tell.
     early: HashMap<TaskName, TaskRun>,
     /// Whether all that the cluster has was listed once.
     listed: bool,
 }
 
-/// One run.
+/// One run. What few runs have is behind a pointer.
 #[derive(Debug, Default)]
 struct Run {
-    uid: Option<String>,
-    waits: Option<Waits>,
+    uid: Option<Box<str>>,
+    waits: Option<Box<Waits>>,
     /// When it began, by our clock, and how long it may take: `None` is for ever.
     began: Option<Timestamp>,
     timeout: Option<SignedDuration>,
-    finalizers: Vec<String>,
+    finalizers: Box<[Word]>,
     deleted: bool,
     /// When it was last seen on the cluster, by our clock.
     seen: Option<Timestamp>,
     /// It is not on the cluster any more, and its log is still being copied, or its end on its way to the record.
     gone: bool,
     /// Why we had it cancelled, where nobody asked for that.
-    unschedulable: Option<String>,
-    origin: Origin,
-    build: Option<Build>,
+    unschedulable: Option<Box<str>>,
+    origin: Option<Arc<Origin>>,
+    build: Option<Box<Build>>,
     status: RunStatus,
     task_run: Option<TaskRun>,
     asked: Asked,
@@ -76,7 +79,7 @@ struct Waits {
 
 #[derive(Debug)]
 struct TaskRun {
-    name: String,
+    name: Box<str>,
     status: TaskRunStatus,
 }
 
@@ -102,9 +105,9 @@ enum Copy {
 #[derive(Debug)]
 pub(super) enum Next {
     /// Ask for this TaskRun, since the end of its run is told by it.
-    Ask(TaskName, String),
+    Ask(TaskName, Box<str>),
     /// Copy the log of this container.
-    Copy(Container),
+    Copy(Box<Container>),
     /// Tell the dispatcher.
     Tell(Observation),
 }
@@ -113,12 +116,13 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) name: TaskName,
-    pub(super) pod: String,
+    pub(super) pod: Arc<str>,
     /// Its containers that have a log, in the order in which they run.
-    pub(super) containers: Vec<String>,
+    pub(super) containers: Box<[Word]>,
     /// The source of a build, whose token is not to be in the log.
     pub(super) source: Option<SourceHash>,
-    pub(super) origin: Origin,
+    /// None where its lines do not go to our own output.
+    pub(super) origin: Option<Arc<Origin>>,
     /// When its run times out, by our clock, as far as that is known.
     pub(super) times_out: Option<Timestamp>,
     pub(super) told: Listener,
@@ -128,12 +132,17 @@ pub(super) struct Container {
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) finalizers: Vec<String>,
-    pub(super) task_run: Option<String>,
+    pub(super) task_run: Option<Box<str>>,
     /// Whether it is a build.
     pub(super) builds: bool,
 }
 
 impl Board {
+    /// One for an executor that `emits` lines of logs, or not.
+    pub(super) fn new(emits: bool) -> Self {
+        Self { runs: Mutex::default(), emits }
+    }
+
     /// A run that was just created or adopted.
     pub(super) fn enter(&self, name: &TaskName) {
         self.lock().run(name);
@@ -145,7 +154,7 @@ impl Board {
         let meta = seen.metadata;
         let mut runs = self.lock();
         let run = runs.run(&name);
-        if run.uid.is_some() && run.uid != meta.uid {
+        if run.uid.is_some() && run.uid.as_deref() != meta.uid.as_deref() {
             // Another object of the same name: what was known is of its predecessor.
             (run.task_run, run.began) = (None, None);
         }
@@ -154,14 +163,17 @@ impl Board {
         run.began = run.began.or(start.map(|start| if known { now } else { start }));
         run.timeout = seen.spec.timeout();
         (run.seen, run.gone) = (Some(now), false);
-        run.origin = origin(&name, meta.labels.as_ref());
-        run.build = meta.annotations.as_ref().and_then(build);
-        run.uid = meta.uid;
-        run.finalizers = meta.finalizers.unwrap_or_default();
+        let origin = self.emits.then(|| origin(&name, meta.labels.as_ref()));
+        if run.origin.as_deref() != origin.as_ref() {
+            run.origin = origin.map(Arc::new);
+        }
+        run.build = meta.annotations.as_ref().and_then(build).map(Box::new);
+        run.uid = meta.uid.map(String::into_boxed_str);
+        run.finalizers = meta.finalizers.iter().flatten().map(|name| Word::from(name.as_str())).collect();
         run.deleted = meta.deletion_timestamp.is_some();
-        run.unschedulable =
-            meta.annotations.and_then(|mut annotations| annotations.remove(label::UNSCHEDULABLE));
-        run.status = seen.status.compact();
+        let because = meta.annotations.and_then(|mut annotations| annotations.remove(label::UNSCHEDULABLE));
+        run.unschedulable = because.map(String::into_boxed_str);
+        run.status = seen.status;
         Some(name)
     }
 
@@ -170,7 +182,7 @@ impl Board {
         let labels = seen.metadata.labels?;
         let name: TaskName = labels.get(PIPELINE_RUN)?.parse().ok()?;
         let mut runs = self.lock();
-        let task_run = TaskRun { name: seen.metadata.name?, status: seen.status.compact() };
+        let task_run = TaskRun { name: seen.metadata.name?.into(), status: seen.status };
         match runs.known.get_mut(&name) {
             Some(run) => run.task_run = Some(task_run),
             None => {
@@ -240,7 +252,7 @@ impl Board {
         let runs = self.lock();
         let run = runs.known.get(name)?;
         Some(Held {
-            finalizers: run.finalizers.clone(),
+            finalizers: run.finalizers.iter().map(ToString::to_string).collect(),
             task_run: run.task_run.as_ref().map(|task_run| task_run.name.clone()),
             builds: run.build.is_some(),
         })
@@ -265,7 +277,7 @@ impl Board {
                 let there = waits.there.zip(ahead).map(|(there, ahead)| there - ahead);
                 there.map_or(waits.here, |there| there.min(waits.here))
             };
-            let long = run.waits.is_some_and(|waits| now.duration_since(since(waits)) > most);
+            let long = run.waits.as_deref().is_some_and(|waits| now.duration_since(since(*waits)) > most);
             match run.verdict() {
                 Verdict::Waiting { message: Some(message) } if long && run.unschedulable.is_none() => {
                     Some(message)
@@ -295,9 +307,9 @@ impl Board {
         }
         let verdict = run.verdict();
         run.waits = match verdict {
-            Verdict::Waiting { message: Some(_) } => run.waits.or_else(|| {
+            Verdict::Waiting { message: Some(_) } => run.waits.take().or_else(|| {
                 let there = run.task_run.as_ref().and_then(|task_run| waits_since(&task_run.status));
-                Some(Waits { here: now, there })
+                Some(Box::new(Waits { here: now, there }))
             }),
             _ => None,
         };
@@ -326,13 +338,13 @@ impl Runs {
         let early = &mut self.early;
         self.known
             .entry(name.clone())
-            .or_insert_with(|| Run { task_run: early.remove(name), ..Run::default() })
+            .or_insert_with(|| Box::new(Run { task_run: early.remove(name), ..Run::default() }))
     }
 }
 
 impl Run {
     /// The TaskRun that has to be heard before the end of its run can be told.
-    fn unheard(&self) -> Option<String> {
+    fn unheard(&self) -> Option<Box<str>> {
         let heard = self.task_run.as_ref().is_some_and(|task_run| has_ended(&task_run.status.conditions));
         if self.asked == Asked::Answered || heard || !has_ended(&self.status.conditions) {
             return None;
@@ -416,7 +428,7 @@ impl Run {
                     let status = &task_run.status;
                     let named =
                         |step: &StepState| Some(step.container.clone()).filter(|name| !name.is_empty());
-                    let containers: Vec<_> = status.steps.iter().filter_map(named).collect();
+                    let containers: Box<[Word]> = status.steps.iter().filter_map(named).collect();
                     (!status.pod_name.is_empty() && !containers.is_empty())
                         .then(|| (status.pod_name.clone(), containers))
                 });
@@ -427,7 +439,7 @@ impl Run {
                         let (name, origin) = (name.clone(), self.origin.clone());
                         let times_out = self.began.zip(self.timeout).map(|(began, most)| began + most);
                         let source = self.build.as_ref().and_then(|build| build.source);
-                        next.push(Next::Copy(Container {
+                        next.push(Next::Copy(Box::new(Container {
                             name,
                             pod,
                             containers,
@@ -435,7 +447,7 @@ impl Run {
                             origin,
                             times_out,
                             told,
-                        }));
+                        })));
                     }
                     None if ended => self.copy = Copy::Done(LogSize::default()),
                     None => {}
@@ -451,7 +463,7 @@ impl Run {
             (Verdict::Running { started }, _) => Observed::Running { started },
             (Verdict::Ended(end), Copy::Done(size)) => {
                 let image = if end.phase == Phase::Succeeded { self.image() } else { None };
-                Observed::Finished(Outcome { image, ..outcome(end, *size, Some(now)) })
+                Observed::Finished(Box::new(Outcome { image, ..outcome(end, *size, Some(now)) }))
             }
             (Verdict::Ended(end), _) => match end.started {
                 Some(started) => Observed::Running { started },
@@ -462,11 +474,11 @@ impl Run {
 }
 
 fn origin(name: &TaskName, labels: Option<&BTreeMap<String, String>>) -> Origin {
-    let label = |key: &str| labels.and_then(|labels| labels.get(key)).cloned();
+    let label = |key: &str| labels.and_then(|labels| labels.get(key)).map(|label| Box::from(label.as_str()));
     Origin {
         app: label(label::APP).unwrap_or_default(),
         job: label(label::JOB),
-        task: name.to_string(),
+        task: name.clone(),
         id: label(label::TASK_ID).unwrap_or_default(),
     }
 }

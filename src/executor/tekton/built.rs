@@ -24,7 +24,7 @@ pub(super) fn judge_build(
             }
         }
         Phase::Failed => {
-            let steps = task_run.map(|task_run| task_run.steps.as_slice()).unwrap_or_default();
+            let steps = task_run.map(|task_run| &*task_run.steps).unwrap_or_default();
             let failed = telling(steps).filter(|step| ended(step).is_some_and(|ended| ended.exit_code != 0));
             match failed.map(|step| step.name.as_str()) {
                 None | Some(STEP) => end,
@@ -52,7 +52,7 @@ pub(super) fn image(
     task_run: Option<&TaskRunStatus>,
 ) -> Result<String, String> {
     const NONE: &str = "the builder succeeded, and left no digest of an image";
-    let of_task = task_run.map(|task_run| task_run.results.as_slice()).unwrap_or_default();
+    let of_task = task_run.map(|task_run| &*task_run.results).unwrap_or_default();
     let mut results = run.results.iter().chain(of_task);
     let result = results.find(|result| result.name == IMAGE_DIGEST).ok_or(NONE)?;
     let digest = result.value.as_str().unwrap_or_default().trim();

@@ -2,27 +2,30 @@
 //! agents deliver it, also that of a task whose pod is gone.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::task::TaskName;
 
 /// A longer line comes in pieces.
 const LONGEST: usize = 64 << 10;
 
 /// Whose lines they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Origin {
-    pub(super) app: String,
+    pub(super) app: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) job: Option<String>,
-    pub(super) task: String,
-    pub(super) id: String,
+    pub(super) job: Option<Box<str>>,
+    pub(super) task: TaskName,
+    pub(super) id: Box<str>,
 }
 
 /// Makes lines of pieces.
 #[derive(Debug)]
 pub(super) struct Emitter {
-    origin: Origin,
+    origin: Arc<Origin>,
     begun: Vec<u8>,
 }
 
@@ -38,7 +41,7 @@ struct Line<'a> {
 }
 
 impl Emitter {
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn new(origin: Arc<Origin>) -> Self {
         Self { origin, begun: Vec::new() }
     }
 
@@ -78,8 +81,9 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object_however_it_came() {
-        let origin = Origin { app: "etl".into(), job: None, task: "etl-abc".into(), id: "7".into() };
-        let mut emitter = Emitter::new(origin);
+        let origin =
+            Origin { app: "etl".into(), job: None, task: "etl-abc".parse().unwrap(), id: "7".into() };
+        let mut emitter = Emitter::new(Arc::new(origin));
         let time = "2026-12-01T02:00:00Z".parse().unwrap();
         let mut out = Vec::new();
         for piece in [&b"one"[..], b" line\nan\xff", b"other\n\n", b"last"] {

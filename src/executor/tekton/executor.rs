@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
@@ -131,10 +131,10 @@ impl TektonExecutor {
         let (noted, noted_inbox) = mpsc::unbounded_channel();
         let TektonOptions { max_log, emit, max_followed, .. } = options;
         let data_dir = options.data_dir.clone();
-        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), data_dir, max_log, emit, max_followed);
+        let copier = Copier::new(cluster.clone(), Arc::clone(&clock), data_dir, max_log, max_followed);
         let shared = Arc::new(Shared {
             cluster,
-            board: Board::default(),
+            board: Board::new(emit),
             clock,
             instance: options.instance,
             creates: Semaphore::new(options.max_creates),
@@ -245,12 +245,12 @@ impl Shared {
     pub(super) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             answer = request => Some(answer),
-            () = self.clock.sleep(REQUEST) => None,
+            () = self.clock.rest(REQUEST) => None,
         }
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
-        self.data_dir.join("logs").join(name.as_str())
+        log_dir(&self.data_dir, name)
     }
 
     /// The cluster answers to this.
@@ -423,6 +423,11 @@ impl Executor for TektonExecutor {
     fn create_may_linger(&self) -> SignedDuration {
         LINGER
     }
+}
+
+/// Where the log of a run is kept.
+pub(super) fn log_dir(data_dir: &Path, name: &TaskName) -> PathBuf {
+    data_dir.join("logs").join(name.as_str())
 }
 
 fn failed(operation: &'static str, name: &TaskName, message: String) -> ExecutorError {

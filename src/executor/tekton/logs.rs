@@ -23,6 +23,7 @@ use super::board::Container;
 use super::client::{Cluster, REQUEST};
 use super::copied::Copied;
 use super::emit::Emitter;
+use super::executor::log_dir;
 use super::redact::Redactor;
 use super::told::Told;
 use crate::blocking::blocking;
@@ -30,7 +31,7 @@ use crate::causes::in_full;
 use crate::clock::SharedClock;
 use crate::executor::log::{LogWriter, Stream, size};
 use crate::push::SourceKey;
-use crate::task::LogSize;
+use crate::task::{LogSize, TaskName};
 
 /// Logs that are read at once without being followed.
 const READ: usize = 32;
@@ -52,13 +53,13 @@ pub(super) struct Copier {
     clock: SharedClock,
     data_dir: PathBuf,
     max_log: u64,
-    /// Whether lines go to our own output too.
-    emit: bool,
     max_followed: usize,
     followed: Semaphore,
     readers: Semaphore,
     /// Copies under way.
     copies: AtomicUsize,
+    /// How often a log was opened.
+    opened: AtomicUsize,
 }
 
 /// How a reading of the log ended.
@@ -76,8 +77,7 @@ enum Read {
 
 /// One copy under way.
 struct Copying {
-    dir: PathBuf,
-    container: Container,
+    container: Box<Container>,
     /// None between two looks, and where the log store cannot be written to.
     sink: Option<Box<Sink>>,
 }
@@ -89,21 +89,27 @@ impl Copier {
         clock: SharedClock,
         data_dir: PathBuf,
         max_log: u64,
-        emit: bool,
         max_followed: usize,
     ) -> Self {
         let (followed, readers) = (Semaphore::new(max_followed), Semaphore::new(READ));
-        let copies = AtomicUsize::new(0);
-        Self { cluster, clock, data_dir, max_log, emit, max_followed, followed, readers, copies }
+        let (copies, opened) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { cluster, clock, data_dir, max_log, max_followed, followed, readers, copies, opened }
     }
 
-    /// Copies the log of `container` to directory `dir` until it has ended, and returns what is kept.
-    pub(super) async fn copy(&self, dir: PathBuf, container: Container) -> LogSize {
+    /// How often a log was opened since this was asked before.
+    pub(super) fn opened(&self) -> usize {
+        self.opened.swap(0, Ordering::Relaxed)
+    }
+
+    /// Copies the log of `container` until it has ended, and returns what is kept.
+    pub(super) async fn copy(&self, container: Box<Container>) -> (TaskName, LogSize) {
         self.copies.fetch_add(1, Ordering::Relaxed);
-        let mut copying = Copying { dir: dir.clone(), container, sink: None };
+        let mut copying = Copying { container, sink: None };
         self.copy_all(&mut copying).await;
         self.copies.fetch_sub(1, Ordering::Relaxed);
-        finish(copying.sink, dir).await
+        let Copying { container, sink } = copying;
+        let size = Box::pin(finish(sink, log_dir(&self.data_dir, &container.name))).await;
+        (container.name, size)
     }
 
     async fn copy_all(&self, copying: &mut Copying) {
@@ -137,7 +143,7 @@ impl Copier {
                     if tries > TRIES {
                         tracing::warn!(task = %copying.container.name, error, "the end of a log cannot be had");
                         let note = "the rest could not be read from the cluster";
-                        copying.write(move |sink, now| sink.log.note(note, now), self).await;
+                        Box::pin(copying.write(move |sink, now| sink.log.note(note, now), self)).await;
                         return;
                     }
                 }
@@ -147,7 +153,7 @@ impl Copier {
             }
             let pause = pause.take().unwrap_or_else(|| self.pause(copying, ended));
             tokio::select! {
-                () = self.clock.sleep(pause) => {}
+                () = self.clock.rest(pause) => {}
                 () = copying.container.told.changed() => {}
             }
         }
@@ -173,13 +179,14 @@ impl Copier {
 
     /// Reads what is new: to the end of the log, or for as long as the container writes.
     async fn read(&self, copying: &mut Copying, follow: bool) -> Read {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let _reader = if follow { None } else { self.readers.acquire().await.ok() };
         if copying.sink.is_none() {
             copying.open(self).await;
         }
         // Each begins to write when the one before it has ended: their lines are in the order of their times.
         for container in copying.container.containers.clone() {
-            match self.read_container(copying, container, follow).await {
+            match self.read_container(copying, container.to_string(), follow).await {
                 Read::Whole => {}
                 stopped => return stopped,
             }
@@ -212,7 +219,7 @@ impl Copier {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
                 () = copying.container.told.changed(), if follow => return Read::Interrupted,
                 // Who follows waits for as long as nothing is written.
-                () = self.clock.sleep(REQUEST), if !follow => return Read::Broken(LATE.to_owned()),
+                () = self.clock.rest(REQUEST), if !follow => return Read::Broken(LATE.to_owned()),
             };
             match chunk {
                 Ok(chunk) if chunk.is_empty() => break,
@@ -230,15 +237,15 @@ impl Copier {
     async fn in_time<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             answer = request => Some(answer),
-            () = self.clock.sleep(REQUEST) => None,
+            () = self.clock.rest(REQUEST) => None,
         }
     }
 }
 
 impl Copying {
     async fn open(&mut self, copier: &Copier) {
-        let (into, most) = (self.dir.clone(), copier.max_log);
-        let emitter = copier.emit.then(|| Emitter::new(self.container.origin.clone()));
+        let (into, most) = (log_dir(&copier.data_dir, &self.container.name), copier.max_log);
+        let emitter = self.container.origin.clone().map(Emitter::new);
         let (data_dir, build) = (copier.data_dir.clone(), self.container.name.clone());
         let source = self.container.source;
         let sink = blocking(move || {

@@ -35,6 +35,7 @@ mod status;
 mod submit;
 mod told;
 mod watch;
+mod word;
 
 pub use self::by_hand::{ReleaseError, release_by_hand};
 pub use self::check::{RIGHTS, Right, check};

@@ -1,10 +1,15 @@
 //! What is read of the cluster's objects: the status, and whose it is. Everything else is passed over.
+//!
+//! Ten thousand of these are kept: no list has room for more, and what hardly ever is there is behind a pointer.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
+
+use super::word::Word;
 
 /// A PipelineRun as the cluster shows it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -53,13 +58,13 @@ pub(super) struct SeenTaskRun {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct RunStatus {
     #[serde(deserialize_with = "or_default")]
-    pub(super) conditions: Vec<Condition>,
+    pub(super) conditions: Box<[Condition]>,
     pub(super) start_time: Option<Timestamp>,
     pub(super) completion_time: Option<Timestamp>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) child_references: Vec<Child>,
+    pub(super) child_references: Box<[Child]>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) results: Vec<RunResult>,
+    pub(super) results: Box<[RunResult]>,
 }
 
 /// `status` of a TaskRun.
@@ -67,15 +72,15 @@ pub(super) struct RunStatus {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct TaskRunStatus {
     #[serde(deserialize_with = "or_default")]
-    pub(super) conditions: Vec<Condition>,
+    pub(super) conditions: Box<[Condition]>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) pod_name: String,
+    pub(super) pod_name: Arc<str>,
     pub(super) completion_time: Option<Timestamp>,
     /// In the order in which they run.
     #[serde(deserialize_with = "or_default")]
-    pub(super) steps: Vec<StepState>,
+    pub(super) steps: Box<[StepState]>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) results: Vec<RunResult>,
+    pub(super) results: Box<[RunResult]>,
 }
 
 /// What a build tells of its end.
@@ -87,36 +92,16 @@ pub(super) struct RunResult {
     pub(super) value: serde_json::Value,
 }
 
-impl RunStatus {
-    /// Without room that is kept for more: ten thousand of these are kept.
-    pub(super) fn compact(mut self) -> Self {
-        self.conditions.shrink_to_fit();
-        self.child_references.shrink_to_fit();
-        self.results.shrink_to_fit();
-        self
-    }
-}
-
-impl TaskRunStatus {
-    /// See [`RunStatus::compact`].
-    pub(super) fn compact(mut self) -> Self {
-        self.conditions.shrink_to_fit();
-        self.steps.shrink_to_fit();
-        self.results.shrink_to_fit();
-        self
-    }
-}
-
 /// One condition; Tekton's are all of type `Succeeded`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Condition {
-    pub(super) r#type: String,
-    pub(super) status: String,
+    pub(super) r#type: Word,
+    pub(super) status: Word,
     #[serde(deserialize_with = "or_default")]
-    pub(super) reason: String,
+    pub(super) reason: Word,
     #[serde(deserialize_with = "or_default")]
-    pub(super) message: String,
+    pub(super) message: Word,
     pub(super) last_transition_time: Option<Timestamp>,
 }
 
@@ -124,19 +109,19 @@ pub(super) struct Condition {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Child {
-    pub(super) kind: String,
-    pub(super) name: String,
+    pub(super) kind: Word,
+    pub(super) name: Box<str>,
 }
 
 /// The step's container: in one of three states, or in none yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct StepState {
-    pub(super) name: String,
-    pub(super) container: String,
+    pub(super) name: Word,
+    pub(super) container: Word,
     pub(super) running: Option<RunningStep>,
-    pub(super) terminated: Option<TerminatedStep>,
-    pub(super) waiting: Option<WaitingStep>,
+    pub(super) terminated: Option<Box<TerminatedStep>>,
+    pub(super) waiting: Option<Box<WaitingStep>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

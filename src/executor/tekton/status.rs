@@ -39,7 +39,7 @@ pub(super) struct End {
 
 /// Judges a run by its own status and that of its TaskRun, where that is known.
 pub(super) fn judge(run: &RunStatus, task_run: Option<&TaskRunStatus>) -> Verdict {
-    let steps = task_run.map(|task_run| task_run.steps.as_slice()).unwrap_or_default();
+    let steps = task_run.map(|task_run| &*task_run.steps).unwrap_or_default();
     let Some(condition) = succeeded(&run.conditions) else { return waiting(task_run, steps) };
     match condition.status.as_str() {
         "True" => Verdict::Ended(success(run, steps)),
@@ -47,7 +47,7 @@ pub(super) fn judge(run: &RunStatus, task_run: Option<&TaskRunStatus>) -> Verdic
         _ => match steps.first().and_then(started) {
             Some(started) => Verdict::Running { started },
             None if condition.reason == "PipelineRunPending" => {
-                Verdict::Waiting { message: Some(condition.message.clone()) }
+                Verdict::Waiting { message: Some(condition.message.to_string()) }
             }
             None => waiting(task_run, steps),
         },
@@ -84,14 +84,14 @@ fn started(step: &StepState) -> Option<Timestamp> {
 /// could not be pulled, Tekton makes up an exit code of 1.
 pub(super) fn ended(step: &StepState) -> Option<&TerminatedStep> {
     let real = |step: &&TerminatedStep| matches!(step.reason.as_str(), "Completed" | "Error" | "OOMKilled");
-    step.terminated.as_ref().filter(real)
+    step.terminated.as_deref().filter(real)
 }
 
 /// Words are said only where something is in the way.
 fn waiting(task_run: Option<&TaskRunStatus>, steps: &[StepState]) -> Verdict {
     let container = steps
         .iter()
-        .filter_map(|step| step.waiting.as_ref())
+        .filter_map(|step| step.waiting.as_deref())
         .find(|waiting| !matches!(waiting.reason.as_str(), "PodInitializing" | "ContainerCreating" | ""));
     let condition = task_run.and_then(|task_run| succeeded(&task_run.conditions));
     let usual = ["Started", "Running", ""];
@@ -150,7 +150,7 @@ fn failure(
             (Phase::Cancelled, "Cancelled".to_owned(), "it was stopped on the cluster".to_owned())
         }
         "PipelineRunTimeout" | "TaskRunTimeout" => {
-            (Phase::TimedOut, "PipelineRunTimeout".to_owned(), telling.message.clone())
+            (Phase::TimedOut, "PipelineRunTimeout".to_owned(), telling.message.to_string())
         }
         "StepOOM" => out_of_memory(),
         "StepFailed" => exit(ended, &telling.message),
@@ -205,10 +205,10 @@ fn exit(ended: Option<&TerminatedStep>, message: &str) -> (Phase, String, String
 /// The condition's words, and the container's where it says more.
 fn explained(condition: &Condition, steps: &[StepState]) -> String {
     let mut containers =
-        steps.iter().filter_map(|step| step.waiting.as_ref()).map(|waiting| waiting.message.trim());
+        steps.iter().filter_map(|step| step.waiting.as_deref()).map(|waiting| waiting.message.trim());
     match containers.find(|message| !message.is_empty() && !condition.message.contains(message)) {
         Some(more) => format!("{}: {more}", condition.message),
-        None => condition.message.clone(),
+        None => condition.message.to_string(),
     }
 }
 

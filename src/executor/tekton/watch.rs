@@ -24,8 +24,10 @@ use super::executor::Shared;
 use super::object::{SeenRun, SeenTaskRun};
 use super::refusal::in_words;
 use super::release;
+use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::executor::{Observation, Observed, label};
+use crate::heap;
 use crate::task::{LogSize, TaskName};
 
 /// Between two lists of everything.
@@ -34,6 +36,11 @@ const RELIST: Duration = Duration::from_secs(300);
 const TICK: Duration = Duration::from_secs(5);
 /// Objects of one page of a list.
 const PAGE: u32 = 250;
+
+/// So many objects and logs that were read leave enough free memory behind to be given back, when fewer objects
+/// than so few come.
+const MANY: usize = 1_000;
+const FEW: usize = 100;
 
 /// Between an error of a watch and the list that says that all is well again: a watch that goes on says nothing.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
@@ -59,7 +66,14 @@ pub(super) async fn run(
     mut noted: mpsc::UnboundedReceiver<TaskName>,
     stop: CancellationToken,
 ) {
-    let mut this = Watching { shared, copies: JoinSet::new(), asks: JoinSet::new(), runs: HashSet::new() };
+    let mut this = Watching {
+        shared,
+        copies: JoinSet::new(),
+        asks: JoinSet::new(),
+        runs: HashSet::new(),
+        read: 0,
+        objects: 0,
+    };
     let clock = Arc::clone(&this.shared.clock);
     let (mut runs, mut task_runs) = this.streams();
     let mut relist = clock.sleep(RELIST);
@@ -95,6 +109,7 @@ pub(super) async fn run(
                 soon = false;
             }
             Heard::Tick => {
+                this.give_memory_back().await;
                 this.write_policies().await;
                 this.cancel_what_waits().await;
                 tick = clock.sleep(TICK);
@@ -118,6 +133,9 @@ struct Watching {
     asks: JoinSet<(TaskName, Option<SeenTaskRun>)>,
     /// The names of the list that is under way.
     runs: HashSet<TaskName>,
+    /// Objects and logs since memory was given back, and objects since the last tick.
+    read: usize,
+    objects: usize,
 }
 
 type Events<K> = BoxStream<'static, Result<Event<K>, WatchError>>;
@@ -138,6 +156,7 @@ impl Watching {
     }
 
     async fn hear(&mut self, heard: Heard) {
+        self.objects += usize::from(matches!(heard, Heard::Run(_) | Heard::TaskRun(_)));
         match heard {
             Heard::Run(Ok(event)) => {
                 // That a list begins says nothing yet.
@@ -256,7 +275,7 @@ impl Watching {
         }
     }
 
-    fn ask(&mut self, name: TaskName, task_run: String) {
+    fn ask(&mut self, name: TaskName, task_run: Box<str>) {
         let shared = Arc::clone(&self.shared);
         self.asks.spawn(async move {
             loop {
@@ -276,13 +295,24 @@ impl Watching {
         let _ = self.shared.observations.send(observation).await;
     }
 
-    fn copy(&mut self, container: Container) {
-        let (shared, dir) = (Arc::clone(&self.shared), self.shared.log_dir(&container.name));
-        self.copies.spawn(async move {
-            let name = container.name.clone();
-            let size = shared.copier.copy(dir, container).await;
-            (name, size)
-        });
+    fn copy(&mut self, container: Box<Container>) {
+        let shared = Arc::clone(&self.shared);
+        self.copies.spawn(async move { shared.copier.copy(container).await });
+    }
+
+    /// What a burst or a list was read into lies between what is kept of it.
+    async fn give_memory_back(&mut self) {
+        let objects = std::mem::take(&mut self.objects);
+        self.read += objects + self.shared.copier.opened();
+        if self.read >= MANY && objects < FEW {
+            self.read = 0;
+            let given = blocking(|| {
+                heap::give_back();
+                Ok(())
+            });
+            // Without a thread it stays for the next time.
+            let _ = given.await;
+        }
     }
 
     async fn write_policies(&self) {

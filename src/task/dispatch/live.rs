@@ -69,7 +69,8 @@ pub(super) struct Live {
 /// The tasks that have not ended, by key, name and job.
 #[derive(Debug, Default)]
 pub(super) struct LiveTasks {
-    tasks: HashMap<TaskKey, Live>,
+    /// Each behind a pointer: a table has room for up to twice as many as there are.
+    tasks: HashMap<TaskKey, Box<Live>>,
     names: HashMap<TaskName, TaskKey>,
     jobs: HashMap<JobRef, JobRuns>,
     at_executor: usize,
@@ -100,12 +101,12 @@ impl LiveTasks {
         self.submitting += usize::from(stage == Stage::Submitting);
         self.bytes += size(&task);
         let live = Live { task, stage, class, refusals: 0, refused_since: None, maybe_created: None };
-        self.tasks.insert(key.clone(), live);
+        self.tasks.insert(key.clone(), Box::new(live));
         key
     }
 
     pub(super) fn remove(&mut self, key: &TaskKey) -> Option<(Task, Class)> {
-        let Live { task, stage, class, .. } = self.tasks.remove(key)?;
+        let Live { task, stage, class, .. } = *self.tasks.remove(key)?;
         self.names.remove(&task.name);
         if let Some(job) = task.job_ref()
             && let Some(runs) = self.jobs.get_mut(&job)
@@ -136,11 +137,11 @@ impl LiveTasks {
     }
 
     pub(super) fn get(&self, key: &TaskKey) -> Option<&Live> {
-        self.tasks.get(key)
+        self.tasks.get(key).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: &TaskKey) -> Option<&mut Live> {
-        self.tasks.get_mut(key)
+        self.tasks.get_mut(key).map(Box::as_mut)
     }
 
     pub(super) fn task_mut(&mut self, key: &TaskKey) -> Option<&mut Task> {
@@ -185,7 +186,7 @@ impl LiveTasks {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TaskKey, &Live)> {
-        self.tasks.iter()
+        self.tasks.iter().map(|(key, live)| (key, live.as_ref()))
     }
 }
 

@@ -34,7 +34,7 @@ impl Dispatcher {
             Observed::Running { started } => self.advance(key, Phase::Running, Some(started), None),
             Observed::Finished(outcome) => {
                 let retry = if terminating { Retry::Never } else { Retry::ByPolicy };
-                self.finish(key, outcome, retry, now);
+                self.finish(key, *outcome, retry, now);
             }
             Observed::Absent if stage == Stage::Confirmed => {
                 let outcome = vanished(&live.task, now);

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, setpgid};
 
-use super::fork::fork;
+use super::fork::{end, fork};
 use crate::executor::local::request::Program;
 
 /// A gate that waits.
@@ -36,7 +36,7 @@ impl Gate {
             // Else it would wait for itself.
             drop(socket);
             wait(theirs, program, [their_stdout, their_stderr]);
-            std::process::exit(1);
+            end(1);
         };
         // Before anything is executed there, so that it never is in another group.
         setpgid(Some(process), Some(process))?;

@@ -27,7 +27,6 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -55,13 +54,9 @@ pub const ROLE: &str = "shim";
 const TRIES: u32 = 60;
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// The role `tekcron shim`: a nursery, and in its copies a shim each. Returns in a copy when its task has
-/// ended.
-pub fn main() -> ExitCode {
-    match nursery::run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+/// The role `tekcron shim`: a nursery, and in its copies a shim each. A copy ends when its task has.
+pub fn main() -> ! {
+    fork::end(i32::from(nursery::run().is_err()))
 }
 
 /// The life of a shim.

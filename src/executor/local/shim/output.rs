@@ -1,12 +1,13 @@
 //! What a task writes: from its pipes to its log.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 
 use jiff::Timestamp;
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio, read};
 
 use crate::executor::log::{LogWriter, Stream};
 
@@ -18,6 +19,7 @@ const LEFT: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Output {
     pipes: Vec<(Stream, File)>,
+    /// Room that nobody has written to: a task that says nothing touches none of its pages.
     chunk: Vec<u8>,
 }
 
@@ -27,7 +29,7 @@ impl Output {
         for (_, pipe) in &pipes {
             ioctl_fionbio(pipe, true)?;
         }
-        Ok(Self { pipes, chunk: vec![0; CHUNK] })
+        Ok(Self { pipes, chunk: Vec::with_capacity(CHUNK) })
     }
 
     /// What to wait for.
@@ -38,16 +40,19 @@ impl Output {
     /// Logs a chunk of each stream that has one. A stream that ended is not waited for any more.
     pub(super) fn pump(&mut self, log: &mut LogWriter, now: Timestamp) {
         let chunk = &mut self.chunk;
-        self.pipes.retain_mut(|(stream, pipe)| match pipe.read(chunk) {
-            Ok(0) => {
-                log.finish(*stream, now);
-                false
+        self.pipes.retain(|(stream, pipe)| {
+            chunk.clear();
+            match read(pipe, spare_capacity(chunk)) {
+                Ok(0) => {
+                    log.finish(*stream, now);
+                    false
+                }
+                Ok(_) => {
+                    log.take(*stream, chunk, now);
+                    true
+                }
+                Err(error) => matches!(error, Errno::AGAIN | Errno::INTR),
             }
-            Ok(length) => {
-                log.take(*stream, &chunk[..length], now);
-                true
-            }
-            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
         });
     }
 

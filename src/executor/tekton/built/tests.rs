@@ -40,7 +40,7 @@ fn an_image_is_known_by_the_digest_of_the_run_or_of_its_task() {
         assert_eq!(judged(&run, Some(&task_run)).phase, Phase::Succeeded);
         assert_eq!(image(REPOSITORY, &run, Some(&task_run)), Ok(format!("{REPOSITORY}@{DIGEST}")));
         assert_eq!(judged(&run, None).phase, Phase::Succeeded, "its TaskRun is gone");
-        let silent = RunStatus { results: vec![], ..run.clone() };
+        let silent = RunStatus { results: Box::default(), ..run.clone() };
         task_run.results = run.results;
         assert_eq!(image(REPOSITORY, &silent, Some(&task_run)), Ok(format!("{REPOSITORY}@{DIGEST}")));
     }

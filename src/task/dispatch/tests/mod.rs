@@ -89,10 +89,10 @@ impl FakeExecutor {
             image: None,
         };
         let mut state = self.state.lock().unwrap();
-        state.states.insert(name.clone(), Observed::Finished(outcome.clone()));
+        state.states.insert(name.clone(), Observed::Finished(Box::new(outcome.clone())));
         if let Some(observations) = &state.observations {
-            let _ =
-                observations.try_send(Observation { name: name.clone(), state: Observed::Finished(outcome) });
+            let _ = observations
+                .try_send(Observation { name: name.clone(), state: Observed::Finished(Box::new(outcome)) });
         }
     }
 }
