@@ -1,7 +1,7 @@
 //! Memory that was freed here, and that the C library keeps between what is still in use.
 
-/// Gives it back to the system. For quiet moments: with a large heap it takes ten milliseconds, in which others
-/// wait for memory.
+/// Gives it back to the system. For quiet moments: the larger the heap the longer it takes, and others wait for
+/// memory meanwhile.
 pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "only the C library knows what it keeps")]

@@ -39,7 +39,7 @@ const PAGE: u32 = 250;
 
 /// So many objects and logs that were read leave enough free memory behind to be given back, when fewer objects
 /// than so few come.
-const MANY: usize = 1_000;
+const MANY: usize = 500;
 const FEW: usize = 100;
 
 /// Between an error of a watch and the list that says that all is well again: a watch that goes on says nothing.
