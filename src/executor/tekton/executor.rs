@@ -29,7 +29,7 @@ use crate::executor::{
 use crate::task::TaskName;
 
 /// Logs that are followed at once: each takes a connection.
-const FOLLOWED: usize = 192;
+const FOLLOWED: usize = 128;
 
 /// Observations that the dispatcher has not taken yet; the loop that brings further ones waits.
 const OBSERVATIONS: usize = 1024;

@@ -147,7 +147,13 @@ fn what_is_found_in_damaged_files_is_what_sled_finds_or_they_are_refused() {
             Err(_) => refused += 1,
             Ok(found) => {
                 differing += u32::from(found != sound);
-                assert_eq!(Some(found), by_sled(damaged.path()), "round {round}, at {at}");
+                // Beside other tests sled has been seen to refuse once what it took before and after.
+                let by_sled = (0..3).find_map(|_| {
+                    let again = TempDir::new().unwrap();
+                    copy(damaged.path(), again.path());
+                    by_sled(again.path())
+                });
+                assert_eq!(Some(found), by_sled, "round {round}, at {at}");
             }
         }
     }
