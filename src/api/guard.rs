@@ -20,9 +20,13 @@ pub(super) async fn guard(State(serving): State<Shared>, request: Request, next:
     // What follows such a body may have been meant as part of it by whoever handed it on.
     let ends = request.headers().contains_key(TRANSFER_ENCODING);
     let named = request.uri().authority().map(Authority::as_str);
-    let config = serving.config();
-    let here = Here { listen: serving.listen.ip(), public: config.settings.public_url.as_deref() };
-    let mut response = match check(request.headers(), named, &here) {
+    let checked = {
+        // Not kept for as long as the answer takes: who follows a log would keep one that is no longer in effect.
+        let config = serving.config();
+        let here = Here { listen: serving.listen.ip(), public: config.settings.public_url.as_deref() };
+        check(request.headers(), named, &here)
+    };
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };

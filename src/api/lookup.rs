@@ -40,6 +40,20 @@ pub(super) fn no_app(config: &Config, name: &str) -> Failure {
     Failure::not_found(format!("App `{name}` does not exist")).hint(near)
 }
 
+/// The App of that name: a pushed one though it rests or goes, else the configured one.
+///
+/// # Errors
+/// 404 with the nearest name.
+pub(super) fn any_app(config: &Config, name: &str) -> Result<AppName, Failure> {
+    let stored = config.stored.apps.get_key_value(name).map(|(name, _)| name);
+    let found = stored.or_else(|| config.apps.get_key_value(name).map(|(name, _)| name));
+    found.cloned().ok_or_else(|| {
+        let known = config.apps.keys().chain(config.stored.apps.keys());
+        let near = meant(known.map(ToString::to_string), name);
+        Failure::not_found(format!("App `{name}` does not exist")).hint(near)
+    })
+}
+
 /// The configured job: `APP.JOB`, or `JOB` where that is unique.
 ///
 /// # Errors

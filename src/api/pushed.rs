@@ -17,7 +17,6 @@ use super::resources::{
     AppResource, BindBody, DeletedAppResource, EnvBody, EnvResource, ErrorEnvelope, Page, StoredAppResource,
     as_recorded,
 };
-use super::revisions::named;
 use super::service::{Serving, Shared};
 use super::steer::{LONGEST_NAME, line};
 use super::{apps, lookup};
@@ -126,7 +125,7 @@ async fn edit(
     by: Option<String>,
 ) -> Result<Json<AppResource>, Failure> {
     let by = by.map(|by| line("by", by, LONGEST_NAME)).transpose()?;
-    let name = named(&serving.config(), app)?;
+    let name = lookup::any_app(&serving.config(), app)?;
     let at = serving.service.clock.now();
     let change = serving.service.reloader.change(|config| {
         let toml = edit.apply(config, &name)?;
@@ -159,7 +158,7 @@ pub(super) async fn remove(
     Params(query): Params<DeleteQuery>,
     _: NoBody,
 ) -> Result<impl IntoResponse, Failure> {
-    let name = named(&serving.config(), &app)?;
+    let name = lookup::any_app(&serving.config(), &app)?;
     let _place = serving.places.wait()?;
     let removals = &serving.service.removals;
     let mut gone = removals.gone();
@@ -220,7 +219,7 @@ fn exported(config: &Config, name: &AppName, app: &StoredApp) -> StoredAppResour
 }
 
 fn stored<'a>(config: &'a Config, name: &str) -> Result<&'a StoredApp, Failure> {
-    let name = named(config, name)?;
+    let name = lookup::any_app(config, name)?;
     config.stored.apps.get(&name).ok_or_else(|| lookup::no_app(config, name.as_str()))
 }
 

@@ -19,8 +19,7 @@ use super::service::{Serving, Shared};
 use super::steer::{LONGEST_NAME, line};
 use super::wait::Wait;
 use crate::app::AppName;
-use crate::config::{AppPush, Code, Config, NewRevision, RevisionEdit};
-use crate::hint::nearest;
+use crate::config::{AppPush, Code, NewRevision, RevisionEdit};
 use crate::push::{PushError, RevisionNumber};
 
 #[derive(Deserialize, IntoParams)]
@@ -84,7 +83,7 @@ pub(super) async fn rollback(
     _: NoParams,
     Body(body, _place): Body<RollbackBody>,
 ) -> Result<impl IntoResponse, Failure> {
-    let app = named(&serving.config(), &app)?;
+    let app = lookup::any_app(&serving.config(), &app)?;
     let number = body.revision.ok_or_else(|| Failure::bad_request("expected a `revision`, found none"))?;
     let edit = RevisionEdit::Rollback { to: RevisionNumber(number), by: named_by(body.by)? };
     made(&serving, app, edit).await
@@ -104,7 +103,7 @@ pub(super) async fn restage(
     _: NoParams,
     Body(body, _place): Body<RestageBody>,
 ) -> Result<impl IntoResponse, Failure> {
-    let app = named(&serving.config(), &app)?;
+    let app = lookup::any_app(&serving.config(), &app)?;
     made(&serving, app, RevisionEdit::Restage { by: named_by(body.by)? }).await
 }
 
@@ -139,7 +138,7 @@ pub(super) async fn list(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<RevisionResource>>, Failure> {
     let config = serving.config();
-    let app = named(&config, &app)?;
+    let app = lookup::any_app(&config, &app)?;
     let binding = Binding::new(&["revisions", app.as_str()]);
     let before: Option<u32> = binding.position(query.cursor.as_deref())?;
     let current = config.stored.apps.get(&app).and_then(|app| app.current);
@@ -164,7 +163,7 @@ pub(super) async fn show(
     Segments((app, number)): Segments<(String, String)>,
     Params(query): Params<ShowQuery>,
 ) -> Result<Json<RevisionResource>, Failure> {
-    let app = named(&serving.config(), &app)?;
+    let app = lookup::any_app(&serving.config(), &app)?;
     let number = number
         .parse()
         .map_err(|_| Failure::bad_request(format!("expected the number of a revision, found `{number}`")))?;
@@ -196,19 +195,6 @@ fn found(serving: &Serving, app: &AppName, number: RevisionNumber) -> Result<Rev
         Failure::not_found(text).hint(format!("`tekcron app {app}` lists those that there are"))
     })?;
     Ok(RevisionResource::new(app, revision, current))
-}
-
-/// The App of that name: a pushed one though it rests or goes, else as everywhere.
-pub(super) fn named(config: &Config, name: &str) -> Result<AppName, Failure> {
-    if let Some((name, _)) = config.stored.apps.get_key_value(name) {
-        return Ok(name.clone());
-    }
-    if let Ok(app) = lookup::app(config, name) {
-        return Ok(app.name.clone());
-    }
-    let known = config.apps.keys().chain(config.stored.apps.keys()).map(ToString::to_string);
-    let near = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
-    Err(Failure::not_found(format!("App `{name}` does not exist")).hint(near))
 }
 
 fn named_by(by: Option<String>) -> Result<Option<String>, Failure> {

@@ -84,7 +84,7 @@ impl BindingSecret {
     }
 
     fn empty(&self) -> Secret {
-        Secret { metadata: self.metadata.clone(), type_: Some("Opaque".to_owned()), ..Secret::default() }
+        empty(self.metadata.clone())
     }
 }
 
@@ -97,7 +97,10 @@ impl fmt::Debug for BindingSecret {
 
 /// The Secret of an App as an instance writes it when the App is gone: its own, without a value.
 pub fn emptied_secret(app: &AppName, namespace: &str, instance: &str) -> Secret {
-    let metadata = metadata(app, namespace, instance);
+    empty(metadata(app, namespace, instance))
+}
+
+fn empty(metadata: ObjectMeta) -> Secret {
     Secret { metadata, type_: Some("Opaque".to_owned()), ..Secret::default() }
 }
 

@@ -3,7 +3,7 @@
 use kube::api::{ListParams, Patch, PatchParams};
 
 use super::beside::remove_token;
-use super::client::{Cluster, ConnectError, REQUEST};
+use super::client::{Cluster, ConnectError, LATE, REQUEST};
 use super::executor::TektonOptions;
 use super::release::{is_build, is_ours, without_finalizer};
 use crate::causes::in_full;
@@ -90,7 +90,7 @@ pub async fn release_by_hand(
         released = work => released,
         () = clock.sleep(REQUEST * 4) => Err(ReleaseError::Cluster {
             operation: "releasing",
-            message: "the API server did not answer in time".to_owned(),
+            message: LATE.to_owned(),
         }),
     }
 }

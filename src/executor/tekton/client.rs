@@ -23,6 +23,8 @@ use crate::executor::pipeline_run::MANAGER;
 pub(super) const REQUEST: Duration = Duration::from_secs(15);
 /// How long a create that nobody heard of may still be carried out: the server is told [`REQUEST`] too.
 pub(super) const LINGER: SignedDuration = SignedDuration::from_secs(20);
+/// What is said of a request that took longer than [`REQUEST`].
+pub(super) const LATE: &str = "the API server did not answer in time";
 
 /// Why there is no way to a cluster.
 #[derive(Debug, thiserror::Error)]

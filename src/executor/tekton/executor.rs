@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::beside::Beside;
 use super::board::Board;
-use super::client::{Cluster, ConnectError, LINGER, REQUEST};
+use super::client::{Cluster, ConnectError, LATE, LINGER, REQUEST};
 use super::logs::Copier;
 use super::{release, submit, watch as watching};
 use crate::app::AppName;
@@ -176,20 +176,17 @@ impl TektonExecutor {
 
     async fn look_for(&self, name: &TaskName) -> Result<Observed, String> {
         let shared = &self.shared;
-        let late = || "the API server did not answer in time".to_owned();
-        let found = shared.in_time(shared.cluster.seen_runs.get_opt(name.as_str())).await.ok_or_else(late)?;
-        let found = found.map_err(|error| in_full(&error))?;
+        let found = shared.ask(shared.cluster.seen_runs.get_opt(name.as_str())).await?;
         // Somebody else's object of that name is none of ours: who creates ours is told so.
         let ours = found.filter(|run| release::is_ours(run, &shared.instance));
         let Some(run) = ours else { return Ok(Observed::Absent) };
         let task_run = run.status.child_references.iter().find(|child| child.kind == "TaskRun");
         let task_run = task_run.map(|child| child.name.clone());
         shared.board.see_run(run, shared.clock.now());
-        if let Some(task_run) = task_run {
-            let found = shared.in_time(shared.cluster.seen_task_runs.get_opt(&task_run)).await;
-            if let Some(task_run) = found.ok_or_else(late)?.map_err(|error| in_full(&error))? {
-                shared.board.see_task_run(task_run);
-            }
+        if let Some(task_run) = task_run
+            && let Some(task_run) = shared.ask(shared.cluster.seen_task_runs.get_opt(&task_run)).await?
+        {
+            shared.board.see_task_run(task_run);
         }
         // The loop is there as long as this is.
         let _ = self.noted.send(name.clone());
@@ -247,6 +244,15 @@ impl Shared {
             answer = request => Some(answer),
             () = self.clock.rest(REQUEST) => None,
         }
+    }
+
+    /// The same, with what went wrong in words.
+    pub(super) async fn ask<T>(
+        &self,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, String> {
+        let answer = self.in_time(request).await.ok_or(LATE)?;
+        answer.map_err(|error| in_full(&error))
     }
 
     pub(super) fn log_dir(&self, name: &TaskName) -> PathBuf {
@@ -400,12 +406,7 @@ impl Executor for TektonExecutor {
 
     fn forget<'a>(&'a self, app: &'a AppName) -> BoxFuture<'a, Result<(), ExecutorError>> {
         let shared = &self.shared;
-        let removed = async {
-            match shared.in_time(shared.beside.remove_secret(&shared.cluster, app, &shared.instance)).await {
-                Some(removed) => removed.map_err(|error| in_full(&error)),
-                None => Err("the API server did not answer in time".to_owned()),
-            }
-        };
+        let removed = shared.ask(shared.beside.remove_secret(&shared.cluster, app, &shared.instance));
         let failed = |message| ExecutorError { operation: "forgetting", name: app.to_string(), message };
         removed.map(move |removed| removed.map_err(failed)).boxed()
     }

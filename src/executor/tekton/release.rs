@@ -7,6 +7,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
 use super::beside::remove_token;
+use super::client::LATE;
 use super::executor::Shared;
 use super::object::SeenRun;
 use crate::blocking::blocking;
@@ -48,11 +49,7 @@ pub(super) async fn release(shared: &Shared, name: &TaskName) -> Result<(), Stri
 
 /// What a build fetched its source with is of no use any more, here and there.
 async fn forget_build(shared: &Shared, name: &TaskName) -> Result<(), String> {
-    match shared.in_time(remove_token(&shared.cluster, name)).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => return Err(in_full(&error)),
-        None => return Err("the API server did not answer in time".to_owned()),
-    }
+    shared.ask(remove_token(&shared.cluster, name)).await?;
     let (data_dir, build) = (shared.data_dir.clone(), name.clone());
     blocking(move || SourceTokens::forget(&data_dir, &build)).await.map_err(|error| error.to_string())
 }
@@ -67,13 +64,11 @@ async fn release_run(shared: &Shared, name: &TaskName, mut finalizers: Vec<Strin
             // Its finalizers are others by now.
             Some(Err(kube::Error::Api(status))) if matches!(status.code, 409 | 422) => {}
             Some(Err(error)) => return Err(in_full(&error)),
-            None => return Err("the API server did not answer in time".to_owned()),
+            None => return Err(LATE.to_owned()),
         }
-        match shared.in_time(runs.get_opt(name.as_str())).await {
-            Some(Ok(Some(run))) => finalizers = run.metadata.finalizers.unwrap_or_default(),
-            Some(Ok(None)) => return Ok(()),
-            Some(Err(error)) => return Err(in_full(&error)),
-            None => return Err("the API server did not answer in time".to_owned()),
+        match shared.ask(runs.get_opt(name.as_str())).await? {
+            Some(run) => finalizers = run.metadata.finalizers.unwrap_or_default(),
+            None => return Ok(()),
         }
     }
     Err("it is written by others all the time".to_owned())
@@ -106,9 +101,7 @@ fn is_absent(error: &kube::Error) -> bool {
 /// Deletes a run that is on record, in the background. One that is not there, or not ours, is done.
 pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), String> {
     let runs = &shared.cluster.seen_runs;
-    let late = || "the API server did not answer in time".to_owned();
-    let found = shared.in_time(runs.get_opt(name.as_str())).await.ok_or_else(late)?;
-    let Some(run) = found.map_err(|error| in_full(&error))? else { return Ok(()) };
+    let Some(run) = shared.ask(runs.get_opt(name.as_str())).await? else { return Ok(()) };
     if !is_ours(&run, &shared.instance) {
         tracing::warn!(task = %name, "a PipelineRun of this name is not one of ours, and stays");
         return Ok(());
@@ -122,7 +115,7 @@ pub(super) async fn delete(shared: &Shared, name: &TaskName) -> Result<(), Strin
     }
     let preconditions = Preconditions { uid: run.metadata.uid, resource_version: None };
     let params = DeleteParams::background().preconditions(preconditions);
-    match shared.in_time(runs.delete(name.as_str(), &params)).await.ok_or_else(late)? {
+    match shared.in_time(runs.delete(name.as_str(), &params)).await.ok_or(LATE)? {
         // Another object has the name by now: ours is gone.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
         Err(error) => Err(in_full(&error)),
@@ -152,7 +145,7 @@ pub(super) async fn cancel(shared: &Shared, name: &TaskName, because: Option<&st
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) if is_absent(&error) || is_complete(&error) => Ok(()),
         Some(Err(error)) => Err(in_full(&error)),
-        None => Err("the API server did not answer in time".to_owned()),
+        None => Err(LATE.to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use kube::api::PostParams;
 use kube::core::{Request, Status};
 
 use super::beside::remove_token;
-use super::client::REQUEST;
+use super::client::{LATE, REQUEST};
 use super::executor::Shared;
 use super::refusal::{Refusal, judge, judge_failure};
 use crate::causes::in_full;
@@ -23,7 +23,7 @@ pub(super) async fn submit(shared: &Shared, submission: Submission) -> Result<Su
     match shared.in_time(shared.beside.ensure(&shared.cluster, &submission)).await {
         Some(ensured) => ensured?,
         None => {
-            let message = "the API server did not answer in time".to_owned();
+            let message = LATE.to_owned();
             return Err(SubmitError::Unreachable { message, retry_after: None });
         }
     }
@@ -111,7 +111,7 @@ async fn adopt(shared: &Shared, name: &TaskName, ours: &PipelineRun) -> Result<S
             return Err(SubmitError::Unreachable { message, retry_after: None });
         }
         Some(Err(error)) => return Err(unheard(in_full(&error))),
-        None => return Err(unheard("the API server did not answer in time".to_owned())),
+        None => return Err(unheard(LATE.to_owned())),
     };
     match same_run(&ours.metadata, &theirs.metadata) {
         Ok(id) => {

@@ -82,9 +82,7 @@ impl ExclusionCalendar {
     /// The stretch around a second since the epoch.
     pub(super) fn stretch(&self, recurrence: &Recurrence, instant: i64) -> Stretch {
         let segment = recurrence.segment(instant);
-        let found = self.around(&segment, instant);
-        // Beyond a change of the clocks the same wall seconds are other instants.
-        Stretch { first: found.first.max(segment.start), end: found.end.min(segment.end), ..found }
+        self.around(&segment, instant).within(&segment)
     }
 
     /// The stretch around an instant, within a segment of the zone's clock.
@@ -131,6 +129,13 @@ fn combined(stretches: impl Iterator<Item = Stretch>) -> Stretch {
     })
 }
 
+impl Stretch {
+    /// Beyond a change of the clocks the same wall seconds are other instants.
+    fn within(self, segment: &Segment) -> Self {
+        Self { first: self.first.max(segment.start), end: self.end.min(segment.end), ..self }
+    }
+}
+
 impl Exclusion {
     /// These calendars together.
     pub fn new(calendars: impl IntoIterator<Item = Arc<ExclusionCalendar>>) -> Self {
@@ -156,9 +161,7 @@ impl Exclusion {
     /// The stretch around a second since the epoch.
     pub(super) fn around(&self, recurrence: &Recurrence, instant: i64) -> Stretch {
         let segment = recurrence.segment(instant);
-        let found = combined(self.0.iter().map(|calendar| calendar.around(&segment, instant)));
-        // Beyond a change of the clocks the same wall seconds are other instants.
-        Stretch { first: found.first.max(segment.start), end: found.end.min(segment.end), ..found }
+        combined(self.0.iter().map(|calendar| calendar.around(&segment, instant))).within(&segment)
     }
 }
 
