@@ -1,14 +1,13 @@
-//! How a revision gets from `building` to `ready`, or to `failed`; and what goes.
+//! How a revision gets from `building` to `ready`, or to `failed`.
 //!
 //! [`Pushes`] makes revisions, [`Builds`] brings them on: it unpacks their source, has it built by a task where that
 //! takes one, and says what came of it. Guaranteed: a revision that is on disk as `building` is brought on, also by the
 //! next start, whenever the process was killed; a source is never unpacked over a build that runs; the App stays on its
 //! revision until the next one is ready.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -18,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PushError;
-use super::kept::superfluous;
 use super::source::{SourceError, Sources, remove_tree, share_tree};
-use super::{REVISIONS, Revision, RevisionNumber, RevisionState, revision_dir};
+use super::sweep::clear;
+use super::{Revision, RevisionNumber, RevisionState, revision_dir};
 use crate::app::{App, AppName};
 use crate::blocking::{blocking, to_the_end};
 use crate::clock::SharedClock;
@@ -51,7 +50,7 @@ pub struct Parts {
 /// Makes revisions.
 #[derive(Clone)]
 pub struct Pushes {
-    parts: Parts,
+    pub(super) parts: Parts,
     begun: mpsc::UnboundedSender<UnderWay>,
     under_way: Arc<watch::Sender<BTreeSet<Which>>>,
     changed: Arc<watch::Sender<u64>>,
@@ -190,29 +189,6 @@ impl Pushes {
         self.changed.subscribe()
     }
 
-    /// Removes the revisions that nobody needs any more, and the sources that only they named.
-    pub async fn sweep(&self) {
-        if let Err(error) = self.forget_revisions().await {
-            tracing::warn!(%error, "old revisions were not removed, which is tried again");
-            return;
-        }
-        let config = self.parts.config.load_full();
-        let sources = self.parts.sources.clone();
-        let swept = blocking(move || {
-            let needed = config.stored.revisions.values().flat_map(|revisions| revisions.values());
-            let needed: BTreeSet<_> = needed.filter_map(|revision| revision.source).collect();
-            Ok(sources.sweep(&needed))
-        });
-        match swept.await.map_err(|error| self.parts.sources.failed(error)).flatten() {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "sources that nobody needs were removed"),
-            Err(error) => tracing::warn!(%error, "old sources were not removed, which is tried again"),
-        }
-        if let Err(error) = self.remove_stray().await {
-            tracing::warn!(%error, "files of old revisions were not removed, which is tried again");
-        }
-    }
-
     async fn look_for(&self, code: &Code) -> Result<(), SourceError> {
         let Code::Source(hash) = code else { return Ok(()) };
         let (hash, sources) = (*hash, self.parts.sources.clone());
@@ -238,73 +214,6 @@ impl Pushes {
         let made = to.clone();
         blocking(move || share_tree(&from, &to)).await.map_err(EditError::Files)?;
         Ok(Some(made))
-    }
-
-    async fn forget_revisions(&self) -> Result<(), ChangeError> {
-        // What was claimed for an earlier revision is on record behind this.
-        self.parts.store.commit(Commit::new()).await?;
-        let running = self.running()?;
-        let old = |config: &Config| {
-            let none = BTreeSet::new();
-            let apps = config.stored.apps.iter().filter_map(|(app, stored)| {
-                let revisions = config.stored.revisions.get(app)?;
-                let old = superfluous(revisions, stored.current, running.get(app).unwrap_or(&none));
-                (!old.is_empty()).then(|| (app.clone(), old))
-            });
-            apps.collect::<BTreeMap<_, _>>()
-        };
-        if old(&self.parts.config.load()).is_empty() {
-            return Ok(());
-        }
-        let change = self.parts.reloader.change(|config| {
-            let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
-            let old = old(config);
-            for (app, number) in old.iter().flat_map(|(app, old)| old.iter().map(move |number| (app, number)))
-            {
-                commit.remove_revision(app, *number);
-                stored.revisions.entry(app.clone()).or_default().remove(number);
-            }
-            Ok((Change { stored, commit, about: None }, old))
-        });
-        let (_, old) = change.await?;
-        point("revisions-forgotten");
-        let count: usize = old.values().map(Vec::len).sum();
-        tracing::info!(count, "revisions that nobody needs were removed");
-        Ok(())
-    }
-
-    /// Removes the directories of revisions that are on record no more.
-    async fn remove_stray(&self) -> Result<(), ChangeError> {
-        let found = stray(&self.parts.config.load()).map_err(EditError::Files)?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        // Nothing is pushed meanwhile: what has no record has none in a moment, either.
-        let change = self.parts.reloader.change(|config| {
-            let mut gone = Vec::new();
-            for dir in stray(config).map_err(EditError::Files)? {
-                let to = dir.with_file_name(format!(".gone-{}", uuid::Uuid::new_v4().simple()));
-                fs::rename(&dir, &to).map_err(EditError::Files)?;
-                gone.push(to);
-            }
-            let stored = config.stored.as_ref().clone();
-            Ok((Change { stored, commit: Commit::new(), about: None }, gone))
-        });
-        let (_, gone) = change.await?;
-        let removed = blocking(move || gone.iter().try_for_each(|dir| remove_tree(dir))).await;
-        Ok(removed.map_err(EditError::Files)?)
-    }
-
-    /// What tasks run that have not ended.
-    fn running(&self) -> Result<BTreeMap<AppName, BTreeSet<RevisionNumber>>, StoreError> {
-        let mut running = BTreeMap::<_, BTreeSet<_>>::new();
-        for task in self.parts.store.active_tasks() {
-            let task = task?;
-            if let Some(revision) = task.revision {
-                running.entry(task.app).or_default().insert(revision);
-            }
-        }
-        Ok(running)
     }
 }
 
@@ -559,47 +468,4 @@ fn why(task: &Task) -> String {
         "its build, task {}, ended as `{}`: {said}\nhint: `tekcron logs {} --task {}` shows what it wrote",
         task.id, task.phase, task.app, task.id
     )
-}
-
-/// The directories of revisions that are on record no more, and that no file's App runs: one that says what `export`
-/// printed does.
-fn stray(config: &Config) -> io::Result<Vec<PathBuf>> {
-    let mut stray = Vec::new();
-    for dir in entries(&config.settings.data_dir.join(REVISIONS))? {
-        let Some(app) = name_of(&dir).and_then(|name| name.parse::<AppName>().ok()) else { continue };
-        if !config.stored.apps.contains_key(&app) {
-            stray.push(dir);
-            continue;
-        }
-        let revisions = config.stored.revisions.get(&app);
-        let is_known = |number| revisions.is_some_and(|revisions| revisions.contains_key(&number));
-        let of_app = entries(&dir)?.into_iter();
-        stray.extend(of_app.filter(|dir| {
-            name_of(dir).and_then(|name| name.parse().ok()).is_some_and(|number| !is_known(number))
-        }));
-    }
-    stray.retain(|dir| !config.is_named_by_file(dir));
-    Ok(stray)
-}
-
-/// Removes what was on its way to be a revision, or to be none, when the process was killed.
-fn clear(data_dir: &Path) -> io::Result<()> {
-    let all = data_dir.join(REVISIONS);
-    let apps = entries(&all)?;
-    let is_left = |dir: &PathBuf| name_of(dir).is_some_and(|name| name.starts_with('.'));
-    for app in apps.iter().filter(|app| !is_left(app)) {
-        entries(app)?.iter().filter(|dir| is_left(dir)).try_for_each(|dir| remove_tree(dir))?;
-    }
-    apps.iter().filter(|dir| is_left(dir)).try_for_each(|dir| remove_tree(dir))
-}
-
-fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.map(|entry| entry.map(|entry| entry.path())).collect(),
-    }
-}
-
-fn name_of(path: &Path) -> Option<&str> {
-    path.file_name()?.to_str()
 }

@@ -16,6 +16,7 @@ pub mod manifest;
 mod pack;
 mod revision;
 pub mod source;
+mod sweep;
 mod token;
 mod tree;
 
