@@ -395,10 +395,10 @@ impl ScheduleResource {
             resolved: recurrence.expression().resolved().map(ToOwned::to_owned),
             timezone: recurrence.timezone().to_string(),
             dst: recurrence.dst().to_string(),
-            catch_up: schedule.catch_up.to_string(),
+            catch_up: schedule.rules.catch_up.to_string(),
             from: bounds.from,
             until: bounds.until,
-            exclude: schedule.exclude.names().map(ToOwned::to_owned).collect(),
+            exclude: schedule.rules.exclude.names().map(ToOwned::to_owned).collect(),
             command: schedule
                 .parameters
                 .as_ref()

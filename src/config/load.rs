@@ -179,6 +179,7 @@ fn assemble(dir: Directory<'_>, files: Files, overrides: &SettingsOverrides) -> 
         now: dir.now,
         lints: Lints::default(),
         recurrences: RefCell::default(),
+        rules: RefCell::default(),
     };
     let apps = read_apps(dir.shown, files.apps, &around, &mut problems);
     let shown = dir.shown.display().to_string();

@@ -74,6 +74,7 @@ pub async fn serve(
     signals: Signals,
     announce: impl FnOnce(&Banner),
 ) -> Result<(), DaemonError> {
+    heap::keep_large_blocks_apart();
     let (dir, overrides) = (options.config_dir.clone(), options.overrides.clone());
     let first = async move { look::Looks::new().take(move || config::load(&dir, &overrides)).await };
     let Some(config) = signals.stop.run_until_cancelled(first).await else { return Ok(()) };

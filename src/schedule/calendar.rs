@@ -24,8 +24,8 @@ pub(super) struct Calendar {
 
 impl Calendar {
     pub(super) fn new(fields: &Fields, known: &mut KnownDays) -> Self {
-        let Fields { seconds, minutes, hours, .. } = *fields;
-        Self { times: Times { seconds, minutes, hours }, days: known.of(fields) }
+        let Fields { seconds, minutes, hours, ref dates, .. } = *fields;
+        Self { times: Times { seconds, minutes, hours }, days: known.of(dates) }
     }
 
     pub(super) fn contains(&self, wall: i64) -> bool {

@@ -15,16 +15,21 @@ use std::sync::Arc;
 use chrono::DateTime;
 
 use super::calendar::DAY;
-use super::expression::{DayRule, DaySet, Field, Fields, Values, WEEKDAYS, nth};
+use super::expression::{Dates, DayRule, DaySet, Field, Values, WEEKDAYS, nth};
 
 /// The days that were asked for before, by their fields.
 #[derive(Debug, Default)]
-pub(super) struct KnownDays(HashMap<(DaySet, Values, DaySet, DayRule), Arc<Days>>);
+pub(super) struct KnownDays(HashMap<Arc<Dates>, Arc<Days>>);
 
 impl KnownDays {
-    pub(super) fn of(&mut self, fields: &Fields) -> Arc<Days> {
-        let key = (fields.days, fields.months, fields.weekdays, fields.day_rule);
-        Arc::clone(self.0.entry(key).or_insert_with(|| Arc::new(Days::new(fields))))
+    pub(super) fn of(&mut self, dates: &Arc<Dates>) -> Arc<Days> {
+        let days = self.0.entry(Arc::clone(dates)).or_insert_with(|| Arc::new(Days::new(dates)));
+        Arc::clone(days)
+    }
+
+    /// The same fields as they were first asked for.
+    pub(super) fn first(&self, dates: &Arc<Dates>) -> Arc<Dates> {
+        Arc::clone(self.0.get_key_value(dates).map_or(dates, |(first, _)| first))
     }
 }
 
@@ -36,8 +41,8 @@ pub(super) struct Days {
 }
 
 impl Days {
-    fn new(fields: &Fields) -> Self {
-        Self { months: Months::new(fields), plain: Plain::new(fields) }
+    fn new(dates: &Dates) -> Self {
+        Self { months: Months::new(dates), plain: Plain::new(dates) }
     }
 
     pub(super) fn contains(&self, day: i64) -> bool {
@@ -80,19 +85,19 @@ struct Months {
 }
 
 impl Months {
-    fn new(fields: &Fields) -> Self {
+    fn new(named: &Dates) -> Self {
         let mut days = [[0; 7]; 4];
         for (length, row) in (28..).zip(&mut days) {
             for (first, days) in (0..).zip(row) {
                 let (dates, weekdays) =
-                    (dates(&fields.days, length, first), weekdays(&fields.weekdays, length, first));
-                *days = match fields.day_rule {
+                    (dates(&named.days, length, first), weekdays(&named.weekdays, length, first));
+                *days = match named.day_rule {
                     DayRule::Both => dates & weekdays,
                     DayRule::Either => dates | weekdays,
                 };
             }
         }
-        Self { months: fields.months, days }
+        Self { months: named.months, days }
     }
 
     /// The matching days of a month, as bits from 1 on.
@@ -241,16 +246,16 @@ impl Month {
 struct Plain(cron::Schedule);
 
 impl Plain {
-    fn new(fields: &Fields) -> Option<Self> {
-        if !fields.days.is_plain() || !fields.weekdays.is_plain() {
+    fn new(dates: &Dates) -> Option<Self> {
+        if !dates.days.is_plain() || !dates.weekdays.is_plain() {
             return None;
         }
-        let days = list(fields.days.values, Field::Day);
-        let weekdays = weekday_list(fields.weekdays.values);
-        match fields.day_rule {
-            DayRule::Both => Some(Self(midnights(fields, &days, &weekdays))),
+        let days = list(dates.days.values, Field::Day);
+        let weekdays = weekday_list(dates.weekdays.values);
+        match dates.day_rule {
+            DayRule::Both => Some(Self(midnights(dates, &days, &weekdays))),
             // "Either of them" is no restriction where one of them is none.
-            DayRule::Either if days == "*" || weekdays == "*" => Some(Self(midnights(fields, "*", "*"))),
+            DayRule::Either if days == "*" || weekdays == "*" => Some(Self(midnights(dates, "*", "*"))),
             DayRule::Either => None,
         }
     }
@@ -268,8 +273,8 @@ impl Plain {
     }
 }
 
-fn midnights(fields: &Fields, days: &str, weekdays: &str) -> cron::Schedule {
-    let text = format!("0 0 0 {days} {} {weekdays}", list(fields.months, Field::Month));
+fn midnights(dates: &Dates, days: &str, weekdays: &str) -> cron::Schedule {
+    let text = format!("0 0 0 {days} {} {weekdays}", list(dates.months, Field::Month));
     cron::Schedule::from_str(&text).expect("checked fields make a schedule")
 }
 
@@ -322,7 +327,7 @@ mod tests {
         let days_in_all = 47_847;
         for text in PLAIN {
             let expression: Expression = text.parse().unwrap();
-            let days = Days::new(expression.fields().unwrap());
+            let days = Days::new(&expression.fields().unwrap().dates);
             let (plain, months) = (days.plain.as_ref().unwrap(), &days.months);
             let by_cron: Vec<_> =
                 std::iter::successors(plain.first_from(0), |day| plain.first_from(day + DAY)).collect();
@@ -343,7 +348,7 @@ mod tests {
     #[test]
     fn days_of_either_field_are_those_of_the_one_and_those_of_the_other() {
         let days = |text: &str| {
-            let days = Days::new(text.parse::<Expression>().unwrap().fields().unwrap());
+            let days = Days::new(&text.parse::<Expression>().unwrap().fields().unwrap().dates);
             std::iter::successors(days.first_from(0), |day| days.first_from(day + DAY))
                 .collect::<BTreeSet<_>>()
         };

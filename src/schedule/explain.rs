@@ -64,7 +64,7 @@ impl Schedule {
         let excluded_by = self.excluded_by(at).map(|calendar| calendar.name().to_owned());
         let written = recurrence.expression().written().map(Vec::from).unwrap_or_default();
         let restricts = |place: usize| written.get(place).is_some_and(|field| field.values(shown) != "any");
-        let rule = recurrence.expression().fields().map(|fields| fields.day_rule);
+        let rule = recurrence.expression().fields().map(|fields| fields.dates.day_rule);
         Explanation {
             at,
             shown,
@@ -155,19 +155,14 @@ pub(super) mod tests {
 
     use super::*;
     use crate::schedule::{
-        CatchUp, DstMode, ExcludedTimes, Exclusion, ExclusionCalendar, Expression, Recurrence,
+        DstMode, ExcludedTimes, Exclusion, ExclusionCalendar, Expression, Recurrence, Rules,
     };
 
     pub(in crate::schedule) fn schedule(recurrence: Recurrence, exclude: Exclusion) -> Schedule {
         Schedule {
             key: recurrence.key().clone(),
             recurrence,
-            start_deadline: None,
-            catch_up: CatchUp::Latest,
-            catch_up_window: None,
-            max_catch_up: 100,
-            jitter: SignedDuration::ZERO,
-            exclude,
+            rules: Arc::new(Rules { exclude, ..Rules::default() }),
             parameters: None,
         }
     }

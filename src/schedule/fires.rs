@@ -33,10 +33,10 @@ impl Schedule {
 
     /// The calendar that excludes a slot.
     pub fn excluded_by(&self, slot: Timestamp) -> Option<&ExclusionCalendar> {
-        if self.exclude.is_empty() {
+        if self.rules.exclude.is_empty() {
             return None;
         }
-        self.exclude.excluded_by(&self.recurrence, slot.as_second())
+        self.rules.exclude.excluded_by(&self.recurrence, slot.as_second())
     }
 
     /// The slots from `slot` on, up to and with `until`, that one calendar excludes with none between them that it does
@@ -66,7 +66,7 @@ impl Schedule {
     pub(crate) fn included_from(&self, slot: Timestamp, until: Timestamp) -> SlotRange {
         let (first, mut slot) = (slot, slot);
         loop {
-            let stretch = self.exclude.around(&self.recurrence, slot.as_second());
+            let stretch = self.rules.exclude.around(&self.recurrence, slot.as_second());
             let within =
                 Timestamp::from_second(stretch.end).map_or(until, |end| (end - NANOSECOND).min(until));
             let last = self.recurrence.last_until(within).unwrap_or(slot).max(slot);
@@ -79,10 +79,10 @@ impl Schedule {
 
     /// A stretch of excluded time around a slot, from its first instant to before its end.
     fn excluded_around(&self, slot: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        if self.exclude.is_empty() {
+        if self.rules.exclude.is_empty() {
             return None;
         }
-        let stretch = self.exclude.around(&self.recurrence, slot.as_second());
+        let stretch = self.rules.exclude.around(&self.recurrence, slot.as_second());
         let instant = |second: i64, beyond| Timestamp::from_second(second).unwrap_or(beyond);
         let (first, end) = (instant(stretch.first, Timestamp::MIN), instant(stretch.end, Timestamp::MAX));
         stretch.excluded.then_some((first, end))

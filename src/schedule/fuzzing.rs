@@ -1,10 +1,11 @@
 //! What holds for any expression, zone and instant.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CatchUp, DstMode, Exclusion, Expression, Recurrence, Schedule, ScheduleKey, SlotRange, Zone, jitter,
-    missed,
+    CatchUp, DstMode, Expression, Recurrence, Rules, Schedule, ScheduleKey, SlotRange, Zone, jitter, missed,
 };
 use crate::cli::next::{self, NextArgs, NextFormat};
 use crate::clock::ManualClock;
@@ -85,12 +86,13 @@ fn policies(recurrence: &Recurrence, from: Timestamp) {
     let schedule = Schedule {
         key: ScheduleKey::hashed(recurrence.expression().as_str(), "UTC", "vixie"),
         recurrence: recurrence.clone(),
-        start_deadline: None,
-        catch_up: CatchUp::All,
-        catch_up_window: Some(SignedDuration::MAX),
-        max_catch_up: 3,
-        jitter: SignedDuration::MAX,
-        exclude: Exclusion::default(),
+        rules: Arc::new(Rules {
+            catch_up: CatchUp::All,
+            catch_up_window: Some(SignedDuration::MAX),
+            max_catch_up: 3,
+            jitter: SignedDuration::MAX,
+            ..Rules::default()
+        }),
         parameters: None,
     };
     let job = "app.job".parse().expect("this is a job");

@@ -52,20 +52,17 @@ pub fn without(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::schedule::{CatchUp, DstMode, Recurrence, Zone};
+    use crate::schedule::{DstMode, Recurrence, Zone};
 
     fn every_minute() -> Schedule {
         let recurrence = Recurrence::new("* * * * *".parse().unwrap(), Zone::UTC, DstMode::Vixie).unwrap();
         Schedule {
             key: recurrence.key().clone(),
             recurrence,
-            start_deadline: None,
-            catch_up: CatchUp::Latest,
-            catch_up_window: None,
-            max_catch_up: 100,
-            jitter: SignedDuration::ZERO,
-            exclude: Default::default(),
+            rules: Arc::default(),
             parameters: Default::default(),
         }
     }

@@ -7,11 +7,12 @@ use crate::job::JobRef;
 /// How long after its slot a run starts: the same each time it is asked, spread evenly over the
 /// schedule's jitter, and always before the next slot. Whole milliseconds.
 pub fn jitter(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> SignedDuration {
-    if schedule.jitter <= SignedDuration::ZERO {
+    if schedule.rules.jitter <= SignedDuration::ZERO {
         return SignedDuration::ZERO;
     }
     let next = schedule.recurrence.next_after(slot);
-    let bound = next.map_or(schedule.jitter, |next| schedule.jitter.min(next.duration_since(slot)));
+    let bound =
+        next.map_or(schedule.rules.jitter, |next| schedule.rules.jitter.min(next.duration_since(slot)));
     let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
     // The high half of the product is below the bound.
     let millis = (u128::from(hash(schedule, job, slot)) * u128::from(bound)) >> 64;
@@ -32,20 +33,17 @@ fn hash(schedule: &Schedule, job: &JobRef, slot: Timestamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::schedule::{CatchUp, DstMode, Exclusion, Recurrence, ScheduleKey, Zone};
+    use crate::schedule::{DstMode, Recurrence, Rules, ScheduleKey, Zone};
 
     fn every_minute(jitter: SignedDuration) -> Schedule {
         let recurrence = Recurrence::new("* * * * *".parse().unwrap(), Zone::UTC, DstMode::Vixie).unwrap();
         Schedule {
             key: ScheduleKey::hashed("* * * * *", "UTC", "vixie"),
             recurrence,
-            start_deadline: None,
-            catch_up: CatchUp::Latest,
-            catch_up_window: None,
-            max_catch_up: 100,
-            jitter,
-            exclude: Exclusion::default(),
+            rules: Arc::new(Rules { jitter, ..Rules::default() }),
             parameters: None,
         }
     }

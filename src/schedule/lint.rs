@@ -96,7 +96,7 @@ impl Schedule {
 
     /// Where a day need match only one of two restricted day fields.
     pub fn either_day(&self, now: Timestamp) -> Option<EitherDay> {
-        if self.recurrence.expression().fields()?.day_rule != DayRule::Either {
+        if self.recurrence.expression().fields()?.dates.day_rule != DayRule::Either {
             return None;
         }
         let [.., day, _, weekday] = self.recurrence.expression().written()?;

@@ -57,9 +57,9 @@ struct Policy {
 
 impl Policy {
     fn of(schedule: &Schedule) -> Self {
-        let most = usize::try_from(schedule.max_catch_up).unwrap_or(usize::MAX);
-        let window = schedule.catch_up_window;
-        match schedule.catch_up {
+        let most = usize::try_from(schedule.rules.max_catch_up).unwrap_or(usize::MAX);
+        let window = schedule.rules.catch_up_window;
+        match schedule.rules.catch_up {
             CatchUp::Latest => Self { most: most.min(1), window },
             CatchUp::All => Self { most, window: Some(window.unwrap_or(WINDOW_OF_ALL)) },
             CatchUp::None => Self { most: 0, window },

@@ -54,6 +54,15 @@ pub struct Schedule {
     pub key: ScheduleKey,
     /// When it is due.
     pub recurrence: Recurrence,
+    /// What is done about its slots. Schedules that say the same share it.
+    pub rules: Arc<Rules>,
+    /// What its runs have otherwise than those of other schedules of the job.
+    pub parameters: Option<Arc<Parameters>>,
+}
+
+/// What is done about the slots of a schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
     /// How late a slot may still start; no bound where unset.
     pub start_deadline: Option<SignedDuration>,
     /// What is done about slots that were due while nobody watched.
@@ -66,6 +75,17 @@ pub struct Schedule {
     pub jitter: SignedDuration,
     /// The calendars in which it does not run.
     pub exclude: Exclusion,
-    /// What its runs have otherwise than those of other schedules of the job.
-    pub parameters: Option<Arc<Parameters>>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            start_deadline: None,
+            catch_up: CatchUp::default(),
+            catch_up_window: None,
+            max_catch_up: 100,
+            jitter: SignedDuration::ZERO,
+            exclude: Exclusion::default(),
+        }
+    }
 }

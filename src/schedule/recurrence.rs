@@ -5,15 +5,16 @@
 //! times of day (neither its minute nor its hour starts with `*`). `@every` and `@at` do not ask it at all.
 //! Slots are whole seconds, strictly ascending, in the years 1970 to 2100 of the zone's wall clock.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{self, Calendar};
 use super::days::KnownDays;
 use super::every::Every;
-use super::expression::{DayRule, Field, Fields, When};
+use super::expression::{Dates, DayRule, Field, Fields, When};
 use super::segment::{Segment, Segments};
 use super::{DstMode, Expression, ScheduleKey, Zone};
 
@@ -33,8 +34,13 @@ struct Inner {
     dst: DstMode,
     segments: Segments,
     times: Times,
-    bounds: Bounds,
     key: ScheduleKey,
+    within: Option<Box<Within>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Within {
+    bounds: Bounds,
     fingerprint: ScheduleKey,
 }
 
@@ -64,7 +70,9 @@ enum Times {
 /// Makes recurrences, and makes the same one only once: of many schedules most are alike.
 #[derive(Debug, Default)]
 pub struct Recurrences {
-    known: HashMap<(Box<str>, Box<str>, DstMode), Recurrence>,
+    /// By expression, zone and dst mode, which stand in them.
+    known: HashTable<Recurrence>,
+    hasher: RandomState,
     days: KnownDays,
 }
 
@@ -82,12 +90,19 @@ impl Recurrences {
         if expression.depends_on_job() {
             return Recurrence::with(expression, timezone, dst, &mut self.days);
         }
-        let same = (expression.as_str().into(), timezone.name().into(), dst);
-        if let Some(known) = self.known.get(&same) {
+        let of = |known: &Recurrence| {
+            let Inner { expression, timezone, dst, .. } = &*known.0;
+            self.hasher.hash_one((expression.as_str(), timezone.name(), dst))
+        };
+        let hash = self.hasher.hash_one((expression.as_str(), timezone.name(), dst));
+        let same = |known: &Recurrence| {
+            known.0.expression == expression && known.0.timezone == timezone && known.0.dst == dst
+        };
+        if let Some(known) = self.known.find(hash, same) {
             return Ok(known.clone());
         }
         let made = Recurrence::with(expression, timezone, dst, &mut self.days)?;
-        self.known.insert(same, made.clone());
+        self.known.insert_unique(hash, made.clone(), of);
         Ok(made)
     }
 }
@@ -113,7 +128,7 @@ impl Recurrence {
     }
 
     fn with(
-        expression: Expression,
+        mut expression: Expression,
         timezone: Zone,
         dst: DstMode,
         days: &mut KnownDays,
@@ -130,9 +145,9 @@ impl Recurrence {
             When::At(second) => Times::At(*second),
         };
         let key = ScheduleKey::hashed(expression.as_str(), timezone.name(), dst.as_str());
-        let (bounds, fingerprint) = (Bounds::default(), key.clone());
+        expression.share_dates(days);
         let segments = Segments::of(&timezone);
-        Ok(Self(Arc::new(Inner { expression, timezone, dst, segments, times, bounds, key, fingerprint })))
+        Ok(Self(Arc::new(Inner { expression, timezone, dst, segments, times, key, within: None })))
     }
 
     /// The same within bounds.
@@ -147,7 +162,8 @@ impl Recurrence {
         let part = format!("{} {}..{}", self.0.dst, shown(bounds.from), shown(bounds.until));
         let Inner { expression, timezone, .. } = &*self.0;
         let fingerprint = ScheduleKey::hashed(expression.as_str(), timezone.name(), &part);
-        let within = Self(Arc::new(Inner { bounds, fingerprint, ..(*self.0).clone() }));
+        let within = Some(Box::new(Within { bounds, fingerprint }));
+        let within = Self(Arc::new(Inner { within, ..(*self.0).clone() }));
         if within.next_after(Timestamp::MIN).is_none() {
             let from = bounds.from.unwrap_or(Timestamp::MIN);
             let next = self.next_after(from.checked_sub(NANOSECOND).unwrap_or(from));
@@ -184,7 +200,7 @@ impl Recurrence {
 
     /// From when on, and until when, it has slots.
     pub fn bounds(&self) -> Bounds {
-        self.0.bounds
+        self.0.within.as_ref().map(|within| within.bounds).unwrap_or_default()
     }
 
     /// A hash of expression, zone and dst mode: the key of a schedule without an `id`.
@@ -194,7 +210,7 @@ impl Recurrence {
 
     /// What tells an edited schedule from an unchanged one: the key, and the bounds.
     pub fn fingerprint(&self) -> &ScheduleKey {
-        &self.0.fingerprint
+        self.0.within.as_ref().map_or(&self.0.key, |within| &within.fingerprint)
     }
 
     /// Its times on the wall clock, where it follows one.
@@ -215,7 +231,7 @@ impl Recurrence {
 
     /// The first slot after `after`, exclusive.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let Bounds { from, until } = self.0.bounds;
+        let Bounds { from, until } = self.bounds();
         let after =
             from.and_then(|from| from.checked_sub(NANOSECOND).ok()).map_or(after, |from| after.max(from));
         let slot = self.next_unbounded(after)?;
@@ -260,7 +276,7 @@ impl Recurrence {
 
     /// The last slot at or before `until`.
     pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
-        let bounds = self.0.bounds;
+        let bounds = self.bounds();
         let slot = self.last_unbounded(bounds.until.map_or(until, |last| until.min(last)))?;
         bounds.from.is_none_or(|from| slot >= from).then_some(slot)
     }
@@ -301,14 +317,14 @@ impl Recurrence {
 
 impl RecurrenceError {
     fn of(expression: &Expression, fields: &Fields) -> Self {
-        let months = fields.months;
+        let Dates { days, months, day_rule, .. } = *fields.dates;
         let longest = months.iter().map(longest).max().expect("no field is empty");
         let have = if months.iter().count() > 1 { "these months have" } else { "this month has" };
-        let too_long = fields.days.is_plain() && fields.days.values.iter().all(|day| day > longest);
+        let too_long = days.is_plain() && days.values.iter().all(|day| day > longest);
         let instead = with_day(expression, if longest == 29 { 28 } else { longest });
         let hint = match instead.filter(|_| too_long) {
             Some(text) => format!("{have} at most {longest} days: `{text}`"),
-            None if fields.day_rule == DayRule::Both => {
+            None if day_rule == DayRule::Both => {
                 format!("{have} at most {longest} days, and a day must match both day fields")
             }
             None => format!("{have} at most {longest} days"),

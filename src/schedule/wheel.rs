@@ -155,7 +155,8 @@ impl Buckets {
             let made = &mut self.made;
             let bucket = self.buckets.entry(at).or_insert_with(|| {
                 *made += 1;
-                Bucket { number: *made, ..Bucket::default() }
+                // Most have one timer.
+                Bucket { number: *made, timers: Vec::with_capacity(1), stale: 0 }
             });
             let place = Place { at, bucket: bucket.number };
             let before = self.armed.insert(timer, place);

@@ -1,13 +1,16 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
+use rustix::thread::set_current_timer_slack;
 
 use super::beside;
 use super::blobs::Blobs;
@@ -39,6 +42,9 @@ pub(super) const LOCK: &str = "lock";
 
 /// Tells a store from one whose first start was cut off.
 pub(super) const FORMAT_FILE: &str = "format";
+
+/// How late the timers of sled's threads may be, in nanoseconds.
+const PATIENCE: NonZeroU64 = NonZeroU64::new(30_000_000_000).expect("it is more than nothing");
 
 /// The store. Clones share it; the last one dropped closes it.
 #[derive(Clone)]
@@ -219,18 +225,21 @@ pub(super) fn take_lock(file: &File, dir: &Path) -> Result<(), StoreError> {
 fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
     let unreadable = StoreError::unreadable(dir);
     let open = || {
-        sled::Config::new()
+        let tree = sled::Config::new()
             .path(dir)
             .mode(sled::Mode::LowSpace)
             .cache_capacity(64 << 20)
             // It cleans up its segments then, and syncs even where nothing was written, which the writer does in time.
             .flush_every_ms(Some(60_000))
-            .open()
+            .open()?;
+        // Its other threads begin with the first work for them: that is now.
+        drop(tree.flush_async().now_or_never());
+        Ok(tree)
     };
     // sled panics on some damaged files; the message is ours to give.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let opened = catch_unwind(AssertUnwindSafe(open));
+    let opened = begetting_patient_threads(|| catch_unwind(AssertUnwindSafe(open)));
     std::panic::set_hook(hook);
     match opened {
         Ok(Ok(tree)) => Ok(tree),
@@ -243,6 +252,16 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
         Ok(Err(error)) => Err(unreadable(error.to_string())),
         Err(_) => Err(unreadable("its file `db` is damaged".to_owned())),
     }
+}
+
+/// Does `work`. The timers of the threads that it starts may be late, and so come together with others: seven of sled's
+/// wake once a second for nothing. Whoever has work for them wakes them at once.
+fn begetting_patient_threads<T>(work: impl FnOnce() -> T) -> T {
+    // Where the system does not allow it they wake on time.
+    let _ = set_current_timer_slack(Some(PATIENCE));
+    let done = work();
+    let _ = set_current_timer_slack(None);
+    done
 }
 
 /// Refuses a store that is not whole, and changes nothing then. Where it pays it is written anew.

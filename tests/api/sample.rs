@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tekcron::app::{App, Command, LogsOnTerminate, PodTemplate, Resources, Retention, Timeout};
 use tekcron::config::{Config, ExecutorKind, LogFormat, Settings, TektonSettings};
 use tekcron::job::Job;
-use tekcron::schedule::{CatchUp, DstMode, Exclusion, Recurrence, Schedule, ScheduleKey};
+use tekcron::schedule::{DstMode, Recurrence, Schedule, ScheduleKey};
 use tekcron::task::{LogSize, Overrides, Phase, RunIdentity, Task, TaskId, TaskName, Trigger};
 
 /// Two Apps with a job `nightly` each, run by hand; one of them with a job `weekly`, due on Sundays; and one
@@ -104,12 +104,7 @@ fn sundays() -> Schedule {
         key: ScheduleKey::hashed(expression, zone, "vixie"),
         recurrence: Recurrence::new(expression.parse().unwrap(), zone.parse().unwrap(), DstMode::Vixie)
             .unwrap(),
-        start_deadline: None,
-        catch_up: CatchUp::Latest,
-        catch_up_window: None,
-        max_catch_up: 100,
-        jitter: SignedDuration::ZERO,
-        exclude: Exclusion::default(),
+        rules: Arc::default(),
         parameters: None,
     }
 }

@@ -189,11 +189,11 @@ fn every_key_of_a_job_arrives() {
     assert_eq!(schedule.recurrence.expression().to_string(), "0 2 * * *");
     assert_eq!(schedule.recurrence.timezone().to_string(), "Europe/London");
     assert_eq!(schedule.recurrence.dst(), DstMode::Skip);
-    assert_eq!(schedule.catch_up, CatchUp::All);
-    assert_eq!(schedule.catch_up_window, Some(SignedDuration::from_hours(48)));
-    assert_eq!(schedule.max_catch_up, 7);
-    assert_eq!(schedule.start_deadline, Some(SignedDuration::from_hours(1)));
-    assert_eq!(schedule.jitter, SignedDuration::from_secs(30));
+    assert_eq!(schedule.rules.catch_up, CatchUp::All);
+    assert_eq!(schedule.rules.catch_up_window, Some(SignedDuration::from_hours(48)));
+    assert_eq!(schedule.rules.max_catch_up, 7);
+    assert_eq!(schedule.rules.start_deadline, Some(SignedDuration::from_hours(1)));
+    assert_eq!(schedule.rules.jitter, SignedDuration::from_secs(30));
 }
 
 #[test]
@@ -202,13 +202,13 @@ fn what_a_job_says_holds_for_schedules_that_say_nothing() {
     let [office, hourly] = job(&config, "etl", "often").schedules.as_slice() else { panic!() };
     assert_eq!(office.key.as_str(), "office-hours");
     assert_eq!(office.recurrence.timezone().to_string(), "Asia/Tokyo");
-    assert_eq!((office.recurrence.dst(), office.catch_up), (DstMode::Literal, CatchUp::None));
-    assert_eq!((office.max_catch_up, office.jitter), (1, SignedDuration::ZERO));
+    assert_eq!((office.recurrence.dst(), office.rules.catch_up), (DstMode::Literal, CatchUp::None));
+    assert_eq!((office.rules.max_catch_up, office.rules.jitter), (1, SignedDuration::ZERO));
     let bounds = office.recurrence.bounds();
     assert_eq!(bounds.from, Some("2026-12-01T00:00:00+09:00".parse().unwrap()));
     assert_eq!(bounds.until, Some("2099-12-31T18:00:00Z".parse().unwrap()));
-    assert_eq!(office.exclude.to_string(), "holidays");
-    assert_eq!((hourly.exclude.is_empty(), hourly.parameters.is_none()), (true, true));
+    assert_eq!(office.rules.exclude.to_string(), "holidays");
+    assert_eq!((hourly.rules.exclude.is_empty(), hourly.parameters.is_none()), (true, true));
     assert_eq!(office.parameters.as_ref().unwrap().env, [("MODE".to_owned(), "fast".to_owned())].into());
     assert_eq!(hourly.recurrence.timezone().to_string(), "Europe/Oslo");
     assert_eq!(hourly.key, ScheduleKey::hashed("@hourly", "Europe/Oslo", "vixie"));
@@ -232,11 +232,11 @@ fn a_schedule_of_one_line_has_the_defaults() {
     };
     let plain = schedule("");
     assert_eq!(plain.recurrence.timezone().to_string(), "UTC");
-    assert_eq!((plain.recurrence.dst(), plain.catch_up), (DstMode::Vixie, CatchUp::Latest));
-    assert_eq!((plain.catch_up_window, plain.max_catch_up), (None, 100));
-    assert_eq!((plain.start_deadline, plain.jitter), (None, SignedDuration::ZERO));
+    assert_eq!((plain.recurrence.dst(), plain.rules.catch_up), (DstMode::Vixie, CatchUp::Latest));
+    assert_eq!((plain.rules.catch_up_window, plain.rules.max_catch_up), (None, 100));
+    assert_eq!((plain.rules.start_deadline, plain.rules.jitter), (None, SignedDuration::ZERO));
     let all = schedule("catch_up = \"all\"\n");
-    assert_eq!(all.catch_up_window, Some(SignedDuration::from_hours(24)));
+    assert_eq!(all.rules.catch_up_window, Some(SignedDuration::from_hours(24)));
 }
 
 #[test]

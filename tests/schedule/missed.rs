@@ -1,7 +1,9 @@
 //! What becomes of slots that were due while nobody watched.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
-use tekcron::schedule::{CatchUp, DstMode, Exclusion, Missed, Schedule, ScheduleKey, SlotRange, missed};
+use tekcron::schedule::{CatchUp, DstMode, Missed, Rules, Schedule, ScheduleKey, SlotRange, missed};
 
 use crate::sample::{at, recurrence};
 
@@ -9,14 +11,13 @@ fn schedule(expression: &str, catch_up: CatchUp) -> Schedule {
     Schedule {
         key: ScheduleKey::hashed(expression, "UTC", "vixie"),
         recurrence: recurrence(expression, "UTC", DstMode::Vixie),
-        start_deadline: None,
-        catch_up,
-        catch_up_window: None,
-        max_catch_up: 100,
-        jitter: SignedDuration::ZERO,
-        exclude: Exclusion::default(),
+        rules: Arc::new(Rules { catch_up, ..Rules::default() }),
         parameters: None,
     }
+}
+
+fn rules(schedule: &mut Schedule) -> &mut Rules {
+    Arc::make_mut(&mut schedule.rules)
 }
 
 fn range(first: &str, last: &str) -> Option<SlotRange> {
@@ -73,7 +74,7 @@ fn all_runs_those_of_the_last_24_hours_earliest_first() {
 #[test]
 fn all_runs_the_newest_up_to_the_maximum() {
     let mut minutely = schedule("* * * * *", CatchUp::All);
-    minutely.max_catch_up = 3;
+    rules(&mut minutely).max_catch_up = 3;
     let expected = Missed {
         given_up: range("2026-01-01T00:01:00Z", "2026-01-01T00:07:00Z"),
         run: ["2026-01-01T00:08:00Z", "2026-01-01T00:09:00Z", "2026-01-01T00:10:00Z"].map(at).to_vec(),
@@ -85,7 +86,7 @@ fn all_runs_the_newest_up_to_the_maximum() {
 fn a_slot_as_old_as_the_window_runs_and_an_older_one_does_not() {
     for policy in [CatchUp::Latest, CatchUp::All] {
         let mut daily = schedule("0 0 * * *", policy);
-        daily.catch_up_window = Some(SignedDuration::from_hours(1));
+        rules(&mut daily).catch_up_window = Some(SignedDuration::from_hours(1));
         let runs = Missed { given_up: None, run: vec![at("2026-01-02T00:00:00Z")] };
         assert_eq!(decided(&daily, "2026-01-01T12:00:00Z", "2026-01-02T01:00:00Z"), runs, "{policy}");
         let given_up =
@@ -97,17 +98,17 @@ fn a_slot_as_old_as_the_window_runs_and_an_older_one_does_not() {
 #[test]
 fn absurd_settings_decide_all_the_same() {
     let mut daily = schedule("0 0 * * *", CatchUp::All);
-    daily.catch_up_window = Some(SignedDuration::MAX);
-    daily.max_catch_up = u32::MAX;
+    rules(&mut daily).catch_up_window = Some(SignedDuration::MAX);
+    rules(&mut daily).max_catch_up = u32::MAX;
     assert_eq!(decided(&daily, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z").run.len(), 31);
-    daily.max_catch_up = 0;
+    rules(&mut daily).max_catch_up = 0;
     for policy in [CatchUp::All, CatchUp::Latest] {
-        daily.catch_up = policy;
+        rules(&mut daily).catch_up = policy;
         let none = Missed { given_up: range("2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"), run: vec![] };
         assert_eq!(decided(&daily, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), none, "{policy}");
     }
-    daily.catch_up_window = Some(SignedDuration::from_secs(-5));
-    daily.max_catch_up = 100;
+    rules(&mut daily).catch_up_window = Some(SignedDuration::from_secs(-5));
+    rules(&mut daily).max_catch_up = 100;
     assert_eq!(decided(&daily, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z").run, []);
 }
 
@@ -126,7 +127,7 @@ fn a_hundred_years_of_missed_seconds_are_one_range() {
 fn missed_slots_are_found_where_a_day_is_not_24_hours_long() {
     let mut daily = schedule("30 2 * * *", CatchUp::All);
     daily.recurrence = recurrence("30 2 * * *", "Europe/Paris", DstMode::Vixie);
-    daily.catch_up_window = Some(SignedDuration::from_hours(72));
+    rules(&mut daily).catch_up_window = Some(SignedDuration::from_hours(72));
     let run = ["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"];
     let expected = Missed { given_up: None, run: run.map(at).to_vec() };
     assert_eq!(decided(&daily, "2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z"), expected);

@@ -137,6 +137,7 @@ impl Config {
             pushed: false,
             lints: Lints::default(),
             recurrences: RefCell::default(),
+            rules: RefCell::default(),
         }
     }
 }

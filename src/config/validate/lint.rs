@@ -215,7 +215,7 @@ pub(in crate::config) fn crowd(
         .flat_map(|app| app.jobs.values().map(move |job| (app, job)))
         .filter(|(_, job)| !job.schedules.is_empty())
         .collect();
-    let on_the_hour = |schedule: &Arc<Schedule>| schedule.jitter.is_zero() && schedule.is_on_the_hour();
+    let on_the_hour = |schedule: &Arc<Schedule>| schedule.rules.jitter.is_zero() && schedule.is_on_the_hour();
     let of_hour: Vec<_> = jobs.iter().filter(|(_, job)| job.schedules.iter().all(on_the_hour)).collect();
     if of_hour.len() < CROWD || of_hour.len() * 4 < jobs.len() * 3 {
         return None;

@@ -11,7 +11,7 @@ use super::notify::ReceiverNames;
 use crate::config::fault::Fault;
 use crate::config::settings::ExecutorKind;
 use crate::push::REVISIONS;
-use crate::schedule::{ExclusionCalendar, Recurrences};
+use crate::schedule::{ExclusionCalendar, Recurrences, Rules};
 
 /// What an App is checked against.
 pub(in crate::config) struct Surroundings {
@@ -42,9 +42,20 @@ pub(in crate::config) struct Surroundings {
     pub(in crate::config) lints: Lints,
     /// The recurrences of all Apps so far.
     pub(in crate::config) recurrences: RefCell<Recurrences>,
+    /// The rules of the schedule before.
+    pub(in crate::config) rules: RefCell<Arc<Rules>>,
 }
 
 impl Surroundings {
+    /// The rules of a schedule, shared with the one before where both say the same.
+    pub(super) fn shared(&self, rules: Rules) -> Arc<Rules> {
+        let mut before = self.rules.borrow_mut();
+        if **before != rules {
+            *before = Arc::new(rules);
+        }
+        Arc::clone(&before)
+    }
+
     /// A directory that tasks get a copy of.
     pub(super) fn directory(&self, path: &Path) -> Result<PathBuf, Fault> {
         let path = normal(&self.base.join(path));
@@ -156,6 +167,7 @@ mod tests {
                 now: None,
                 lints: Lints::default(),
                 recurrences: RefCell::default(),
+                rules: RefCell::default(),
             };
             let checked = surroundings.directory(Path::new(path));
             match words {

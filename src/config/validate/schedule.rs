@@ -16,14 +16,12 @@ use crate::config::value::Value;
 use crate::hint::nearest;
 use crate::job::Parameters;
 use crate::schedule::{
-    Bounds, CatchUp, DstMode, Exclusion, Expression, ExpressionError, OtherReading, Schedule, ScheduleKey,
-    Zone,
+    Bounds, CatchUp, DstMode, Exclusion, Expression, ExpressionError, OtherReading, Rules, Schedule,
+    ScheduleKey, Zone,
 };
 
 /// How far back `catch_up = "all"` goes where nobody says otherwise.
 const ALL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-/// The most slots caught up at once where nobody says otherwise.
-const MAX_CATCH_UP: u32 = 100;
 
 const ZONE: &str = "an area and a city in it, as in `Europe/Paris`";
 const DST: &str = "a time that the clocks skip is run right after by `vixie`, and not by the others; one that they repeat is run twice only by `literal`";
@@ -144,21 +142,24 @@ fn schedule(
     let recurrence = cron.checked(recurrence.within(bounds).map_err(|error| Fault::of(&error, TIME)))?;
     let catch_up = policies.catch_up.unwrap_or_default();
     let window = (catch_up == CatchUp::All).then_some(ALL_WINDOW);
+    let rules = Rules {
+        start_deadline: policies.start_deadline,
+        catch_up,
+        catch_up_window: policies.catch_up_window.or(window),
+        max_catch_up: policies.max_catch_up.unwrap_or(Rules::default().max_catch_up),
+        jitter: policies.jitter.unwrap_or_default(),
+        exclude: policies.exclude.unwrap_or_default(),
+    };
     let parameters = parameters.filter(|parameters| *parameters != Parameters::default());
     let schedule = Schedule {
         key: id.unwrap_or_else(|| recurrence.key().clone()),
         recurrence,
-        start_deadline: policies.start_deadline,
-        catch_up,
-        catch_up_window: policies.catch_up_window.or(window),
-        max_catch_up: policies.max_catch_up.unwrap_or(MAX_CATCH_UP),
-        jitter: policies.jitter.unwrap_or_default(),
-        exclude: policies.exclude.unwrap_or_default(),
+        rules: around.shared(rules),
         parameters: parameters.map(Arc::new),
     };
-    if !schedule.exclude.is_empty() && schedule.next_after(Timestamp::MIN).is_none() {
+    if !schedule.rules.exclude.is_empty() && schedule.next_after(Timestamp::MIN).is_none() {
         cron.refuse(Fault::new(
-            format!("expected a slot that no calendar excludes, found none: `{}`", schedule.exclude),
+            format!("expected a slot that no calendar excludes, found none: `{}`", schedule.rules.exclude),
             "leave a calendar out of `exclude`, or the schedule",
         ));
     }

@@ -52,6 +52,10 @@ impl TaskDir {
         &self.path
     }
 
+    pub(super) fn is_there(&self) -> io::Result<bool> {
+        fs::exists(&self.path)
+    }
+
     pub(super) fn record(&self) -> PathBuf {
         self.path.join("record")
     }
@@ -98,7 +102,7 @@ impl TaskDir {
     pub(super) fn standing(&self) -> io::Result<Standing> {
         let path = self.record();
         let Some(file) = open(&path)? else {
-            return Ok(if fs::exists(&self.path)? { Standing::Abandoned } else { Standing::Absent });
+            return Ok(if self.is_there()? { Standing::Abandoned } else { Standing::Absent });
         };
         // First the lock: whoever held it no more has written down what there was.
         let alive = lock::holder_of(&file)?.is_some();

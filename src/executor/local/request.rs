@@ -55,7 +55,8 @@ pub(super) struct Program {
 /// What a shim says about taking over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Report {
-    /// The task is its own, durably. The socket is closed once the task has started, or ended.
+    /// The task is its own, durably. When the task has started a line says since when, and the socket is closed; or it is
+    /// closed because the task has ended.
     Created,
     /// The name is taken.
     Exists,

@@ -4,8 +4,9 @@ use std::io;
 use std::os::unix::net::UnixStream as StdSocket;
 
 use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
 use serde_json::value::to_raw_value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::executor::LocalExecutor;
@@ -42,10 +43,8 @@ pub(super) async fn submit(
     match hand_over(&mut socket, &request).await {
         Ok(Report::Created) => {
             point("shim-created");
-            let started = async move {
-                // What the other end says does not matter, only when it closes.
-                let _ = socket.read_to_end(&mut Vec::new()).await;
-            };
+            // Where it does not say so, its record does.
+            let started = async move { heard(&mut socket).await.ok() };
             let dir = executor.dir(&meta.name);
             executor.watch.watch(meta.name, dir, started, Some(room));
             Ok(Submitted::Created)
@@ -81,6 +80,10 @@ async fn found(
 ) -> Result<Option<Submitted>, SubmitError> {
     let dir = executor.dir(&meta.name);
     let unreadable = |error: io::Error| SubmitError::Unavailable { message: error.to_string() };
+    // The common case, without another thread.
+    if !dir.is_there().map_err(unreadable)? {
+        return Ok(None);
+    }
     if let Standing::Absent = executor.watch.settle(dir.clone()).await.map_err(unreadable)? {
         return Ok(None);
     }
@@ -161,7 +164,12 @@ async fn spawn(executor: &LocalExecutor) -> io::Result<UnixStream> {
 async fn hand_over(socket: &mut BufReader<UnixStream>, request: &Request) -> io::Result<Report> {
     socket.write_all(&serde_json::to_vec(request)?).await?;
     socket.get_mut().shutdown().await?;
-    let mut report = String::new();
-    socket.read_line(&mut report).await?;
-    Ok(serde_json::from_str(&report)?)
+    heard(socket).await
+}
+
+/// What a shim says next.
+async fn heard<T: DeserializeOwned>(socket: &mut BufReader<UnixStream>) -> io::Result<T> {
+    let mut line = String::new();
+    socket.read_line(&mut line).await?;
+    Ok(serde_json::from_str(&line)?)
 }

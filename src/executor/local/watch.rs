@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -104,17 +105,17 @@ impl Watch {
         }
         // There may be more of them than there is room: then no new ones come in.
         let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
-        self.watch(name.clone(), dir.clone(), futures::future::ready(()), room);
+        self.watch(name.clone(), dir.clone(), futures::future::ready(None), room);
         Ok(true)
     }
 
-    /// Watches the shim that has taken the task in `dir`. `started` completes when the task's command
-    /// runs, or never will.
+    /// Watches the shim that has taken the task in `dir`. `started` says since when the task's command runs, or, where
+    /// that is not known, that it is time to look.
     pub(super) fn watch(
         &self,
         name: TaskName,
         dir: TaskDir,
-        started: impl Future<Output = ()> + Send + 'static,
+        started: impl Future<Output = Option<Timestamp>> + Send + 'static,
         room: Option<OwnedSemaphorePermit>,
     ) {
         if !locked(&self.shared.watched).insert(name.clone()) {
@@ -124,8 +125,10 @@ impl Watch {
         let mut waiting = locked(&self.waiting);
         while waiting.try_join_next().is_some() {}
         waiting.spawn(async move {
-            started.await;
-            shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
+            match started.await {
+                Some(started) => shared.tell(&name, Observed::Running { started }).await,
+                None => shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await,
+            }
             while let Err(error) = departure(&dir).await {
                 tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched now; it is tried again");
                 shared.clock.sleep(AGAIN).await;
@@ -162,16 +165,17 @@ impl Shared {
         }
     }
 
+    async fn tell(&self, name: &TaskName, state: Observed) {
+        // Nobody may listen any more.
+        let _ = self.observations.send(Observation { name: name.clone(), state }).await;
+    }
+
     /// Looks at the task in `dir`, and tells of it where that is `news`.
     async fn observe(self: &Arc<Self>, name: &TaskName, dir: &TaskDir, news: fn(&Standing) -> bool) {
         let (shared, dir) = (Arc::clone(self), dir.clone());
         match blocking(move || shared.settle(&dir)).await {
             Ok(standing) if !news(&standing) => {}
-            Ok(standing) => {
-                let observation = Observation { name: name.clone(), state: Observed::from(standing) };
-                // Nobody may listen any more.
-                let _ = self.observations.send(observation).await;
-            }
+            Ok(standing) => self.tell(name, Observed::from(standing)).await,
             Err(error) => {
                 tracing::warn!(task = %name, %error, "looking at a task failed; the next relist tries again");
             }

@@ -25,7 +25,7 @@ impl Expression {
     /// How Kubernetes and Kf read this, where that is otherwise. What they refuse is no reading.
     pub fn other_reading(&self) -> Option<OtherReading> {
         let fields = self.fields()?;
-        if self.resolved().is_some() || !fields.days.is_plain() || !fields.weekdays.is_plain() {
+        if self.resolved().is_some() || !fields.dates.days.is_plain() || !fields.dates.weekdays.is_plain() {
             return None;
         }
         let words = Piece::whole(self.as_str()).words();
@@ -35,7 +35,7 @@ impl Expression {
         }
         let there =
             if is_any_elsewhere(day) || is_any_elsewhere(weekday) { DayRule::Both } else { DayRule::Either };
-        let here = fields.day_rule;
+        let here = fields.dates.day_rule;
         if here == there {
             return None;
         }
@@ -126,7 +126,8 @@ mod tests {
             let other = expression.parse::<Expression>().unwrap().other_reading().unwrap();
             let offered: Vec<Expression> =
                 other.hint.split('`').skip(1).step_by(2).map(|text| text.parse().unwrap()).collect();
-            let rules: Vec<_> = offered.iter().map(|offered| offered.fields().unwrap().day_rule).collect();
+            let rules: Vec<_> =
+                offered.iter().map(|offered| offered.fields().unwrap().dates.day_rule).collect();
             assert_eq!(rules, [DayRule::Both, DayRule::Either], "{expression}");
             assert!(offered.iter().all(|offered| offered.other_reading().is_none()), "{expression}");
         }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::hash::JobHash;
 use super::piece::Piece;
 use super::{DaySet, ExpressionError, Field, Values};
@@ -11,6 +13,15 @@ pub(in crate::schedule) enum DayRule {
     Either,
 }
 
+/// Which days an expression names.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(in crate::schedule) struct Dates {
+    pub(in crate::schedule) days: DaySet,
+    pub(in crate::schedule) months: Values,
+    pub(in crate::schedule) weekdays: DaySet,
+    pub(in crate::schedule) day_rule: DayRule,
+}
+
 /// What an expression says: the values of each field, and the two rules that depend on how they are
 /// written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,10 +29,8 @@ pub(in crate::schedule) struct Fields {
     pub(in crate::schedule) seconds: Values,
     pub(in crate::schedule) minutes: Values,
     pub(in crate::schedule) hours: Values,
-    pub(in crate::schedule) days: DaySet,
-    pub(in crate::schedule) months: Values,
-    pub(in crate::schedule) weekdays: DaySet,
-    pub(in crate::schedule) day_rule: DayRule,
+    /// Few of many expressions differ in them.
+    pub(in crate::schedule) dates: Arc<Dates>,
     /// Neither minute nor hour starts with `*`: the schedule names times of day, and does not just
     /// follow the clock's hands. Decides how it meets a change of the clocks.
     pub(in crate::schedule) fixed_time: bool,
@@ -53,14 +62,12 @@ impl Fields {
         };
         let (weekdays, weekday_starred) = day_field(Field::Weekday, bare_weekday, hash)?;
         let both = must_match_both || day_starred || weekday_starred;
+        let day_rule = if both { DayRule::Both } else { DayRule::Either };
         Ok(Self {
             seconds,
             minutes,
             hours,
-            days,
-            months,
-            weekdays,
-            day_rule: if both { DayRule::Both } else { DayRule::Either },
+            dates: Arc::new(Dates { days, months, weekdays, day_rule }),
             fixed_time: !minute.text.starts_with('*') && !hour.text.starts_with('*'),
         })
     }

@@ -32,7 +32,7 @@ pub(super) use self::day_set::{DaySet, nth};
 pub use self::elsewhere::OtherReading;
 pub use self::error::ExpressionError;
 pub(super) use self::field::{Field, WEEKDAYS};
-pub(super) use self::fields::{DayRule, Fields};
+pub(super) use self::fields::{Dates, DayRule, Fields};
 pub use self::text::Expression;
 pub(super) use self::text::When;
 pub(super) use self::values::Values;

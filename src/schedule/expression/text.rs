@@ -5,6 +5,7 @@ use super::fields::Fields;
 use super::hash::JobHash;
 use super::piece::Piece;
 use super::{ExpressionError, refused, shorthand};
+use crate::schedule::days::KnownDays;
 
 /// A cron expression. Its text is the author's, trimmed. Two expressions are equal where their texts are, and
 /// what the job's name makes of them.
@@ -71,6 +72,13 @@ impl Expression {
 
     pub(in crate::schedule) fn when(&self) -> &When {
         &self.when
+    }
+
+    /// Shares what it says of days with the others that name the same.
+    pub(in crate::schedule) fn share_dates(&mut self, known: &KnownDays) {
+        if let When::Fields(fields) = &mut self.when {
+            fields.dates = known.first(&fields.dates);
+        }
     }
 
     /// Its fields, where it has any.

@@ -16,7 +16,7 @@ use super::{Dispatcher, SteerError};
 use crate::config::Config;
 use crate::job::{JobRef, Pause, SkipNext, Steering};
 use crate::schedule::wheel::TimerId;
-use crate::schedule::{CatchUp, Schedule, decided_until, missed, slots_between};
+use crate::schedule::{CatchUp, Rules, Schedule, decided_until, missed, slots_between};
 use crate::store::{Commit, SkipReason, StoreError};
 use crate::task::Trigger;
 
@@ -213,7 +213,8 @@ impl Dispatcher {
         let Some(entry) = self.table.get(place) else { return Ok(0) };
         let Some(end) = decided_until(&entry.schedule, &entry.job, entry.watermark, at) else { return Ok(0) };
         let policy = catch_up.unwrap_or(CatchUp::None);
-        let schedule = Schedule { catch_up: policy, ..(*entry.schedule).clone() };
+        let rules = Arc::new(Rules { catch_up: policy, ..(*entry.schedule.rules).clone() });
+        let schedule = Schedule { rules, ..(*entry.schedule).clone() };
         let mut caught_up = 0;
         for slot in missed(&schedule, entry.watermark, end).run {
             self.write_paused(place, slot - SignedDuration::from_millis(1), claims)?;

@@ -173,7 +173,8 @@ impl Dispatcher {
         claims: &mut Claims,
     ) -> Result<(), StoreError> {
         loop {
-            let Some(entry) = self.table.get(place).filter(|entry| !entry.schedule.exclude.is_empty()) else {
+            let Some(entry) = self.table.get(place).filter(|entry| !entry.schedule.rules.exclude.is_empty())
+            else {
                 return Ok(());
             };
             let next = entry.schedule.recurrence.next_after(entry.watermark);
@@ -230,7 +231,7 @@ impl Dispatcher {
         }
         let Some(entry) = self.table.get(place) else { return Ok(false) };
         let due = slot + jitter(&entry.schedule, &entry.job, slot);
-        if entry.schedule.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
+        if entry.schedule.rules.start_deadline.is_some_and(|deadline| now.duration_since(due) > deadline) {
             return self.write_row(place, alone, &SkipReason::Deadline.into(), None, claims).map(|()| false);
         }
         let (phase, replaced) = match self.decide_turn(&entry.job, entry.overlap) {

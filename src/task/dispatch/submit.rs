@@ -128,7 +128,7 @@ impl Dispatcher {
             return false;
         };
         let late = now.duration_since(slot + jitter(&entry.schedule, &job, slot));
-        entry.schedule.start_deadline.is_some_and(|deadline| late > deadline)
+        entry.schedule.rules.start_deadline.is_some_and(|deadline| late > deadline)
     }
 
     /// What the executor said to a submission.

@@ -32,6 +32,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::process::{getpid, set_child_subreaper, setsid};
+use serde::Serialize;
 
 use self::explain::Ending;
 use self::gate::Gate;
@@ -88,8 +89,8 @@ fn run(mut daemon: UnixStream, wakes: Wakes, title: Option<Title>) -> io::Result
     }
 }
 
-fn tell(daemon: &mut impl Write, report: &Report) -> io::Result<()> {
-    let mut line = serde_json::to_vec(report)?;
+fn tell(daemon: &mut impl Write, what: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(what)?;
     line.push(b'\n');
     daemon.write_all(&line)
 }
@@ -106,7 +107,11 @@ fn execute(
     let work = taken.dir.work();
     let mut supervisor = Supervisor::new(&clock, request, &mut taken, wakes);
     let ending = match prepare(request, &work, &mut supervisor, &mut log, clock.now()) {
-        Ok(()) => supervisor.run(gate, output, &mut log, || drop(daemon.shutdown(Shutdown::Both))),
+        Ok(()) => supervisor.run(gate, output, &mut log, |at| {
+            // As above.
+            let _ = tell(&mut &*daemon, &at);
+            let _ = daemon.shutdown(Shutdown::Both);
+        }),
         Err(ending) => ending,
     };
     log.close();

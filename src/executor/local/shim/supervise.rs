@@ -85,13 +85,13 @@ impl<'a> Supervisor<'a> {
         gate: Gate,
         output: [File; 2],
         log: &mut LogWriter,
-        started: impl FnOnce(),
+        started: impl FnOnce(Timestamp),
     ) -> Ending {
         let mut running = match self.start(gate, output) {
             Ok(running) => running,
             Err(error) => return Ending::NotStarted(format!("starting it failed: {error}")),
         };
-        started();
+        self.started.map(started);
         while !self.is_over(&mut running) {
             self.wait(&running);
             running.output.pump(log, self.clock.now());
