@@ -78,10 +78,10 @@ fn parse_toml(config: &Path) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-/// After the first chores, which look at everything once.
+/// After the first chores: files that are new to it are read again until they have kept still for a while.
 fn cpu_a_minute(config: &Path, data: &Path, scale: Scale) -> f64 {
     let daemon = Daemon::start(config, data, &[]);
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(20));
     let (seconds, before) = (if scale.quick { 15 } else { 60 }, machine::cpu(daemon.pid()));
     std::thread::sleep(Duration::from_secs(seconds));
     (machine::cpu(daemon.pid()) - before) * 60.0 / seconds as f64

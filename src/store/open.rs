@@ -23,7 +23,7 @@ use super::raw::Sum;
 use super::sound;
 use super::tally::Tally;
 use super::whole;
-use super::writer::{Disk, Observer, Writer};
+use super::writer::{Disk, Hurry, Observer, Writer};
 use crate::clock::SharedClock;
 use crate::durable::sync_dir;
 use crate::fault::point;
@@ -151,14 +151,23 @@ impl Store {
 
     /// Writes `commit` and calls `done` from the store's thread when it is on disk, or will never be.
     pub fn commit_then(&self, commit: Commit, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        self.inner.writer.write(commit, Some(Box::new(done)));
+        self.inner.writer.write(commit, Hurry::Now, Some(Box::new(done)));
+    }
+
+    /// As [`Store::commit_then`], in no hurry: where one comes after the other, many share one sync.
+    pub fn commit_soon_then(
+        &self,
+        commit: Commit,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        self.inner.writer.write(commit, Hurry::Soon, Some(Box::new(done)));
     }
 
     /// Writes `commit`, waiting for nothing: it becomes durable with the next sync that somebody waits
     /// for, or when sled writes its log of its own accord. For what can be found out again.
     pub fn commit_later(&self, commit: Commit) {
         if !commit.is_empty() {
-            self.inner.writer.write(commit, None);
+            self.inner.writer.write(commit, Hurry::Soon, None);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
 //!
+//! Where one write follows another, commits that are in no [`Hurry`] wait some milliseconds for others that share theirs:
+//! one alone costs as much as many together. One that is in a hurry takes all along that came before it.
 //! A group that nobody waits for is only applied; it becomes durable with the next sync, in which its
 //! order stands, or with one of its own when none has come for some seconds.
 
@@ -33,8 +35,20 @@ const SHARED: usize = 1024;
 /// The most writes of one commit: larger ones hold everybody else up.
 const LARGEST: usize = 4096;
 
+/// For so long after the write before, who is in no hurry waits for others.
+const COMPANY: Duration = Duration::from_millis(20);
+
 /// For so long what nobody waits for may stay in memory.
 const LATEST: Duration = Duration::from_secs(5);
+
+/// How soon a commit is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hurry {
+    /// At once.
+    Now,
+    /// Within [`COMPANY`].
+    Soon,
+}
 
 /// What one sync did, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +64,7 @@ pub(super) type Observer = Box<dyn Fn(WriteStats) + Send>;
 
 struct Write {
     commit: Commit,
+    hurry: Hurry,
     done: Option<Done>,
 }
 
@@ -63,16 +78,23 @@ impl Writer {
     pub(super) fn spawn(disk: Disk, clock: SharedClock, observer: Observer) -> std::io::Result<Self> {
         let (queue, writes) = channel();
         let failed = Arc::new(OnceLock::new());
-        let state =
-            Loop { disk, clock, observer, failed: Arc::clone(&failed), unsynced: 0, oldest: Duration::ZERO };
+        let state = Loop {
+            disk,
+            clock,
+            observer,
+            failed: Arc::clone(&failed),
+            unsynced: 0,
+            oldest: Duration::ZERO,
+            wrote: Duration::ZERO,
+        };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || state.run(&writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
     }
 
     /// Queues a commit. Commits become visible and durable in the order of these calls.
-    pub(super) fn write(&self, commit: Commit, done: Option<Done>) {
-        let write = Write { commit, done };
+    pub(super) fn write(&self, commit: Commit, hurry: Hurry, done: Option<Done>) {
+        let write = Write { commit, hurry, done };
         let rejected = match &self.queue {
             Some(queue) => queue.send(write).err().map(|error| error.0),
             None => Some(write),
@@ -107,25 +129,32 @@ struct Loop {
     unsynced: usize,
     /// When the first of those was, by the clock that only goes forward.
     oldest: Duration,
+    /// When the write before was over.
+    wrote: Duration,
 }
 
 impl Loop {
     fn run(mut self, writes: &Receiver<Write>) {
         let mut left_over = None;
         while let Some(first) = left_over.take().map_or_else(|| self.next(writes), Some) {
-            let mut size = first.commit.len();
+            let (mut size, mut hurry) = (first.commit.len(), first.hurry);
             let mut group = vec![first];
+            let latest = self.wrote + COMPANY;
             while group.len() < GROUP
-                && let Ok(next) = writes.try_recv()
+                && let Some(next) = self.company(writes, hurry, latest)
             {
                 size += next.commit.len();
                 if size > SHARED {
                     left_over = Some(next);
                     break;
                 }
+                if next.hurry == Hurry::Now {
+                    hurry = Hurry::Now;
+                }
                 group.push(next);
             }
             let result = self.write(&mut group);
+            self.wrote = self.clock.monotonic();
             for write in group {
                 if let Some(done) = write.done {
                     done(result.clone());
@@ -135,6 +164,14 @@ impl Loop {
         if self.unsynced > 0 {
             // A failure has been logged, and nobody waits.
             let _ = self.write(&mut []);
+        }
+    }
+
+    /// Another one that shares the write, waited for until `latest` where nobody is in a hurry.
+    fn company(&self, writes: &Receiver<Write>, hurry: Hurry, latest: Duration) -> Option<Write> {
+        match hurry {
+            Hurry::Now => writes.try_recv().ok(),
+            Hurry::Soon => writes.recv_timeout(latest.saturating_sub(self.clock.monotonic())).ok(),
         }
     }
 

@@ -162,6 +162,29 @@ async fn what_nobody_waits_for_is_synced_by_itself_when_it_has_waited_for_long()
 }
 
 #[tokio::test]
+async fn commits_in_no_hurry_wait_for_each_other_and_for_nobody_who_is() {
+    let dir = TempDir::new().unwrap();
+    let (seen, syncs) = std::sync::mpsc::channel();
+    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
+    let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
+    let (done, durable) = std::sync::mpsc::channel();
+    let create = |id| {
+        let mut commit = Commit::new();
+        commit.create_task(&task(id));
+        commit
+    };
+    for id in 1..=200 {
+        let done = done.clone();
+        store.commit_soon_then(create(id), move |result| done.send(result.map(|()| id)).unwrap());
+    }
+    store.commit(create(201)).await.unwrap();
+    assert_eq!(durable.try_iter().collect::<Result<Vec<_>, _>>().unwrap(), (1..=200).collect::<Vec<_>>());
+    drop(store);
+    let syncs: Vec<_> = syncs.into_iter().collect();
+    assert!(syncs.iter().sum::<usize>() == 201 && syncs.len() < 100, "{syncs:?}");
+}
+
+#[tokio::test]
 async fn commits_too_large_to_share_a_batch_are_written_in_turn() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), clock()).unwrap();

@@ -30,12 +30,32 @@ impl Dispatcher {
         commit: Commit,
         then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
     ) {
+        let done = self.told(then);
+        self.commit(commit, done);
+    }
+
+    /// The same, in no hurry: for what neither a request nor the start of a task waits for.
+    pub(super) fn commit_soon_then(
+        &mut self,
+        commit: Commit,
+        then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
+    ) {
+        let done = self.told(then);
+        let mut all = std::mem::take(&mut self.gathered);
+        all.append(commit);
+        self.store.commit_soon_then(all, done);
+    }
+
+    fn told(
+        &self,
+        then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
+    ) -> impl FnOnce(Result<(), StoreError>) + Send + 'static {
         let internal = self.internal.clone();
-        self.commit(commit, move |durable| match durable {
+        move |durable| match durable {
             Ok(()) => then(&internal),
             // The loop may have ended already.
             Err(error) => drop(internal.send(Event::StoreFailed(error))),
-        });
+        }
     }
 
     /// Writes with the next commit, waiting for nothing. For what can be found out again.

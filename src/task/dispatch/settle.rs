@@ -192,7 +192,7 @@ impl Dispatcher {
         let (ended, finished) = (Arc::clone(&self.ended), self.finished.clone());
         let told = Ended { app: task.app.clone(), job: task.job.clone(), log: task.log.kept };
         let name = task.name.clone();
-        self.commit_then(commit, move |internal| {
+        self.commit_soon_then(commit, move |internal| {
             ended.send_modify(|count| *count += 1);
             // Neither need be there any more.
             let _ = finished.send(told);
