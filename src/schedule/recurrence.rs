@@ -90,19 +90,20 @@ impl Recurrences {
         if expression.depends_on_job() {
             return Recurrence::with(expression, timezone, dst, &mut self.days);
         }
-        let of = |known: &Recurrence| {
-            let Inner { expression, timezone, dst, .. } = &*known.0;
+        let hash = |expression: &Expression, timezone: &Zone, dst: DstMode| {
             self.hasher.hash_one((expression.as_str(), timezone.name(), dst))
         };
-        let hash = self.hasher.hash_one((expression.as_str(), timezone.name(), dst));
-        let same = |known: &Recurrence| {
-            known.0.expression == expression && known.0.timezone == timezone && known.0.dst == dst
+        let of_this = hash(&expression, &timezone, dst);
+        let is_this = |Recurrence(known): &Recurrence| {
+            known.expression == expression && known.timezone == timezone && known.dst == dst
         };
-        if let Some(known) = self.known.find(hash, same) {
+        if let Some(known) = self.known.find(of_this, is_this) {
             return Ok(known.clone());
         }
         let made = Recurrence::with(expression, timezone, dst, &mut self.days)?;
-        self.known.insert_unique(hash, made.clone(), of);
+        self.known.insert_unique(of_this, made.clone(), |Recurrence(known)| {
+            hash(&known.expression, &known.timezone, known.dst)
+        });
         Ok(made)
     }
 }

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::channel::oneshot;
+use futures::executor::block_on;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::thread::set_current_timer_slack;
@@ -241,8 +241,8 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
             // It cleans up its segments then, and syncs even where nothing was written, which the writer does in time.
             .flush_every_ms(Some(60_000))
             .open()?;
-        // Its other threads begin with the first work for them: that is now.
-        drop(tree.flush_async().now_or_never());
+        // Its other threads begin with the first work for them: that is now. While they have some they hold the store.
+        block_on(tree.flush_async())?;
         Ok(tree)
     };
     // sled panics on some damaged files; the message is ours to give.

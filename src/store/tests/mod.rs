@@ -2,6 +2,7 @@ mod app;
 mod former;
 mod golden;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -121,17 +122,23 @@ async fn writes_that_change_nothing_are_left_out_and_counted_out_once() {
     assert_eq!(active(&store), []);
 }
 
+/// A new store, and how many commits each of its syncs is for.
+fn observed(dir: &Path, clock: SharedClock) -> (Store, std::sync::mpsc::Receiver<usize>) {
+    let (seen, syncs) = std::sync::mpsc::channel();
+    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
+    (Store::open_observed(dir, clock, observer).unwrap(), syncs)
+}
+
+fn create(id: u64) -> Commit {
+    let mut commit = Commit::new();
+    commit.create_task(&task(id));
+    commit
+}
+
 #[tokio::test]
 async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end() {
     let dir = TempDir::new().unwrap();
-    let (seen, syncs) = std::sync::mpsc::channel();
-    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
-    let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
-    let create = |id| {
-        let mut commit = Commit::new();
-        commit.create_task(&task(id));
-        commit
-    };
+    let (store, syncs) = observed(dir.path(), clock());
     (1..=3).for_each(|id| store.commit_later(create(id)));
     store.commit(create(4)).await.unwrap();
     store.commit_later(create(5));
@@ -144,35 +151,21 @@ async fn what_nobody_waits_for_is_synced_with_what_somebody_does_or_at_the_end()
 async fn what_nobody_waits_for_is_synced_by_itself_when_it_has_waited_for_long() {
     let dir = TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::new(at(1_800_000_000)));
-    let (seen, syncs) = std::sync::mpsc::channel();
-    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
-    let store = Store::open_observed(dir.path(), clock.clone(), observer).unwrap();
-    let later = |id| {
-        let mut commit = Commit::new();
-        commit.create_task(&task(id));
-        store.commit_later(commit);
-    };
-    later(1);
+    let (store, syncs) = observed(dir.path(), clock.clone());
+    store.commit_later(create(1));
     while store.task(&job().app, TaskId(1)).unwrap().is_none() {
         std::thread::yield_now();
     }
     clock.advance(std::time::Duration::from_secs(6));
-    later(2);
+    store.commit_later(create(2));
     assert_eq!(syncs.recv(), Ok(2));
 }
 
 #[tokio::test]
 async fn commits_in_no_hurry_wait_for_each_other_and_for_nobody_who_is() {
     let dir = TempDir::new().unwrap();
-    let (seen, syncs) = std::sync::mpsc::channel();
-    let observer = Box::new(move |stats: WriteStats| _ = seen.send(stats.commits));
-    let store = Store::open_observed(dir.path(), clock(), observer).unwrap();
+    let (store, syncs) = observed(dir.path(), clock());
     let (done, durable) = std::sync::mpsc::channel();
-    let create = |id| {
-        let mut commit = Commit::new();
-        commit.create_task(&task(id));
-        commit
-    };
     for id in 1..=200 {
         let done = done.clone();
         store.commit_soon_then(create(id), move |result| done.send(result.map(|()| id)).unwrap());
