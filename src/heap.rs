@@ -6,7 +6,7 @@ const LARGE: libc::c_int = 512 << 10;
 
 /// So much free memory at the end of a heap stays there.
 #[cfg(target_env = "gnu")]
-const SLACK: libc::c_int = 4 << 20;
+const KEPT: libc::c_int = 4 << 20;
 
 /// Has large blocks come from the system, always. Once a large block was freed the C library would take the next one
 /// from its heap and zero it by hand: of sled's tables, which are nearly empty, each page is memory then.
@@ -17,7 +17,7 @@ pub(crate) fn keep_large_blocks_apart() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
         // Else the first also makes this smaller than it grows to by itself.
-        libc::mallopt(libc::M_TRIM_THRESHOLD, SLACK);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
     }
 }
 

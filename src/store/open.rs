@@ -43,8 +43,8 @@ pub(super) const LOCK: &str = "lock";
 /// Tells a store from one whose first start was cut off.
 pub(super) const FORMAT_FILE: &str = "format";
 
-/// How late the timers of sled's threads may be, in nanoseconds.
-const PATIENCE: NonZeroU64 = NonZeroU64::new(30_000_000_000).expect("it is more than nothing");
+/// How late the timers of sled's threads may be, in nanoseconds (`PR_SET_TIMERSLACK`).
+const TIMER_SLACK: NonZeroU64 = NonZeroU64::new(30_000_000_000).expect("it is more than nothing");
 
 /// The store. Clones share it; the last one dropped closes it.
 #[derive(Clone)]
@@ -248,7 +248,7 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
     // sled panics on some damaged files; the message is ours to give.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let opened = begetting_patient_threads(|| catch_unwind(AssertUnwindSafe(open)));
+    let opened = with_timer_slack(|| catch_unwind(AssertUnwindSafe(open)));
     std::panic::set_hook(hook);
     match opened {
         Ok(Ok(tree)) => Ok(tree),
@@ -265,9 +265,9 @@ fn open_tree(dir: &Path) -> Result<sled::Db, StoreError> {
 
 /// Does `work`. The timers of the threads that it starts may be late, and so come together with others: seven of sled's
 /// wake once a second for nothing. Whoever has work for them wakes them at once.
-fn begetting_patient_threads<T>(work: impl FnOnce() -> T) -> T {
+fn with_timer_slack<T>(work: impl FnOnce() -> T) -> T {
     // Where the system does not allow it they wake on time.
-    let _ = set_current_timer_slack(Some(PATIENCE));
+    let _ = set_current_timer_slack(Some(TIMER_SLACK));
     let done = work();
     let _ = set_current_timer_slack(None);
     done

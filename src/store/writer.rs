@@ -36,18 +36,18 @@ const SHARED: usize = 1024;
 const LARGEST: usize = 4096;
 
 /// For so long after the write before, who is in no hurry waits for others.
-const COMPANY: Duration = Duration::from_millis(20);
+const COMMIT_DELAY: Duration = Duration::from_millis(20);
 
 /// For so long what nobody waits for may stay in memory.
 const LATEST: Duration = Duration::from_secs(5);
 
 /// How soon a commit is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hurry {
+    /// Within [`COMMIT_DELAY`].
+    Soon,
     /// At once.
     Now,
-    /// Within [`COMPANY`].
-    Soon,
 }
 
 /// What one sync did, for metrics.
@@ -139,18 +139,16 @@ impl Loop {
         while let Some(first) = left_over.take().map_or_else(|| self.next(writes), Some) {
             let (mut size, mut hurry) = (first.commit.len(), first.hurry);
             let mut group = vec![first];
-            let latest = self.wrote + COMPANY;
+            let latest = self.wrote + COMMIT_DELAY;
             while group.len() < GROUP
-                && let Some(next) = self.company(writes, hurry, latest)
+                && let Some(next) = self.another(writes, hurry, latest)
             {
                 size += next.commit.len();
                 if size > SHARED {
                     left_over = Some(next);
                     break;
                 }
-                if next.hurry == Hurry::Now {
-                    hurry = Hurry::Now;
-                }
+                hurry = hurry.max(next.hurry);
                 group.push(next);
             }
             let result = self.write(&mut group);
@@ -168,7 +166,7 @@ impl Loop {
     }
 
     /// Another one that shares the write, waited for until `latest` where nobody is in a hurry.
-    fn company(&self, writes: &Receiver<Write>, hurry: Hurry, latest: Duration) -> Option<Write> {
+    fn another(&self, writes: &Receiver<Write>, hurry: Hurry, latest: Duration) -> Option<Write> {
         match hurry {
             Hurry::Now => writes.try_recv().ok(),
             Hurry::Soon => writes.recv_timeout(latest.saturating_sub(self.clock.monotonic())).ok(),

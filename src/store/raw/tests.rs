@@ -125,7 +125,11 @@ fn what_is_found_in_damaged_files_is_what_sled_finds_or_they_are_refused() {
     copy(dir.path(), sound.path());
     let sound = by_sled(sound.path()).unwrap();
     let (mut refused, mut differing) = (0, 0);
-    for round in 0..120 {
+    // How many are refused depends on what sled's threads had written when: at least ninety, until there are enough.
+    for round in 0..400 {
+        if round >= 90 && refused > 10 && differing > 10 {
+            break;
+        }
         let damaged = TempDir::new().unwrap();
         copy(dir.path(), damaged.path());
         let db = damaged.path().join("db");
@@ -157,8 +161,7 @@ fn what_is_found_in_damaged_files_is_what_sled_finds_or_they_are_refused() {
             }
         }
     }
-    // How many depends on what sled's threads had written when.
-    assert!(refused > 4 && differing > 4, "{refused} refused, {differing} with other rows");
+    assert!(refused > 10 && differing > 10, "{refused} refused, {differing} with other rows");
 }
 
 #[test]

@@ -19,8 +19,7 @@ impl Dispatcher {
         commit: Commit,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) {
-        let mut all = std::mem::take(&mut self.gathered);
-        all.append(commit);
+        let all = self.with_gathered(commit);
         self.store.commit_then(all, done);
     }
 
@@ -41,9 +40,14 @@ impl Dispatcher {
         then: impl FnOnce(&mpsc::UnboundedSender<Event>) + Send + 'static,
     ) {
         let done = self.told(then);
+        let all = self.with_gathered(commit);
+        self.store.commit_soon_then(all, done);
+    }
+
+    fn with_gathered(&mut self, commit: Commit) -> Commit {
         let mut all = std::mem::take(&mut self.gathered);
         all.append(commit);
-        self.store.commit_soon_then(all, done);
+        all
     }
 
     fn told(
