@@ -167,7 +167,7 @@ impl Store {
     /// for, or when sled writes its log of its own accord. For what can be found out again.
     pub fn commit_later(&self, commit: Commit) {
         if !commit.is_empty() {
-            self.inner.writer.write(commit, Hurry::Soon, None);
+            self.inner.writer.write(commit, Hurry::Later, None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Group commit: one thread applies, flushes and syncs for everybody who waits.
 //!
-//! Where one write follows another, commits that are in no [`Hurry`] wait some milliseconds for others that share theirs:
+//! Where one write follows another, commits that are in no [`Hurry`] wait some milliseconds for others that share their sync:
 //! one alone costs as much as many together. One that is in a hurry takes all along that came before it.
 //! A group that nobody waits for is only applied; it becomes durable with the next sync, in which its
 //! order stands, or with one of its own when none has come for some seconds.
@@ -44,6 +44,8 @@ const LATEST: Duration = Duration::from_secs(5);
 /// How soon a commit is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hurry {
+    /// Written at once, so that it can be read, and durable with the next sync.
+    Later,
     /// Within [`COMMIT_DELAY`].
     Soon,
     /// At once.
@@ -165,10 +167,10 @@ impl Loop {
         }
     }
 
-    /// Another one that shares the write, waited for until `latest` where nobody is in a hurry.
+    /// Another one that shares the write; waited for until `latest` where a sync is wanted and nobody is in a hurry.
     fn another(&self, writes: &Receiver<Write>, hurry: Hurry, latest: Duration) -> Option<Write> {
         match hurry {
-            Hurry::Now => writes.try_recv().ok(),
+            Hurry::Later | Hurry::Now => writes.try_recv().ok(),
             Hurry::Soon => writes.recv_timeout(latest.saturating_sub(self.clock.monotonic())).ok(),
         }
     }
