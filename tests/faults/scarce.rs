@@ -372,6 +372,33 @@ fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
 }
 
 #[test]
+fn a_command_waits_in_its_supervisor_for_a_process_and_starts_once_there_is_one() {
+    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
+    else {
+        return;
+    };
+    let place = &stranger.place;
+    let daemon = stranger.serve();
+    place.ok(&["run-task", "work", "--wait"]);
+    let [nursery] = children(daemon.pid().as_raw_pid())[..] else { panic!("it has one child") };
+    let limited =
+        |processes: u32| limit(stranger.command("prlimit"), nursery, &format!("--nproc={processes}:"));
+    limited(stranger.threads());
+    place.ok(&["run-task", "work"]);
+    let supervisor = place.until("a supervisor whose command waits", || {
+        // How many threads the daemon has changes.
+        limited(stranger.threads() + 1);
+        let log = String::from_utf8(place.run(&["logs", "work", "--task", "2"]).stdout).unwrap();
+        let waits = log.contains("it is started when the machine lets it: ");
+        waits.then(|| children(nursery)).and_then(|children| children.first().copied())
+    });
+    assert_eq!(phase_of(place, 2), "submitted");
+    limit(stranger.command("prlimit"), supervisor, "--nproc=4096:");
+    place.until("its end", || (phase_of(place, 2) == "succeeded").then_some(()));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
 fn without_another_thread_claims_wait_and_the_daemon_goes_on() {
     let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
     else {

@@ -154,7 +154,7 @@ impl Shared {
             }
             Standing::Abandoned => {
                 if let (Some(cgroup), Some(name)) = (&self.cgroup, dir.path().file_name()) {
-                    // Nothing ran there, but the gate may not be gone yet.
+                    // Nothing ran there, but what was to be the command may not be gone yet.
                     cgroup.group_of(&name.to_string_lossy()).remove_when_empty();
                 }
                 let gone = dir.give_up_name()?;

@@ -80,9 +80,14 @@ impl Copied {
         self.part.is_none() && self.line.time.is_none() && self.line.head.is_empty()
     }
 
-    /// Begins to read again. Returns from when on: whole seconds, as the API has them, and one more, since
-    /// two streams of one container may be a little out of order.
-    pub(super) fn begin(&mut self) -> Option<Timestamp> {
+    /// From when on a reading is to be: whole seconds, as the API has them, and one more, since two streams of one
+    /// container may be a little out of order.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.newest?.as_second() - 1).ok()
+    }
+
+    /// Begins a reading that is [`since`](Self::since) then.
+    pub(super) fn begin(&mut self) {
         let broken = std::mem::take(&mut self.line);
         if let Some(time) = broken.time
             && !broken.doubtful
@@ -90,11 +95,10 @@ impl Copied {
         {
             self.part = Some((time, broken.given));
         }
-        let until = self.newest?.as_second();
+        let Some(until) = self.newest.map(Timestamp::as_second) else { return };
         let left = self.lines.iter().filter(|(_, seen)| seen.second >= until - 1);
         let left = left.map(|(key, seen)| (*key, seen.times)).collect();
         self.overlap = Some(Overlap { until, left });
-        Timestamp::from_second(until - 1).ok()
     }
 
     /// Takes a chunk, and gives the text in it that is new, with the time of its line.
@@ -127,15 +131,28 @@ impl Copied {
 
     /// The log has no more for now: what it has of a line that is not ended is given.
     pub(super) fn pause(&mut self, mut give: impl FnMut(&[u8], Timestamp)) {
-        let line = &mut self.line;
-        let Some(time) = line.time.filter(|_| line.doubtful) else { return };
+        let Some(time) = self.line.time.filter(|time| self.line.doubtful && !self.is_here(*time)) else {
+            return;
+        };
         let here = self.part.filter(|(at, _)| *at == time).map_or(0, |(_, bytes)| bytes);
-        if let Some(new) = line.text.get(here..) {
+        if let Some(new) = self.line.text.get(here..) {
             give(new, time);
             self.newest = self.newest.max(Some(time));
-            self.part = Some((time, line.text.len()));
+            self.part = Some((time, self.line.text.len()));
         }
-        self.line = Line::default();
+    }
+
+    /// A container has ended, and with it its last line.
+    pub(super) fn end(&mut self, mut give: impl FnMut(&[u8], Timestamp)) {
+        if let Some(time) = self.line.time {
+            self.line_ends(time, &mut give);
+        }
+    }
+
+    /// Whether the line of `time` that is being read is here as a whole, if it ends so.
+    fn is_here(&self, time: Timestamp) -> bool {
+        let key = key(time, &self.line.hasher);
+        self.overlap.as_ref().and_then(|overlap| overlap.left.get(&key)).is_some_and(|left| *left > 0)
     }
 
     fn line_begins(&mut self, give: &mut impl FnMut(&[u8], Timestamp)) {
@@ -226,13 +243,15 @@ mod tests {
                 (LogWriter::resume(dir.path().to_owned(), 1 << 20).unwrap(), Copied::of(dir.path()).unwrap())
             };
             let (mut log, mut copied) = open();
-            assert_eq!(copied.begin(), None);
+            assert_eq!(copied.since(), None);
+            copied.begin();
             copied.take(&all.as_bytes()[..first], |text, at| log.take(Stream::Out, text, at));
             if restart {
                 (log, copied) = open();
             }
             for second in [3, 40, usize::MAX] {
-                let text = served(&LINES, copied.begin());
+                let text = served(&LINES, copied.since());
+                copied.begin();
                 let chunk = &text.as_bytes()[..second.min(text.len())];
                 for byte in chunk {
                     copied.take(&[*byte], |text, at| log.take(Stream::Out, text, at));

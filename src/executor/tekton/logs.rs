@@ -185,8 +185,8 @@ impl Copier {
             copying.open(self).await;
         }
         // Each begins to write when the one before it has ended: their lines are in the order of their times.
-        for container in copying.container.containers.clone() {
-            match self.read_container(copying, container.to_string(), follow).await {
+        for (index, container) in copying.container.containers.clone().iter().enumerate() {
+            match self.read_container(copying, container, index == 0, follow).await {
                 Read::Whole => {}
                 stopped => return stopped,
             }
@@ -194,13 +194,19 @@ impl Copier {
         Read::Whole
     }
 
-    async fn read_container(&self, copying: &mut Copying, container: String, follow: bool) -> Read {
+    async fn read_container(
+        &self,
+        copying: &mut Copying,
+        container: &str,
+        first: bool,
+        follow: bool,
+    ) -> Read {
         let Some(sink) = &mut copying.sink else { return Read::Whole };
         let params = LogParams {
-            container: Some(container),
+            container: Some(container.to_owned()),
             follow,
             timestamps: true,
-            since_time: sink.begin(),
+            since_time: sink.copied.since(),
             ..LogParams::default()
         };
         let pod = copying.container.pod.clone();
@@ -214,6 +220,7 @@ impl Copier {
             Some(Err(kube::Error::Api(status))) if status.code == 404 => return Read::Gone,
             Some(Err(error)) => return Read::Broken(in_full(&error)),
         };
+        copying.write(move |sink, _| if first { sink.begin() } else { sink.go_on() }, self).await;
         loop {
             let chunk = tokio::select! {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
@@ -319,11 +326,19 @@ impl Sink {
         })
     }
 
-    /// Begins to read again. Returns from when on.
-    fn begin(&mut self) -> Option<Timestamp> {
+    /// Begins to read again, with the first container.
+    fn begin(&mut self) {
         // It comes again.
         self.redactor.iter_mut().for_each(|redactor| drop(redactor.rest()));
-        self.copied.begin()
+        self.copied.begin();
+    }
+
+    /// Goes on with another container, which has begun: the one before it has ended.
+    fn go_on(&mut self) {
+        self.take_rest();
+        let Self { log, copied, emitter, .. } = self;
+        copied.end(|text, time| write(log, emitter, text, time));
+        copied.begin();
     }
 
     fn take(&mut self, chunk: &[u8]) {
@@ -333,17 +348,25 @@ impl Sink {
         copied.take(&chunk, |text, time| write(log, emitter, text, time));
     }
 
+    /// The container has written no more for now.
     fn pause(&mut self) {
-        let Self { log, copied, emitter, .. } = self;
-        copied.pause(|text, time| write(log, emitter, text, time));
+        let Self { log, copied, redactor, emitter } = self;
+        // Without what is kept back a line cannot be told from one that is here.
+        if !redactor.as_ref().is_some_and(Redactor::keeps_back) {
+            copied.pause(|text, time| write(log, emitter, text, time));
+        }
+    }
+
+    /// The container will write no more: what was kept back is no secret.
+    fn take_rest(&mut self) {
+        let Self { log, copied, redactor, emitter } = self;
+        let rest = redactor.as_mut().map(Redactor::rest).unwrap_or_default();
+        copied.take(&rest, |text, time| write(log, emitter, text, time));
     }
 
     fn finish(&mut self) {
-        if let Some(rest) = self.redactor.as_mut().map(Redactor::rest) {
-            let Self { log, copied, emitter, .. } = self;
-            copied.take(&rest, |text, time| write(log, emitter, text, time));
-            copied.pause(|text, time| write(log, emitter, text, time));
-        }
+        self.take_rest();
+        self.pause();
         let time = self.copied.newest().unwrap_or_default();
         self.log.finish(Stream::Out, time);
         self.log.close();
@@ -363,6 +386,7 @@ fn write(log: &mut LogWriter, emitter: &mut Option<Emitter>, text: &[u8], time: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::executor::log::LogReader;
 
     #[test]
     fn the_more_logs_the_less_often_but_always_just_before_a_time_out() {
@@ -372,5 +396,78 @@ mod tests {
         assert_eq!([3_600, 70, 15, 10, 4].map(|left| seconds(10_000, Some(left))), [200, 60, 5, 1, 5]);
         // A run that goes on after its time is one whose clock is another.
         assert_eq!(seconds(10_000, Some(-1)), 200);
+    }
+
+    /// Two steps, whose last lines have no end, and go on as the secret begins.
+    const STEPS: [&[&str]; 2] = [
+        &["2026-12-01T02:00:04.1Z fetching\n", "2026-12-01T02:00:05.1Z abcd, by ab"],
+        &["2026-12-01T02:00:05.2Z ab\n", "2026-12-01T02:00:09.1Z ab"],
+    ];
+
+    fn sink(dir: &Path) -> Sink {
+        Sink::open(&dir.join("log"), 1 << 20, None, Some("abcd".into())).unwrap()
+    }
+
+    /// Reads both steps, or breaks off after so many bytes.
+    fn read(sink: &mut Sink, mut most: usize) {
+        for (index, lines) in STEPS.iter().enumerate() {
+            let since = sink.copied.since();
+            let is_new =
+                |line: &&&str| since.is_none_or(|since| line[..22].parse::<Timestamp>().unwrap() >= since);
+            let text: String = lines.iter().filter(is_new).copied().collect();
+            if index == 0 {
+                sink.begin()
+            } else {
+                sink.go_on()
+            }
+            sink.take(&text.as_bytes()[..most.min(text.len())]);
+            if most < text.len() {
+                return;
+            }
+            most -= text.len();
+            sink.pause();
+        }
+    }
+
+    fn log(dir: &Path) -> String {
+        let mut reader = LogReader::new(dir.join("log"), false);
+        let text = std::iter::from_fn(|| reader.read().unwrap()).flatten().collect();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn steps_are_here_once_and_without_the_secret_wherever_a_reading_breaks_off() {
+        let whole: usize = STEPS.concat().iter().map(|line| line.len()).sum();
+        for (first, second, restart) in (0..=whole)
+            .flat_map(|first| [0, 30, 75, whole].map(|second| (first, second)))
+            .flat_map(|(first, second)| [false, true].map(|restart| (first, second, restart)))
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let mut copying = sink(dir.path());
+            for most in [first, second] {
+                read(&mut copying, most);
+                if restart {
+                    copying = sink(dir.path());
+                }
+            }
+            read(&mut copying, whole);
+            copying.finish();
+            let told = "fetching\n[redacted], by ab\nab\nab";
+            assert_eq!(log(dir.path()), told, "broken off at {first} and {second}, restarted: {restart}");
+        }
+    }
+
+    /// A container that has not begun says nothing of the one before it.
+    #[test]
+    fn what_may_be_a_secret_waits_for_the_end_of_its_container() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut copying = sink(dir.path());
+        for more in ["", "cd, and on\n"] {
+            copying.begin();
+            copying.take(format!("{}{more}", STEPS[0].concat()).as_bytes());
+            copying.pause();
+        }
+        copying.finish();
+        assert_eq!(log(dir.path()), "fetching\n[redacted], by [redacted], and on\n");
     }
 }

@@ -40,6 +40,11 @@ impl Redactor {
         redacted
     }
 
+    /// Whether something is kept back.
+    pub(super) fn keeps_back(&self) -> bool {
+        !self.begun.is_empty()
+    }
+
     /// What was kept back: no more comes.
     pub(super) fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.begun)

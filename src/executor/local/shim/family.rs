@@ -12,21 +12,26 @@ use crate::executor::local::process;
 /// The command and its descendants. As this process is their reaper, none of them is out of sight.
 #[derive(Debug)]
 pub(super) struct Family {
-    command: Pid,
+    command: Option<Pid>,
     cgroup: Option<Cgroup>,
     ended: Option<WaitStatus>,
     gone: bool,
 }
 
 impl Family {
-    /// `command` leads its process group, and was put into `cgroup`.
-    pub(super) fn new(command: Pid, cgroup: Option<Cgroup>) -> Self {
-        Self { command, cgroup, ended: None, gone: false }
+    /// None of them is there yet. They are to be in `cgroup`.
+    pub(super) fn new(cgroup: Option<Cgroup>) -> Self {
+        Self { command: None, cgroup, ended: None, gone: false }
     }
 
-    /// Puts the command into its control group.
-    pub(super) fn enter(&self) -> std::io::Result<()> {
-        self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.add(self.command.as_raw_pid()))
+    /// Puts `process`, which is to be the command, into the control group.
+    pub(super) fn enter(&self, process: Pid) -> std::io::Result<()> {
+        self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.add(process.as_raw_pid()))
+    }
+
+    /// `command` is the first of them, and leads its process group.
+    pub(super) fn begins_with(&mut self, command: Pid) {
+        self.command = Some(command);
     }
 
     /// The path of the control group.
@@ -57,7 +62,7 @@ impl Family {
         let mut command_ended = false;
         loop {
             match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if pid == self.command => {
+                Ok(Some((pid, status))) if Some(pid) == self.command => {
                     self.ended = Some(status);
                     command_ended = true;
                 }
@@ -93,7 +98,7 @@ impl Family {
     /// gone by now.
     fn signal(&self, signal: Signal) {
         // Once the command is reaped, its number may be another group's.
-        let group = self.ended.is_none().then_some(self.command);
+        let group = self.command.filter(|_| self.ended.is_none());
         if let Some(group) = group {
             let _ = kill_process_group(group, signal);
         }

@@ -2,9 +2,9 @@
 //!
 //! It is a copy of the `nursery`, and independent of it and of the daemon: a session of its own, no
 //! terminal, no descriptor in common but the socket that its request comes over. It is single-threaded. The
-//! command is a `gate` first, a copy of the shim, which waits until its start is durable and then
-//! becomes the command. Being a child subreaper, the shim is the ancestor of all that the command starts,
-//! also of what leaves the process group; it ends only when all of that has.
+//! process of the command is `launch`ed, and becomes the command when its start is durable. Being a child
+//! subreaper, the shim is the ancestor of all that the command starts, also of what leaves the process group; it
+//! ends only when all of that has.
 //!
 //! Killed at any instruction, it leaves either nothing, or a directory without a start and nothing that
 //! ran, or a start on record and with it all that is needed to end what runs.
@@ -13,7 +13,7 @@ mod descriptors;
 mod explain;
 mod family;
 mod fork;
-mod gate;
+mod launch;
 mod memory;
 mod nursery;
 mod output;
@@ -22,7 +22,7 @@ mod takeover;
 mod title;
 mod wakes;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -35,7 +35,6 @@ use rustix::process::{getpid, set_child_subreaper, setsid};
 use serde::Serialize;
 
 use self::explain::Ending;
-use self::gate::Gate;
 use self::supervise::Supervisor;
 use self::takeover::Taken;
 use self::title::Title;
@@ -72,18 +71,11 @@ fn run(mut daemon: UnixStream, wakes: Wakes, title: Option<Title>) -> io::Result
     if let (Some(title), Some(name)) = (title, request.task_dir.file_name()) {
         title.set(&name.to_string_lossy());
     }
-    // The task's process comes first, so that a machine without one more leaves the task as it was.
-    let gate = match Gate::close(&request.program) {
-        Ok(gate) => gate,
-        Err(error) => {
-            return tell(&mut daemon, &Report::Failed(format!("no process can be started: {error}")));
-        }
-    };
     match takeover::take(&request) {
         Ok(taken) => {
             // Nobody may listen any more; the task is ours all the same.
             let _ = tell(&mut daemon, &Report::Created);
-            execute(&request, taken, gate, &wakes, &daemon)
+            execute(&request, taken, &wakes, &daemon)
         }
         Err(report) => tell(&mut daemon, &report),
     }
@@ -95,19 +87,13 @@ fn tell(daemon: &mut impl Write, what: &impl Serialize) -> io::Result<()> {
     daemon.write_all(&line)
 }
 
-fn execute(
-    request: &Request,
-    mut taken: Taken,
-    (gate, output): (Gate, [File; 2]),
-    wakes: &Wakes,
-    daemon: &UnixStream,
-) -> io::Result<()> {
+fn execute(request: &Request, mut taken: Taken, wakes: &Wakes, daemon: &UnixStream) -> io::Result<()> {
     let clock = SystemClock::new();
     let mut log = LogWriter::new(taken.dir.log(), request.max_log);
     let work = taken.dir.work();
     let mut supervisor = Supervisor::new(&clock, request, &mut taken, wakes);
     let ending = match prepare(request, &work, &mut supervisor, &mut log, clock.now()) {
-        Ok(()) => supervisor.run(gate, output, &mut log, |at| {
+        Ok(()) => supervisor.run(&mut log, |at| {
             // As above.
             let _ = tell(&mut &*daemon, &at);
             let _ = daemon.shutdown(Shutdown::Both);

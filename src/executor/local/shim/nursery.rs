@@ -33,8 +33,9 @@ pub(super) fn run() -> io::Result<()> {
     let daemon = io::stdin().as_fd().try_clone_to_owned()?;
     dup2_stdin(&std::fs::File::open("/dev/null")?)?;
     let (wakes, title) = (Wakes::new()?, Title::find());
-    // Once for all shims.
+    // Once for all shims: a first random number has its function looked up.
     process::boot_id()?;
+    let _ = uuid::Uuid::new_v4();
     loop {
         let mut descriptors = [
             PollFd::from_borrowed_fd(daemon.as_fd(), PollFlags::IN),

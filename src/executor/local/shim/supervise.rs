@@ -1,15 +1,17 @@
 //! The life of a command: run it, keep its time and its memory, log what it writes, end it.
 
-use std::fs::{self, File};
+use std::fs;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::explain::{Ending, Reason};
 use super::family::Family;
-use super::gate::Gate;
+use super::launch::{Launched, launch};
 use super::memory::MemoryWatch;
 use super::output::Output;
 use super::takeover::Taken;
@@ -23,6 +25,8 @@ use crate::executor::log::LogWriter;
 
 /// How often whoever is left is killed, once their time is over: they may start others meanwhile.
 const AGAIN: Duration = Duration::from_millis(20);
+/// How often a machine that has no process or descriptor left is asked for one.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long after SIGKILL a process counts as unkillable, and is left behind.
 const UNKILLABLE: Duration = Duration::from_secs(10);
 
@@ -41,8 +45,9 @@ pub(super) struct Supervisor<'a> {
 
 /// A command that runs.
 struct Running {
-    gate: Gate,
     family: Family,
+    /// Why it does not.
+    refusal: Option<String>,
     output: Output,
     memory: Option<MemoryWatch>,
     /// Why it was asked to end.
@@ -78,18 +83,12 @@ impl<'a> Supervisor<'a> {
         self.deadline.is_some_and(|deadline| self.clock.monotonic() >= deadline).then_some(Reason::TimedOut)
     }
 
-    /// Lets the command through `gate`, and stays until it and all that it started has ended. `started` is
-    /// called once its start is written down.
-    pub(super) fn run(
-        &mut self,
-        gate: Gate,
-        output: [File; 2],
-        log: &mut LogWriter,
-        started: impl FnOnce(Timestamp),
-    ) -> Ending {
-        let mut running = match self.start(gate, output) {
+    /// Starts the command, and stays until it and all that it started has ended. `started` is called once it
+    /// runs.
+    pub(super) fn run(&mut self, log: &mut LogWriter, started: impl FnOnce(Timestamp)) -> Ending {
+        let mut running = match self.start(log) {
             Ok(running) => running,
-            Err(error) => return Ending::NotStarted(format!("starting it failed: {error}")),
+            Err(ending) => return ending,
         };
         self.started.map(started);
         while !self.is_over(&mut running) {
@@ -100,28 +99,57 @@ impl<'a> Supervisor<'a> {
         self.ending(&mut running)
     }
 
-    fn start(&mut self, mut gate: Gate, output: [File; 2]) -> std::io::Result<Running> {
+    /// Starts the command, as soon as the machine has room for it.
+    fn start(&mut self, log: &mut LogWriter) -> Result<Running, Ending> {
+        let mut waits = false;
+        loop {
+            match self.try_to_start() {
+                Err(error) if is_want(&error) => {
+                    if !waits {
+                        log.note(
+                            &format!("it is started when the machine lets it: {error}"),
+                            self.clock.now(),
+                        );
+                    }
+                    waits = true;
+                    let mut wake = [PollFd::from_borrowed_fd(self.wakes.as_fd(), PollFlags::IN)];
+                    // Woken or not, it is tried again.
+                    let _ = poll(&mut wake, Some(&timespec(RETRY)));
+                }
+                tried => {
+                    return tried.map_err(|error| Ending::NotStarted(format!("starting it failed: {error}")));
+                }
+            }
+            if let Some(reason) = self.wants_end() {
+                return Err(Ending::Asked(reason));
+            }
+        }
+    }
+
+    /// # Errors
+    /// Where nothing has started.
+    fn try_to_start(&mut self) -> io::Result<Running> {
         let limits = self.request.limits;
-        let name = self.taken.dir.path().file_name().unwrap_or_default().to_string_lossy();
-        let cgroup = self.request.cgroup.as_ref();
-        let fenced = cgroup.is_some_and(|delegated| delegated.memory);
-        let cgroup = cgroup.map(|delegated| delegated.group(&name, limits)).transpose()?;
-        let family = Family::new(gate.process, cgroup);
-        family.enter()?;
-        let output = Output::new(output)?;
-        let started = Started {
-            at: self.clock.now(),
-            process: Identity::of(gate.process)?,
-            mark: self.request.mark.clone(),
-            cgroup: family.cgroup(),
-            keep_workdir: self.request.keep_workdir,
-        };
-        let at = started.at;
-        self.taken.write_down(&Entry::Started(started))?;
-        gate.open()?;
-        self.started = Some(at);
+        let name = self.taken.dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let delegated = self.request.cgroup.as_ref();
+        let fenced = delegated.is_some_and(|delegated| delegated.memory);
+        let mut family = Family::new(delegated.map(|delegated| delegated.group(&name, limits)).transpose()?);
+        let Launched { process, output, refusal } = launch(&self.request.program, |process| {
+            family.enter(process)?;
+            let started = Started {
+                at: self.clock.now(),
+                process: Identity::of(process)?,
+                mark: self.request.mark.clone(),
+                cgroup: family.cgroup(),
+                keep_workdir: self.request.keep_workdir,
+            };
+            self.started = Some(started.at);
+            self.taken.write_down(&Entry::Started(started))
+        })?;
+        self.started.take_if(|_| refusal.is_some());
+        family.begins_with(process);
         let memory = limits.memory.filter(|_| !fenced).map(MemoryWatch::new);
-        Ok(Running { gate, family, output, memory, reason: None, kill_at: None })
+        Ok(Running { family, refusal, output, memory, reason: None, kill_at: None })
     }
 
     /// Does what time, memory and wishes ask for. Returns whether nobody is left.
@@ -160,8 +188,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn ending(&mut self, running: &mut Running) -> Ending {
-        if let Some(why) = running.gate.refusal() {
-            self.started = None;
+        if let Some(why) = running.refusal.take() {
             return Ending::NotStarted(why);
         }
         match (running.reason, running.family.ended()) {
@@ -207,4 +234,10 @@ impl Running {
         let memory = self.memory.as_ref().map(MemoryWatch::due);
         [kill, deadline.filter(|_| runs), memory.filter(|_| runs)].into_iter().flatten().min()
     }
+}
+
+/// Whether the machine has no more of something that it will have again.
+fn is_want(error: &io::Error) -> bool {
+    let wants = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| wants.contains(&errno))
 }
