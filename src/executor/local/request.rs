@@ -55,8 +55,7 @@ pub(super) struct Program {
 /// What a shim says about taking over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Report {
-    /// The task is its own, durably. When the task has started a line says since when, and the socket is closed; or it is
-    /// closed because the task has ended.
+    /// The task is its own. What happens to it follows as it does in its record, each as soon as it is durable there.
     Created,
     /// The name is taken.
     Exists,

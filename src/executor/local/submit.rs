@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 use super::executor::LocalExecutor;
 use super::limits::Limits;
 use super::place::Standing;
+use super::record::Entry;
 use super::request::{Program, Report, Request};
 
 use crate::app::env::STATE_DIR;
@@ -22,6 +23,8 @@ use crate::fault::point;
 
 /// Where programs are found, unless the App says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// For what a shim says, of which most is less.
+const ROOM: usize = 512;
 /// The variable whose value no other execution has.
 const MARK: &str = "CF_INSTANCE_GUID";
 
@@ -39,14 +42,12 @@ pub(super) async fn submit(
         message: format!("starting `{}` failed: {error}", executor.settings.shim.display()),
     })?;
     point("shim-spawned");
-    let mut socket = BufReader::new(socket);
+    let mut socket = BufReader::with_capacity(ROOM, socket);
     match hand_over(&mut socket, &request).await {
         Ok(Report::Created) => {
             point("shim-created");
-            // Where it does not say so, its record does.
-            let started = async move { heard(&mut socket).await.ok() };
             let dir = executor.dir(&meta.name);
-            executor.watch.watch(meta.name, dir, started, Some(room));
+            executor.watch.watch(meta.name, dir, Some(News(socket)), Some(room));
             Ok(Submitted::Created)
         }
         Ok(Report::Exists) => {
@@ -172,4 +173,14 @@ async fn heard<T: DeserializeOwned>(socket: &mut BufReader<UnixStream>) -> io::R
     let mut line = String::new();
     socket.read_line(&mut line).await?;
     Ok(serde_json::from_str(&line)?)
+}
+
+/// What the shim of a task says of it.
+pub(super) struct News(BufReader<UnixStream>);
+
+impl News {
+    /// What happens next; none when it says no more, as where it was killed.
+    pub(super) async fn next(&mut self) -> Option<Entry> {
+        heard(&mut self.0).await.ok()
+    }
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -14,12 +13,14 @@ use super::cgroup::Delegated;
 use super::lock;
 use super::orphan;
 use super::place::{Standing, TaskDir};
+use super::record::{Entry, Started};
+use super::submit::News;
 use super::tree;
 use crate::blocking::blocking;
 use crate::clock::SharedClock;
 use crate::executor::{Observation, Observed};
 use crate::readiness::readable;
-use crate::task::TaskName;
+use crate::task::{Outcome, TaskName};
 
 /// How long after a supervisor is tried to be watched again where the machine is out of descriptors.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -105,17 +106,16 @@ impl Watch {
         }
         // There may be more of them than there is room: then no new ones come in.
         let room = Arc::clone(&self.shared.room).try_acquire_owned().ok();
-        self.watch(name.clone(), dir.clone(), futures::future::ready(None), room);
+        self.watch(name.clone(), dir.clone(), None, room);
         Ok(true)
     }
 
-    /// Watches the shim that has taken the task in `dir`. `started` says since when the task's command runs, or, where
-    /// that is not known, that it is time to look.
+    /// Watches the shim that has taken the task in `dir`, by what it says, where it says it to this daemon.
     pub(super) fn watch(
         &self,
         name: TaskName,
         dir: TaskDir,
-        started: impl Future<Output = Option<Timestamp>> + Send + 'static,
+        news: Option<News>,
         room: Option<OwnedSemaphorePermit>,
     ) {
         if !locked(&self.shared.watched).insert(name.clone()) {
@@ -125,17 +125,22 @@ impl Watch {
         let mut waiting = locked(&self.waiting);
         while waiting.try_join_next().is_some() {}
         waiting.spawn(async move {
-            match started.await {
-                Some(started) => shared.tell(&name, Observed::Running { started }).await,
-                None => shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await,
-            }
-            while let Err(error) = departure(&dir).await {
-                tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched now; it is tried again");
-                shared.clock.sleep(AGAIN).await;
+            let ended = match news {
+                Some(news) => shared.listen(&name, news).await,
+                None => {
+                    shared.observe(&name, &dir, |standing| matches!(standing, Standing::Running(_))).await;
+                    None
+                }
+            };
+            if ended.is_none() {
+                shared.departure(&name, &dir).await;
             }
             drop(room);
             locked(&shared.watched).remove(&name);
-            shared.observe(&name, &dir, |_| true).await;
+            match ended {
+                Some(outcome) => shared.tell(&name, Observed::Finished(Box::new(outcome))).await,
+                None => shared.observe(&name, &dir, |_| true).await,
+            }
         });
     }
 }
@@ -162,6 +167,26 @@ impl Shared {
                 Ok(Standing::Absent)
             }
             settled => Ok(settled),
+        }
+    }
+
+    /// Tells what a task's shim says of it, to the end, which is not told yet; none where the shim does not say it.
+    async fn listen(&self, name: &TaskName, mut news: News) -> Option<Outcome> {
+        loop {
+            match news.next().await? {
+                Entry::Started(Started { at, .. }) => {
+                    self.tell(name, Observed::Running { started: at }).await
+                }
+                Entry::Ended(outcome) => return Some(outcome),
+            }
+        }
+    }
+
+    /// Completes when no shim holds the task in `dir` any more, also where the machine is out of descriptors now.
+    async fn departure(&self, name: &TaskName, dir: &TaskDir) {
+        while let Err(error) = departure(dir).await {
+            tracing::warn!(task = %name, %error, "a task's supervisor cannot be watched now; it is tried again");
+            self.clock.sleep(AGAIN).await;
         }
     }
 

@@ -24,7 +24,6 @@ mod wakes;
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -93,21 +92,19 @@ fn execute(request: &Request, mut taken: Taken, wakes: &Wakes, daemon: &UnixStre
     let work = taken.dir.work();
     let mut supervisor = Supervisor::new(&clock, request, &mut taken, wakes);
     let ending = match prepare(request, &work, &mut supervisor, &mut log, clock.now()) {
-        Ok(()) => supervisor.run(&mut log, |at| {
+        Ok(()) => supervisor.run(&mut log, |started| {
             // As above.
-            let _ = tell(&mut &*daemon, &at);
-            let _ = daemon.shutdown(Shutdown::Both);
+            let _ = tell(&mut &*daemon, &Entry::Started(started));
         }),
         Err(ending) => ending,
     };
     log.close();
     let (started, finished) = supervisor.times();
     let outcome = explain::outcome(ending, request, started, finished, log.size().unwrap_or_default());
-    write_down(&mut taken, &Entry::Ended(outcome), request.keep_workdir)?;
-    if !request.keep_workdir {
-        tree::remove(&work)?;
-    }
-    Ok(())
+    let end = Entry::Ended(outcome);
+    write_down(&mut taken, &end, request.keep_workdir)?;
+    let removed = if request.keep_workdir { Ok(()) } else { tree::remove(&work) };
+    tell(&mut &*daemon, &end).and(removed)
 }
 
 /// Fills the working directory, unless the task is to end before that is done.

@@ -39,7 +39,7 @@ pub(super) struct Supervisor<'a> {
     /// When it has run too long.
     deadline: Option<Duration>,
     terminated: bool,
-    started: Option<Timestamp>,
+    started: Option<Started>,
     finished: Option<Timestamp>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Supervisor<'a> {
 
     /// When the command started, if it did, and when it ended.
     pub(super) fn times(&self) -> (Option<Timestamp>, Timestamp) {
-        (self.started, self.finished.unwrap_or_else(|| self.clock.now()))
+        (self.started.as_ref().map(|started| started.at), self.finished.unwrap_or_else(|| self.clock.now()))
     }
 
     /// Why the task is to end now, if it is.
@@ -85,12 +85,12 @@ impl<'a> Supervisor<'a> {
 
     /// Starts the command, and stays until it and all that it started has ended. `started` is called once it
     /// runs.
-    pub(super) fn run(&mut self, log: &mut LogWriter, started: impl FnOnce(Timestamp)) -> Ending {
+    pub(super) fn run(&mut self, log: &mut LogWriter, started: impl FnOnce(Started)) -> Ending {
         let mut running = match self.start(log) {
             Ok(running) => running,
             Err(ending) => return ending,
         };
-        self.started.map(started);
+        self.started.clone().map(started);
         while !self.is_over(&mut running) {
             self.wait(&running);
             running.output.pump(log, self.clock.now());
@@ -143,7 +143,7 @@ impl<'a> Supervisor<'a> {
                 cgroup: family.cgroup(),
                 keep_workdir: self.request.keep_workdir,
             };
-            self.started = Some(started.at);
+            self.started = Some(started.clone());
             self.taken.write_down(&Entry::Started(started))
         })?;
         self.started.take_if(|_| refusal.is_some());
