@@ -34,6 +34,7 @@ use super::{
         pushed::list,
         services::list,
         services::create,
+        services::update,
         services::remove,
         tasks::of_app,
         run::on_app,

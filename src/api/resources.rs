@@ -17,7 +17,8 @@ pub use self::revision::{
     OffsetEnvelope, PushBody, RestageBody, RevisionResource, RevisionWord, RollbackBody, SourceResource,
 };
 pub use self::stored::{
-    BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceResource, StoredAppResource,
+    BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceEditBody, ServiceResource,
+    StoredAppResource,
 };
 use crate::app::{App, Command, Timeout};
 use crate::job::{Job, JobRef, Pause, Steering};

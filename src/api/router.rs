@@ -81,6 +81,7 @@ const ROUTES: &[Route] = &[
     read("/v1/stored-apps", || get(pushed::list)),
     read("/v1/services", || get(services::list)),
     act("/v1/services", || post(services::create)),
+    act("/v1/services/{name}", || post(services::update)),
     remove("/v1/services/{name}", || delete(services::remove)),
     read("/v1/apps/{app}/tasks", || get(tasks::of_app)),
     act("/v1/apps/{app}/tasks", || post(run::on_app)),

@@ -4,17 +4,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use serde_json::Value;
 
 use super::extract::{Body, NoBody, NoParams, Params, Segments};
 use super::failure::Failure;
 use super::page::{Binding, PageQuery};
 use super::pushed;
-use super::resources::{ErrorEnvelope, Page, ServiceBody, ServiceResource, as_recorded};
+use super::resources::{ErrorEnvelope, Page, ServiceBody, ServiceEditBody, ServiceResource, as_recorded};
 use super::service::Shared;
 use super::steer::{LONGEST_NAME, line};
 use crate::app::{CredentialSource, ServiceName};
-use crate::config::{Config, service_name};
+use crate::config::{Config, ServiceEdit, service_name};
 use crate::daemon::Credentials;
+
+const ONE_OF: &str = "expected either `credentials` or `secret`";
 
 /// `GET /v1/services`: by name.
 #[utoipa::path(
@@ -50,24 +53,53 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Failure> {
     let by = body.by.map(|by| line("by", by, LONGEST_NAME)).transpose()?;
     let name = service_name(&body.name).map_err(Failure::bad_request)?;
-    // Who reads a body quotes what is of another type.
-    if body.credentials.as_ref().is_some_and(|credentials| !credentials.is_object()) {
-        return Err(Failure::bad_request("`credentials`: expected an object, found something else"));
-    }
-    let given = [
-        body.credentials.map(|credentials| Credentials::Given(credentials.to_string().into())),
-        body.secret.map(Credentials::Secret),
-    ];
-    let mut given: Vec<_> = given.into_iter().flatten().collect();
-    let (Some(credentials), true) = (given.pop(), given.is_empty()) else {
-        let text = "expected either `credentials` or `secret`";
-        return Err(Failure::bad_request(text));
+    let Some(credentials) = given(body.credentials, body.secret)? else {
+        return Err(Failure::bad_request(ONE_OF));
     };
     let now = serving.service.clock.now();
     let reloader = &serving.service.reloader;
     let changed = reloader.create_service(&name, (body.label, body.tags), credentials, (by, now)).await?;
     let service = shown(&changed.after, &name).ok_or_else(Failure::stopping)?;
     Ok((StatusCode::CREATED, Json(service)))
+}
+
+/// `POST /v1/services/{name}`: for the next tasks of the Apps that bind it.
+#[utoipa::path(
+    post,
+    path = "/v1/services/{name}",
+    params(("name" = String, Path)),
+    request_body = ServiceEditBody,
+    responses((status = 200, description = "The service, on disk", body = ServiceResource), (status = "default", description = "Why not", body = ErrorEnvelope)),
+)]
+pub(super) async fn update(
+    State(serving): State<Shared>,
+    Segments(name): Segments<String>,
+    _: NoParams,
+    Body(body, _place): Body<ServiceEditBody>,
+) -> Result<Json<ServiceResource>, Failure> {
+    let name = pushed::service(&serving.config(), &name)?;
+    let credentials = given(body.credentials, body.secret)?;
+    if credentials.is_none() && body.label.is_none() && body.tags.is_none() {
+        return Err(Failure::bad_request(
+            "expected `credentials`, `secret`, `label` or `tags`, found none of them",
+        ));
+    }
+    let edit = ServiceEdit { label: body.label, tags: body.tags, credentials: None };
+    let changed = serving.service.reloader.update_service(&name, edit, credentials).await?;
+    shown(&changed.after, &name).map(Json).ok_or_else(Failure::stopping)
+}
+
+/// The credentials that a body gives, if any.
+fn given(credentials: Option<Value>, secret: Option<String>) -> Result<Option<Credentials>, Failure> {
+    match (credentials, secret) {
+        (Some(_), Some(_)) => Err(Failure::bad_request(ONE_OF)),
+        // Who reads a body quotes what is of another type.
+        (Some(credentials), None) if !credentials.is_object() => {
+            Err(Failure::bad_request("`credentials`: expected an object, found something else"))
+        }
+        (Some(credentials), None) => Ok(Some(Credentials::Given(credentials.to_string().into()))),
+        (None, secret) => Ok(secret.map(Credentials::Secret)),
+    }
 }
 
 /// `DELETE /v1/services/{name}`: its credentials go with it.

@@ -15,7 +15,7 @@ use super::{
     app, apps, backfill, bind_service, completions, create_job, create_service, delete, delete_job,
     delete_service, env, explain, export, import, job, job_history, job_schedules, jobs, logs, man, openapi,
     push, queue, reload, rerun, revision, run_job, run_task, schedule_job, serve, services, slots, status,
-    steer, store, task, tasks, terminate_task, token,
+    steer, store, task, tasks, terminate_task, token, update_service,
 };
 use crate::config::SettingsOverrides;
 
@@ -171,6 +171,9 @@ pub(super) enum Verb {
     /// Keep credentials under a name for Apps
     #[command(visible_alias = "cups")]
     CreateUserProvidedService(create_service::CreateServiceArgs),
+    /// Change the credentials or tags of a service
+    #[command(visible_alias = "uups")]
+    UpdateUserProvidedService(update_service::UpdateServiceArgs),
     /// Give the credentials of a service to an App that was pushed
     BindService(bind_service::BindServiceArgs),
     /// Take them away again

@@ -13,6 +13,7 @@ use super::{
     delete_service, env, exit_code, explain, export, import, job, job_history, job_schedules, jobs, logs,
     man, moment, next, offline, openapi, output, push, queue, reload, rerun, revision, run_job, run_task,
     schedule_job, schema, serve, services, slots, status, steer, store, task, tasks, terminate_task, token,
+    update_service,
 };
 
 /// The program: parses the arguments, runs the verb, says what went wrong.
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::UnsetEnv(args) => online(env::unset(&args, &session))?,
         Verb::Services(args) => online(services::run(&args, &session))?,
         Verb::CreateUserProvidedService(args) => online(create_service::run(&args, &session))?,
+        Verb::UpdateUserProvidedService(args) => online(update_service::run(&args, &session))?,
         Verb::BindService(args) => online(bind_service::bind(&args, &session))?,
         Verb::UnbindService(args) => online(bind_service::unbind(&args, &session))?,
         Verb::DeleteService(args) => online(delete_service::run(&args, &session))?,

@@ -17,6 +17,7 @@ mod completions;
 mod connection;
 mod create_job;
 mod create_service;
+mod credentials;
 mod delete;
 mod delete_job;
 mod delete_service;
@@ -65,6 +66,7 @@ mod task;
 mod tasks;
 mod terminate_task;
 mod token;
+mod update_service;
 mod wait;
 
 pub use self::entry::main;

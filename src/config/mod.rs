@@ -43,7 +43,8 @@ pub use self::settings::{
 pub(crate) use self::source::{Found, Source};
 pub use self::stored::{
     AppEdit, AppPush, Code, EditError, JobEdit, NewRevision, NewService, PushedApp, Resting, RevisionEdit,
-    RunningTasks, Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService, service_name,
+    RunningTasks, ServiceEdit, Stored, StoredApp, StoredJob, StoredJobs, StoredName, StoredService,
+    service_name,
 };
 use crate::app::{App, AppName, CredentialSource, SecurityGroup, Service, ServiceName};
 use crate::job::{GroupName, Job, JobRef};

@@ -32,6 +32,8 @@ pub struct Reloader {
     /// What the rescans saw; one look at a time has it.
     rescans: Arc<std::sync::Mutex<Rescans>>,
     looks: Looks,
+    /// Held from the writing of credentials to the removal of others: between them no service names what was written.
+    pub(super) credentials: Mutex<()>,
 }
 
 /// Why a changed configuration is not in effect.
@@ -79,6 +81,7 @@ impl Reloader {
             current,
             dispatch,
             store,
+            credentials: Mutex::default(),
             refused: Arc::default(),
             changing: Mutex::new(None),
             rescans: Arc::default(),

@@ -2,7 +2,7 @@
 //!
 //! Credentials that are handed over go into a file of their own below `services` in the data directory, which only its
 //! owner may read, and nowhere else. The file is on disk before the service is, and goes after it: one that no
-//! service names was left by a crash, and goes at the next start.
+//! service names was replaced, or left by a crash, and goes at the next start.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::reload::{Change, ChangeError, Changed, Reloader};
 use crate::app::{CredentialSource, ServiceName};
 use crate::blocking::{blocking, to_the_end};
-use crate::config::{Config, NewService, StoredName, StoredService};
+use crate::config::{Config, NewService, ServiceEdit, StoredName, StoredService};
 use crate::durable::{real, replace, sync_dir};
 use crate::fault::point;
 use crate::store::Commit;
@@ -59,38 +59,87 @@ impl Reloader {
         credentials: Credentials,
         (by, at): (Option<String>, Timestamp),
     ) -> Result<Changed, ChangeError> {
-        let data_dir = self.current().settings.data_dir.clone();
-        let (source, written) = match credentials {
-            Credentials::Secret(name) => (CredentialSource::Secret(name), None),
-            Credentials::Given(text) => {
-                // No other service has ever had it.
-                let file = PathBuf::from(SERVICES).join(format!("{name}-{}.json", Uuid::new_v4().simple()));
-                let path = data_dir.join(&file);
-                let place = path.clone();
-                let written = blocking(move || write(&place, &text)).await;
-                written.map_err(ChangeError::Credentials)?;
-                (CredentialSource::File(file), Some(path))
-            }
-        };
-        point("credentials-written");
+        let _alone = self.credentials.lock().await;
+        let (source, written) = self.keep(name, credentials).await?;
         let new = NewService { label, tags, credentials: source };
         let change = self.change(|config| {
             let service = StoredService { toml: new.apply(config, name)?, by, at };
-            let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
-            commit.put_service(name, &service);
-            stored.services.insert(name.clone(), service);
-            let about = Some(StoredName::Service(name.clone()));
-            Ok((Change { stored, commit, about }, ()))
+            Ok((put(config, name, service), ()))
         });
         let changed = change.await.map(|(changed, ())| changed);
-        // What the store did with it is not known where it failed.
-        if let (Err(ChangeError::Edit(_)), Some(path)) = (&changed, written) {
-            remove(path).await;
-        }
+        forget_unless(&changed, written).await;
         if changed.is_ok() {
             tracing::info!(service = %name, "a service was created by command");
         }
         changed
+    }
+
+    /// Changes a service that was made by command, for the next tasks of the Apps that bind it. When this returns, it is
+    /// on disk. Credentials that were replaced go with the next change of the service, or the next start. What was begun
+    /// is done, also where nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; then everything stays as it was.
+    pub async fn update_service(
+        self: &Arc<Self>,
+        name: &ServiceName,
+        edit: ServiceEdit,
+        credentials: Option<Credentials>,
+    ) -> Result<Changed, ChangeError> {
+        let (this, name) = (Arc::clone(self), name.clone());
+        to_the_end(async move { this.edit_service(&name, edit, credentials).await }).await
+    }
+
+    async fn edit_service(
+        &self,
+        name: &ServiceName,
+        edit: ServiceEdit,
+        credentials: Option<Credentials>,
+    ) -> Result<Changed, ChangeError> {
+        let _alone = self.credentials.lock().await;
+        let (source, written) = match credentials {
+            Some(credentials) => {
+                let (source, written) = self.keep(name, credentials).await?;
+                (Some(source), written)
+            }
+            None => (None, None),
+        };
+        let is_replaced = source.is_some();
+        let edit = ServiceEdit { credentials: source, ..edit };
+        let change = self.change(|config| {
+            let service = edit.apply(config, name)?;
+            Ok((put(config, name, service), ()))
+        });
+        let changed = change.await.map(|(changed, ())| changed);
+        forget_unless(&changed, written).await;
+        if let Ok(changed) = &changed {
+            point("service-updated");
+            if is_replaced {
+                // A task that is being started may still read those of before.
+                forget_former(&changed.after, Some(&changed.before), name).await;
+            }
+            tracing::info!(service = %name, "a service was changed by command");
+        }
+        changed
+    }
+
+    /// Writes credentials down where they are handed over. Returns where they are, and the file that was written.
+    async fn keep(
+        &self,
+        name: &ServiceName,
+        credentials: Credentials,
+    ) -> Result<(CredentialSource, Option<PathBuf>), ChangeError> {
+        let text = match credentials {
+            Credentials::Secret(name) => return Ok((CredentialSource::Secret(name), None)),
+            Credentials::Given(text) => text,
+        };
+        // No other service has ever had it.
+        let file = PathBuf::from(SERVICES).join(format!("{name}-{}.json", Uuid::new_v4().simple()));
+        let path = self.current().settings.data_dir.join(&file);
+        let place = path.clone();
+        blocking(move || write(&place, &text)).await.map_err(ChangeError::Credentials)?;
+        point("credentials-written");
+        Ok((CredentialSource::File(file), Some(path)))
     }
 
     /// Deletes a service that no App binds. When this returns, it is gone from the disk, and its credentials with it.
@@ -104,6 +153,7 @@ impl Reloader {
     }
 
     async fn remove_service(&self, name: &ServiceName) -> Result<Changed, ChangeError> {
+        let _alone = self.credentials.lock().await;
         let change = self.change(|config| {
             config.may_delete_service(name)?;
             let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
@@ -113,17 +163,53 @@ impl Reloader {
         });
         let (changed, ()) = change.await?;
         point("service-deleted");
-        let data_dir = &changed.after.settings.data_dir;
-        let service = changed.before.stored.services.get(name);
-        let path = service.and_then(|service| service.credentials(name, data_dir));
-        if let Some(path) =
-            path.filter(|path| is_ours(path, data_dir) && !named(&changed.after).contains(&real(path)))
-        {
-            remove(path).await;
-        }
+        forget_former(&changed.after, None, name).await;
         tracing::info!(service = %name, "a service was deleted by command");
         Ok(changed)
     }
+}
+
+/// What makes `service` the one of that name.
+fn put(config: &Config, name: &ServiceName, service: StoredService) -> Change {
+    let (mut stored, mut commit) = (config.stored.as_ref().clone(), Commit::new());
+    commit.put_service(name, &service);
+    stored.services.insert(name.clone(), service);
+    Change { stored, commit, about: Some(StoredName::Service(name.clone())) }
+}
+
+/// Removes what was `written` for a change that was refused. What the store did with it is not known where that failed.
+async fn forget_unless(changed: &Result<Changed, ChangeError>, written: Option<PathBuf>) {
+    if let (Err(ChangeError::Edit(_)), Some(path)) = (changed, written) {
+        remove(path).await;
+    }
+}
+
+/// Removes the credentials that a service has had, but for those that a service names, also one of `before`.
+async fn forget_former(after: &Config, before: Option<&Config>, name: &ServiceName) {
+    let dir = after.settings.data_dir.join(SERVICES);
+    let mut named = named(after);
+    named.extend(before.map(self::named).into_iter().flatten());
+    let name = name.clone();
+    let listed = blocking(move || {
+        let files = fs::read_dir(dir)?.map(|file| Ok(file?.path()));
+        let files: io::Result<Vec<_>> = files.collect();
+        Ok(files?.into_iter().filter(|file| is_of(file, &name) && !named.contains(&real(file))).collect())
+    });
+    match listed.await.or_else(|error| absent(error).map(|()| Vec::new())) {
+        Ok(files) => {
+            for file in files {
+                remove(file).await;
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the credentials of services cannot be listed"),
+    }
+}
+
+/// Whether it is a file of the credentials of the service `name`.
+fn is_of(file: &Path, name: &ServiceName) -> bool {
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    let unique = stem.and_then(|stem| stem.strip_prefix(name.as_str())?.strip_prefix('-'));
+    unique.is_some_and(|unique| Uuid::try_parse(unique).is_ok())
 }
 
 fn write(path: &Path, text: &SecretString) -> io::Result<()> {
@@ -149,10 +235,6 @@ async fn remove(path: PathBuf) {
 
 fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
-fn is_ours(path: &Path, data_dir: &Path) -> bool {
-    path.parent() == Some(&data_dir.join(SERVICES))
 }
 
 /// The files that services name, also those that rest, however they name them.

@@ -111,6 +111,8 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         ("post", "/v1/services", "/v1/services"),
         ("get", "/v1/services", "/v1/services"),
         ("post", "/v1/apps/{app}/services", "/v1/apps/web/services"),
+        ("post", "/v1/services/{name}", "/v1/services/db"),
+        ("post", "/v1/services/{name}", "/v1/services/none"),
         ("delete", "/v1/services/{name}", "/v1/services/db"),
         ("delete", "/v1/apps/{app}/services/{service}", "/v1/apps/web/services/db"),
         ("delete", "/v1/services/{name}", "/v1/services/db"),
@@ -168,6 +170,7 @@ async fn every_route_answers_as_it_is_documented_and_every_schema_tells_wrong_fr
         let body = match at {
             "/v1/apps/etl/jobs" => r#"{"name": "made", "command": ["true"]}"#,
             "/v1/services" => r#"{"name": "db", "credentials": {"uri": "x:y"}, "tags": ["a"], "by": "me"}"#,
+            "/v1/services/db" if method == "post" => r#"{"credentials": {"uri": "y:z"}}"#,
             "/v1/apps/web/services" => r#"{"service": "db"}"#,
             "/v1/apps/web/env" => r#"{"set": {"A": "1"}}"#,
             "/v1/apps/web/push" | "/v1/apps/etl/push" => r#"{"image": "busybox"}"#,

@@ -141,9 +141,36 @@ async fn credentials_are_in_a_file_of_their_own_and_reach_the_tasks_that_bind_th
     assert!(seen.iter().all(|text| !text.contains("s3same")));
     assert!(seen[1].contains("\"db\""), "{}", seen[1]);
 
+    // A task that is being started may still read those of before; those before them nobody does.
+    for (secret, files) in [("s3cond", 2), ("th1rd", 2)] {
+        let body = json!({ "credentials": { "uri": format!("postgres://u:{secret}@db/x") } }).to_string();
+        let changed = world.post("/v1/services/db", &body).await.json();
+        assert_eq!((&changed["tags"], &changed["by"]), (&json!(["sql"]), &json!("alice")));
+        let config = world.service.config.load_full();
+        let secrets = read_secrets(&config, &config.apps["web"]).unwrap();
+        let secrets = secrets.by_secret();
+        let mut values = secrets.values().flat_map(|keys| keys.values());
+        assert!(values.any(|value| value.expose_secret() == format!("postgres://u:{secret}@db/x")));
+        assert_eq!(credential_files(&world).len(), files, "{secret}");
+    }
+    assert!(!file.exists());
+    let tags = world.post("/v1/services/db", r#"{"tags": []}"#).await.json();
+    assert_eq!((&tags["tags"], credential_files(&world).len()), (&json!([]), 2));
+    for (body, message) in [
+        ("{}", "expected `credentials`, `secret`, `label` or `tags`, found none of them"),
+        (r#"{"credentials": {}, "secret": "x"}"#, "expected either `credentials` or `secret`"),
+        (r#"{"credentials": "s3same"}"#, "`credentials`: expected an object"),
+        (r#"{"credentials": {"a": "s3same"}, "label": " "}"#, "expected text"),
+    ] {
+        let refused = world.post("/v1/services/db", body).await;
+        refused.expect(400, "bad-request", message, "");
+        assert!(!refused.text().contains("s3same"));
+    }
+    world.post("/v1/services/none", r#"{"tags": []}"#).await.expect(404, "not-found", "does not exist", "");
+    assert_eq!(credential_files(&world).len(), 2);
+
     let refused = world.delete("/v1/services/db").await;
     refused.expect(409, "bound", "is bound by `web`", "tekcron unbind-service APP db");
-    assert!(file.exists());
     let unbound = world.delete("/v1/apps/web/services/db").await.json();
     assert_eq!(unbound["services"], json!([]));
     assert_eq!(world.delete("/v1/apps/web/services/db").await.json(), unbound);

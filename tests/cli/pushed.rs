@@ -75,6 +75,8 @@ async fn services_are_listed_made_bound_and_deleted() {
         ("GET /v1/apps/etl", Reply::ok(&pushed())),
         ("DELETE /v1/apps/etl/services/warehouse", Reply::ok(&pushed())),
         ("DELETE /v1/services/db", Reply::ok(&service())),
+        ("POST /v1/services/db", Reply::ok(&service())),
+        ("POST /v1/services/db", Reply::ok(&ServiceResource { apps: Vec::new(), ..service() })),
     ])
     .await;
     insta::assert_snapshot!(fake.run(&["services", "-o", "wide"]).await, @r"
@@ -101,7 +103,19 @@ async fn services_are_listed_made_bound_and_deleted() {
     ! deleted the service `db` and its credentials
     [0]
     ");
+    insta::assert_snapshot!(fake.run(&["uups", "db", "-p", credentials]).await, @r"
+    ! changed the service `db`, for the next tasks of etl, web
+    [0]
+    ");
+    let tags = ["update-user-provided-service", "db", "-t", "", "--secret", "db-credentials"];
+    insta::assert_snapshot!(fake.run(&tags).await, @r"
+    ! changed the service `db`, no App binds it
+    [0]
+    ");
     let requests = fake.requests();
+    assert_eq!(requests[8].body["credentials"], json!({ "uri": "x:s3same" }));
+    assert_eq!((&requests[8].body["tags"], &requests[9].body["tags"]), (&Value::Null, &json!([])));
+    assert_eq!(requests[9].body["secret"], "db-credentials");
     assert_eq!(requests[1].body["credentials"], json!({ "uri": "x:s3same" }));
     assert_eq!(
         (&requests[1].body["tags"], &requests[1].body["secret"]),

@@ -62,11 +62,18 @@ fn what_is_set_and_bound_reaches_the_next_task_also_after_a_kill_and_credentials
         assert!(!part.contains("s3same"), "part {index}:\n{part}");
     }
 
+    place.ok(&["uups", "db", "-p", r#"{"password": "an0ther"}"#]);
+    let task = place.run(&["run-job", "web.tick", "--wait"]);
+    assert_eq!(task.status.code(), Some(3), "{}", text(&task.stderr));
+    place.ok(&["uups", "db", "-p", r#"{"password": "s3same"}"#]);
+    place.ok(&["run-job", "web.tick", "--wait"]);
+    assert!(!ours[0].exists() && !place.log().contains("an0ther"));
+
     let bound = refused(&place.run(&["delete-service", "db", "-f"]));
     assert!(bound.contains("is bound by `web`\nhint: `tekcron unbind-service APP db` first"), "{bound}");
     place.ok(&["unbind-service", "web", "db"]);
     place.ok(&["delete-service", "db", "-f"]);
-    assert!(!ours[0].exists());
+    assert_eq!(fs::read_dir(ours[0].parent().unwrap()).unwrap().count(), 0);
     let task = place.run(&["run-job", "web.tick", "--wait"]);
     assert_eq!(task.status.code(), Some(3), "{}", text(&task.stderr));
     assert!(daemon.terminate().success());
@@ -92,6 +99,8 @@ fn an_app_of_a_file_is_read_only_and_what_is_wrong_is_refused_with_a_hint() {
         (&["delete-service", "db", "-f"], 1, "does not exist"),
         (&["unbind-service", "web", "db"], 1, "the service `db` does not exist"),
         (&["set-env", "web", "A=", "1"], 64, "expected the name of a variable"),
+        (&["uups", "db", "-p", "{}"], 1, "the service `db` does not exist"),
+        (&["uups", "db"], 64, "<-p <CREDENTIALS>|--secret <SECRET>|-t <TAGS>>"),
         (&["cups", "Db", "-p", "{}"], 64, "`db` would fit"),
         (&["cups", "db", "-p", "user,password"], 64, "nobody is there to be asked for user, password"),
         (&["cups", "db", "-p", "/nowhere.json"], 64, "credentials in `/nowhere.json`"),

@@ -72,6 +72,13 @@ fn credentials_that_no_service_names_go_with_the_next_start() {
     let daemon = place.serve();
     assert_eq!((credentials(&place), place.json(&["services"]).as_array().unwrap().len()), (1, 1));
     assert!(daemon.terminate().success());
+    for point in ["credentials-written", "service-updated"] {
+        killed_at(&place, point, &["uups", "db", "-p", r#"{"a": "c"}"#]);
+        assert_eq!(credentials(&place), 2, "{point}");
+        let daemon = place.serve();
+        assert_eq!(credentials(&place), 1, "{point}");
+        assert!(daemon.terminate().success());
+    }
     killed_at(&place, "service-deleted", &["delete-service", "db", "-f"]);
     assert_eq!(credentials(&place), 1);
     let _daemon = place.serve();

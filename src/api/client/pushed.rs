@@ -6,8 +6,8 @@ use super::asked::Listing;
 use super::error::ClientError;
 use super::transport::Client;
 use crate::api::resources::{
-    AppResource, BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceResource,
-    StoredAppResource,
+    AppResource, BindBody, DeletedAppResource, EnvBody, EnvResource, ServiceBody, ServiceEditBody,
+    ServiceResource, StoredAppResource,
 };
 
 /// How long the service holds back what it says of a deletion.
@@ -81,6 +81,18 @@ impl Client {
     /// [`ClientError`].
     pub async fn create_service(&self, body: &ServiceBody) -> Result<ServiceResource, ClientError> {
         self.json(self.post(self.url(&["v1", "services"])).json(body)).await
+    }
+
+    /// Changes a service.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn update_service(
+        &self,
+        name: &str,
+        body: &ServiceEditBody,
+    ) -> Result<ServiceResource, ClientError> {
+        self.json(self.post(self.url(&["v1", "services", name])).json(body)).await
     }
 
     /// Deletes a service that no App binds.

@@ -124,3 +124,25 @@ impl fmt::Debug for ServiceBody {
         f.debug_struct("ServiceBody").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// What is to be different about a service: `POST /v1/services/{name}`. What is not said stays.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceEditBody {
+    /// The credentials themselves, all of them, in place of those of before.
+    #[schema(value_type = Option<Object>)]
+    pub credentials: Option<Value>,
+    /// A Secret of the cluster in place of the credentials of before.
+    pub secret: Option<String>,
+    /// `label` in `VCAP_SERVICES`.
+    pub label: Option<String>,
+    /// `tags` in `VCAP_SERVICES`, all of them.
+    pub tags: Option<Vec<String>>,
+}
+
+/// Without the credentials.
+impl fmt::Debug for ServiceEditBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceEditBody").finish_non_exhaustive()
+    }
+}

@@ -24,7 +24,7 @@ pub use self::app::{AppEdit, PushedApp, StoredApp};
 pub use self::error::{EditError, RunningTasks};
 pub use self::job::{JobEdit, StoredJob, StoredJobs};
 pub use self::push::{AppPush, Code, NewRevision, RevisionEdit};
-pub use self::service::{NewService, StoredService, service_name};
+pub use self::service::{NewService, ServiceEdit, StoredService, service_name};
 use super::Config;
 use super::problem::{Problem, Problems};
 use super::validate::{Lints, ReceiverNames, Surroundings};

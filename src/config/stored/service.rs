@@ -61,32 +61,74 @@ impl NewService {
         if config.services.contains_key(name) {
             return Err(config.service_in_file(name));
         }
-        let credentials = match self.credentials {
-            CredentialSource::Env(variable) => ("env", variable),
-            CredentialSource::File(path) => ("file", path.display().to_string()),
-            CredentialSource::Secret(secret) => ("secret", secret),
-        };
-        let credentials = Toml::from_iter([(credentials.0.to_owned(), Value::String(credentials.1))]);
-        let tags = (!self.tags.is_empty()).then(|| Value::from(self.tags));
-        let keys = [
-            ("label", self.label.map(Value::String)),
-            ("tags", tags),
-            ("credentials", Some(Value::Table(credentials))),
-        ];
-        let service: Toml =
-            keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let edit =
+            ServiceEdit { label: self.label, tags: Some(self.tags), credentials: Some(self.credentials) };
+        Ok(edit.write(name, Toml::new()))
+    }
+}
+
+/// What is to be different about a service. What is not said stays.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceEdit {
+    /// See [`NewService::label`].
+    pub label: Option<String>,
+    /// See [`NewService::tags`].
+    pub tags: Option<Vec<String>>,
+    /// See [`NewService::credentials`].
+    pub credentials: Option<CredentialSource>,
+}
+
+impl ServiceEdit {
+    /// The service of that name as it is to be.
+    ///
+    /// # Errors
+    /// [`EditError::NoService`], [`EditError::ServiceInFile`].
+    pub fn apply(self, config: &Config, name: &ServiceName) -> Result<StoredService, EditError> {
+        if config.services.get(name).is_some_and(|service| !service.stored) {
+            return Err(config.service_in_file(name));
+        }
+        let stored = config.stored.services.get(name).ok_or_else(|| EditError::NoService(name.clone()))?;
+        let toml = self.write(name, stored.table(name).unwrap_or_default());
+        Ok(StoredService { toml, ..stored.clone() })
+    }
+
+    fn write(self, name: &ServiceName, mut service: Toml) -> String {
+        if let Some(label) = self.label {
+            service.insert("label".to_owned(), Value::String(label));
+        }
+        match self.tags {
+            Some(tags) if tags.is_empty() => _ = service.remove("tags"),
+            Some(tags) => _ = service.insert("tags".to_owned(), Value::from(tags)),
+            None => {}
+        }
+        if let Some(credentials) = self.credentials {
+            let (kind, place) = match credentials {
+                CredentialSource::Env(variable) => ("env", variable),
+                CredentialSource::File(path) => ("file", path.display().to_string()),
+                CredentialSource::Secret(secret) => ("secret", secret),
+            };
+            let place = Toml::from_iter([(kind.to_owned(), Value::String(place))]);
+            service.insert("credentials".to_owned(), Value::Table(place));
+        }
         let named = Toml::from_iter([(name.to_string(), Value::Table(service))]);
         let root = Toml::from_iter([("services".to_owned(), Value::Table(named))]);
-        Ok(toml::to_string_pretty(&root).expect("a table of values is TOML"))
+        toml::to_string_pretty(&root).expect("a table of values is TOML")
     }
 }
 
 impl StoredService {
     /// The file of its credentials, where it has one, whatever else is wrong with it.
     pub fn credentials(&self, name: &ServiceName, data_dir: &Path) -> Option<PathBuf> {
-        let root: Toml = self.toml.parse().ok()?;
-        let file = root.get("services")?.get(name.as_str())?.get("credentials")?.get("file")?;
+        let table = self.table(name)?;
+        let file = table.get("credentials")?.get("file")?;
         Some(data_dir.join(file.as_str()?))
+    }
+
+    /// Its table.
+    fn table(&self, name: &ServiceName) -> Option<Toml> {
+        let mut root: Toml = self.toml.parse().ok()?;
+        let table = root.get_mut("services")?.as_table_mut()?.remove(name.as_str())?;
+        table.try_into().ok()
     }
 
     /// The service that it is.
@@ -138,16 +180,14 @@ impl Config {
             if self.services.get(name).is_some_and(|service| !service.stored) {
                 continue;
             }
-            let root: Option<Toml> = service.toml.parse().ok();
-            let table = root.and_then(|root| root.get("services")?.get(name.as_str()).cloned());
-            let Some(mut table) = table else { continue };
+            let Some(mut table) = service.table(name) else { continue };
             // There its paths are relative to somewhere else.
             if let Some(path) = service.credentials(name, &self.settings.data_dir)
                 && let Some(Value::Table(credentials)) = table.get_mut("credentials")
             {
                 credentials.insert("file".to_owned(), path.display().to_string().into());
             }
-            named.insert(name.to_string(), table);
+            named.insert(name.to_string(), Value::Table(table));
         }
         match named.is_empty() {
             true => String::new(),
