@@ -311,6 +311,14 @@ impl Stranger {
         None
     }
 
+    /// One whose daemon starts nothing by itself, and has run a task. None where nobody may become somebody else.
+    fn that_ran_once() -> Option<(Self, Daemon)> {
+        let stranger = Self::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))?;
+        let daemon = stranger.serve();
+        stranger.place.ok(&["run-task", "work", "--wait"]);
+        Some((stranger, daemon))
+    }
+
     /// What the programs of this user's processes are called.
     pub(crate) fn programs(&self) -> Vec<String> {
         self.processes("Name:")
@@ -373,13 +381,8 @@ fn without_processes_claims_are_held_and_go_on_once_there_are_some() {
 
 #[test]
 fn a_command_waits_in_its_supervisor_for_a_process_and_starts_once_there_is_one() {
-    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
-    else {
-        return;
-    };
+    let Some((stranger, daemon)) = Stranger::that_ran_once() else { return };
     let place = &stranger.place;
-    let daemon = stranger.serve();
-    place.ok(&["run-task", "work", "--wait"]);
     let [nursery] = children(daemon.pid().as_raw_pid())[..] else { panic!("it has one child") };
     let limited =
         |processes: u32| limit(stranger.command("prlimit"), nursery, &format!("--nproc={processes}:"));
@@ -400,13 +403,8 @@ fn a_command_waits_in_its_supervisor_for_a_process_and_starts_once_there_is_one(
 
 #[test]
 fn without_another_thread_claims_wait_and_the_daemon_goes_on() {
-    let Some(stranger) = Stranger::with(&APP.replace("schedule = ", "# ").replace("catch_up = ", "# "))
-    else {
-        return;
-    };
+    let Some((stranger, daemon)) = Stranger::that_ran_once() else { return };
     let place = &stranger.place;
-    let daemon = stranger.serve();
-    place.ok(&["run-task", "work", "--wait"]);
     stranger.limit(&daemon, 1);
     for _ in 0..20 {
         place.ok(&["run-task", "work"]);

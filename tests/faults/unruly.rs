@@ -96,9 +96,21 @@ fn one_that_deletes_its_working_directory_ends_as_it_did() {
 }
 
 #[test]
-fn one_that_deletes_its_record_is_lost_and_holds_nothing_up() {
+fn one_that_deletes_its_record_ends_as_it_did_where_somebody_hears_of_it_and_else_is_lost() {
     let (place, daemon) = place();
     let task = run(&place, "rm -rf \"${HOME%/work}\"; exit 4", &[]);
+    assert_eq!((&task["phase"], &task["exit_code"]), (&"failed".into(), &4.into()), "{task}");
+    place.ok(&["run-task", "work", "-c", "rm -rf \"${HOME%/work}\"; exec sleep 1"]);
+    place.until("it runs without a record", || {
+        let is_gone = fs::read_dir(place.path().join("data/tasks")).unwrap().count() == 0;
+        (is_gone && place.json(&["tasks", "work"])[0]["phase"] == "running").then_some(())
+    });
+    daemon.kill();
+    let daemon = place.serve();
+    let task = place.until("its end", || {
+        let task = place.json(&["tasks", "work"])[0].clone();
+        (!task["finished"].is_null()).then_some(task)
+    });
     assert_eq!(task["phase"], "lost", "{task}");
     assert_eq!(run(&place, "true", &[])["phase"], "succeeded");
     assert!(daemon.terminate().success());
