@@ -14,7 +14,7 @@ use super::resources::{ErrorEnvelope, Page, ServiceBody, ServiceEditBody, Servic
 use super::service::Shared;
 use super::steer::{LONGEST_NAME, line};
 use crate::app::{CredentialSource, ServiceName};
-use crate::config::{Config, ServiceEdit, service_name};
+use crate::config::{Config, service_name};
 use crate::daemon::Credentials;
 
 const ONE_OF: &str = "expected either `credentials` or `secret`";
@@ -84,8 +84,8 @@ pub(super) async fn update(
             "expected `credentials`, `secret`, `label` or `tags`, found none of them",
         ));
     }
-    let edit = ServiceEdit { label: body.label, tags: body.tags, credentials: None };
-    let changed = serving.service.reloader.update_service(&name, edit, credentials).await?;
+    let what = (body.label, body.tags);
+    let changed = serving.service.reloader.update_service(&name, what, credentials).await?;
     shown(&changed.after, &name).map(Json).ok_or_else(Failure::stopping)
 }
 

@@ -25,6 +25,7 @@ use crate::store::Commit;
 
 /// Where the files are, within the data directory.
 const SERVICES: &str = "services";
+const UNLISTED: &str = "the credentials of services cannot be listed";
 
 /// Credentials as they are handed over.
 #[derive(Debug)]
@@ -83,35 +84,33 @@ impl Reloader {
     pub async fn update_service(
         self: &Arc<Self>,
         name: &ServiceName,
-        edit: ServiceEdit,
+        what: (Option<String>, Option<Vec<String>>),
         credentials: Option<Credentials>,
     ) -> Result<Changed, ChangeError> {
         let (this, name) = (Arc::clone(self), name.clone());
-        to_the_end(async move { this.edit_service(&name, edit, credentials).await }).await
+        to_the_end(async move { this.edit_service(&name, what, credentials).await }).await
     }
 
     async fn edit_service(
         &self,
         name: &ServiceName,
-        edit: ServiceEdit,
+        (label, tags): (Option<String>, Option<Vec<String>>),
         credentials: Option<Credentials>,
     ) -> Result<Changed, ChangeError> {
         let _alone = self.credentials.lock().await;
-        let (source, written) = match credentials {
-            Some(credentials) => {
-                let (source, written) = self.keep(name, credentials).await?;
-                (Some(source), written)
-            }
-            None => (None, None),
+        let kept = match credentials {
+            Some(credentials) => Some(self.keep(name, credentials).await?),
+            None => None,
         };
+        let (source, written) = kept.unzip();
         let is_replaced = source.is_some();
-        let edit = ServiceEdit { credentials: source, ..edit };
+        let edit = ServiceEdit { label, tags, credentials: source };
         let change = self.change(|config| {
             let service = edit.apply(config, name)?;
             Ok((put(config, name, service), ()))
         });
         let changed = change.await.map(|(changed, ())| changed);
-        forget_unless(&changed, written).await;
+        forget_unless(&changed, written.flatten()).await;
         if let Ok(changed) = &changed {
             point("service-updated");
             if is_replaced {
@@ -189,19 +188,13 @@ async fn forget_former(after: &Config, before: Option<&Config>, name: &ServiceNa
     let dir = after.settings.data_dir.join(SERVICES);
     let mut named = named(after);
     named.extend(before.map(self::named).into_iter().flatten());
-    let name = name.clone();
-    let listed = blocking(move || {
-        let files = fs::read_dir(dir)?.map(|file| Ok(file?.path()));
-        let files: io::Result<Vec<_>> = files.collect();
-        Ok(files?.into_iter().filter(|file| is_of(file, &name) && !named.contains(&real(file))).collect())
-    });
-    match listed.await.or_else(|error| absent(error).map(|()| Vec::new())) {
+    match blocking(move || unnamed(&dir, &named)).await {
         Ok(files) => {
-            for file in files {
+            for file in files.into_iter().filter(|file| is_of(file, name)) {
                 remove(file).await;
             }
         }
-        Err(error) => tracing::warn!(%error, "the credentials of services cannot be listed"),
+        Err(error) => tracing::warn!(%error, "{UNLISTED}"),
     }
 }
 
@@ -249,16 +242,22 @@ fn named(config: &Config) -> BTreeSet<PathBuf> {
     of_files.chain(stored).map(|path| real(&path)).collect()
 }
 
-/// Removes the credentials that a crash has left and no service names.
-pub(super) fn tidy(config: &Config) {
-    let dir = config.settings.data_dir.join(SERVICES);
-    let files = match fs::read_dir(&dir) {
+/// The files in `dir` that are none of those `named`.
+fn unnamed(dir: &Path, named: &BTreeSet<PathBuf>) -> io::Result<Vec<PathBuf>> {
+    let files = match fs::read_dir(dir) {
+        Err(error) => return absent(error).map(|()| Vec::new()),
         Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        Err(error) => return tracing::warn!(%error, "the credentials of services cannot be listed"),
     };
-    let named = named(config);
-    for file in files.flatten().map(|file| file.path()).filter(|file| !named.contains(&real(file))) {
+    Ok(files.flatten().map(|file| file.path()).filter(|file| !named.contains(&real(file))).collect())
+}
+
+/// Removes the credentials that were replaced or that a crash has left, and that no service names.
+pub(super) fn tidy(config: &Config) {
+    let files = match unnamed(&config.settings.data_dir.join(SERVICES), &named(config)) {
+        Ok(files) => files,
+        Err(error) => return tracing::warn!(%error, "{UNLISTED}"),
+    };
+    for file in files {
         match fs::remove_file(&file).or_else(absent) {
             Ok(()) => {
                 tracing::info!(file = %file.display(), "credentials that no service names were removed")

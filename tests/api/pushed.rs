@@ -171,6 +171,7 @@ async fn credentials_are_in_a_file_of_their_own_and_reach_the_tasks_that_bind_th
 
     let refused = world.delete("/v1/services/db").await;
     refused.expect(409, "bound", "is bound by `web`", "tekcron unbind-service APP db");
+    assert_eq!(credential_files(&world).len(), 2, "a refused deletion takes none away");
     let unbound = world.delete("/v1/apps/web/services/db").await.json();
     assert_eq!(unbound["services"], json!([]));
     assert_eq!(world.delete("/v1/apps/web/services/db").await.json(), unbound);

@@ -114,7 +114,7 @@ fn imitate(file: &File, metadata: &Metadata) -> io::Result<()> {
 /// Removes the tree at `path`, also where a task took the right to do so from its directories. None
 /// there is done.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    // Most are empty, which need not be looked into.
+    // Many a working directory is empty, and need not be looked into.
     if fs::remove_dir(path).is_ok() {
         return Ok(());
     }

@@ -220,7 +220,10 @@ impl Copier {
             Some(Err(kube::Error::Api(status))) if status.code == 404 => return Read::Gone,
             Some(Err(error)) => return Read::Broken(in_full(&error)),
         };
-        copying.write(move |sink, _| if first { sink.begin() } else { sink.go_on() }, self).await;
+        match &mut copying.sink {
+            Some(sink) if first => sink.begin(),
+            _ => copying.write(|sink, _| sink.go_on(), self).await,
+        }
         loop {
             let chunk = tokio::select! {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
