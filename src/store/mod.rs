@@ -8,6 +8,7 @@
 //! What belongs into one commit is the caller's business. [`ClosedStore`] is a store that no daemon
 //! has, to verify, export, import and compact.
 
+mod alarm;
 mod app;
 mod beside;
 mod blobs;

@@ -12,6 +12,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::thread::set_current_timer_slack;
 
+use super::alarm::Alarm;
 use super::beside;
 use super::blobs::Blobs;
 use super::commit::Commit;
@@ -55,6 +56,7 @@ pub struct Store {
 struct Inner {
     // Dropped first: it writes what is queued.
     writer: Writer,
+    _alarm: Alarm,
     tree: sled::Db,
     /// Locked for as long as the store is open. Dropped last.
     _lock: File,
@@ -96,6 +98,7 @@ impl Store {
         let checked = if is_new { None } else { Some(check(data_dir, &mut lock, &clock)?) };
         let was_checked = clock.monotonic();
         let tree = open_tree(&dir)?;
+        let alarm = Alarm::over(&tree).map_err(&failed)?;
         point("store-opened");
         if is_new {
             write_format(&tree, &dir)?;
@@ -120,7 +123,7 @@ impl Store {
         point("store-ready");
         let writer = Writer::spawn(Disk { tree: tree.clone(), file, blobs, tally, mark }, clock, observer)
             .map_err(failed)?;
-        Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { writer, _alarm: alarm, tree, _lock: lock }) })
     }
 
     /// Whether the store below `data_dir` could be opened as far as other processes go. Makes nothing.

@@ -54,7 +54,10 @@ impl Place {
 
     /// Runs a verb to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
+        let verb = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_child(&verb);
+        in_time(pid, || verb.wait_with_output().unwrap())
+            .unwrap_or_else(|| panic!("{args:?} did not end\n{}", self.log()))
     }
 
     /// Runs a verb that must succeed; its stdout.
@@ -212,14 +215,14 @@ impl Daemon {
     }
 
     /// SIGTERM, and how it ended.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(self) -> ExitStatus {
         self.signal(Signal::TERM);
-        self.child.wait().unwrap()
+        self.ended()
     }
 
     /// Waits for it to end by itself.
     pub(crate) fn ended(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        in_time(self.pid(), || self.child.wait().unwrap()).expect("it did not end")
     }
 }
 
@@ -229,6 +232,22 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What `wait` has to say of the child `pid`; nothing where that had to be killed for it.
+fn in_time<T>(pid: Pid, wait: impl FnOnce() -> T) -> Option<T> {
+    let (hold, deadline) = channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let is_late = deadline.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        if is_late {
+            // It may be ending right now.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        is_late
+    });
+    let said = wait();
+    drop(hold);
+    (!watch.join().unwrap()).then_some(said)
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
