@@ -54,14 +54,14 @@ fn fails_once(call: &str, pass: u32) {
 #[test]
 fn a_sync_that_fails_once_ends_the_daemon_with_its_words_and_loses_nothing_acknowledged() {
     if can_trace() {
-        [1, 2, 6, 15].map(|pass| fails_once("fdatasync", pass));
+        [1, 2, 6, 15].into_iter().for_each(|pass| fails_once("fdatasync", pass));
     }
 }
 
 #[test]
 fn a_write_that_fails_once_ends_the_daemon_with_its_words_and_loses_nothing_acknowledged() {
     if can_trace() {
-        [2, 7, 16].map(|pass| fails_once("pwrite64", pass));
+        [2, 7, 16].into_iter().for_each(|pass| fails_once("pwrite64", pass));
     }
 }
 
@@ -74,7 +74,7 @@ fn a_write_that_fails_slowly_ends_the_daemon_as_well() {
     }
     for pass in 3..15 {
         let place = Place::with(&[("work", APP)]);
-        let note = |number: usize| (number % 2 == 0).then(|| format!("note {number}"));
+        let note = |number: usize| number.is_multiple_of(2).then(|| format!("note {number}"));
         let inject = format!("pwrite64:error=EIO:delay_enter=100ms:when={pass}");
         let taken = works_until_it_fails(&place, &inject, |number| {
             let done = match note(number) {
