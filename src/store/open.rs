@@ -56,7 +56,6 @@ pub struct Store {
 struct Inner {
     // Dropped first: it writes what is queued.
     writer: Writer,
-    _alarm: Alarm,
     tree: sled::Db,
     /// Locked for as long as the store is open. Dropped last.
     _lock: File,
@@ -121,9 +120,10 @@ impl Store {
             note_format(&dir).map_err(&failed)?;
         }
         point("store-ready");
-        let writer = Writer::spawn(Disk { tree: tree.clone(), file, blobs, tally, mark }, clock, observer)
-            .map_err(failed)?;
-        Ok(Self { inner: Arc::new(Inner { writer, _alarm: alarm, tree, _lock: lock }) })
+        let writer =
+            Writer::spawn(Disk { tree: tree.clone(), file, blobs, tally, mark, alarm }, clock, observer)
+                .map_err(failed)?;
+        Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
     }
 
     /// Whether the store below `data_dir` could be opened as far as other processes go. Makes nothing.

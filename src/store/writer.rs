@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::blobs::Blobs;
 use super::commit::Commit;
 use super::error::StoreError;
@@ -202,11 +203,13 @@ impl Loop {
             self.oldest = began;
         }
         self.unsynced += group.len();
+        self.disk.alarm.on();
         // sled panics on some errors; whoever waits must hear of those too.
         let written = catch_unwind(AssertUnwindSafe(|| {
             self.disk.apply(group)?;
             if nobody_waits { Ok(()) } else { self.disk.sync() }
         }));
+        self.disk.alarm.off();
         let panicked = |_| Err(StoreError::Write { message: "sled panicked".to_owned() });
         let result = written.unwrap_or_else(panicked);
         if let Err(error) = &result {
@@ -230,6 +233,7 @@ pub(super) struct Disk {
     pub(super) blobs: Blobs,
     pub(super) tally: Tally,
     pub(super) mark: Mark,
+    pub(super) alarm: Alarm,
 }
 
 impl Disk {
