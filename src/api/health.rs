@@ -55,7 +55,10 @@ pub(super) async fn ready(State(serving): State<Shared>, Params(query): Params<R
 }
 
 fn causes(serving: &Serving) -> Vec<String> {
-    let failed = serving.service.store.failure().map(ToString::to_string);
+    let store = &serving.service.store;
+    let failed = store.failure().map(ToString::to_string);
+    let stalled =
+        store.stalled().map(|took| format!("the disk has not taken a write for {} s", took.as_secs()));
     let stopping = serving.stop.is_cancelled().then(|| Failure::stopping().message);
-    failed.into_iter().chain(stopping).collect()
+    failed.into_iter().chain(stalled).chain(stopping).collect()
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::executor::block_on;
@@ -12,7 +13,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::thread::set_current_timer_slack;
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, Watched};
 use super::beside;
 use super::blobs::Blobs;
 use super::commit::Commit;
@@ -56,6 +57,7 @@ pub struct Store {
 struct Inner {
     // Dropped first: it writes what is queued.
     writer: Writer,
+    watched: Watched,
     tree: sled::Db,
     /// Locked for as long as the store is open. Dropped last.
     _lock: File,
@@ -97,7 +99,7 @@ impl Store {
         let checked = if is_new { None } else { Some(check(data_dir, &mut lock, &clock)?) };
         let was_checked = clock.monotonic();
         let tree = open_tree(&dir)?;
-        let alarm = Alarm::over(&tree).map_err(&failed)?;
+        let alarm = Alarm::over(&tree, clock.clone()).map_err(&failed)?;
         point("store-opened");
         if is_new {
             write_format(&tree, &dir)?;
@@ -120,10 +122,11 @@ impl Store {
             note_format(&dir).map_err(&failed)?;
         }
         point("store-ready");
+        let watched = alarm.watched();
         let writer =
             Writer::spawn(Disk { tree: tree.clone(), file, blobs, tally, mark, alarm }, clock, observer)
                 .map_err(failed)?;
-        Ok(Self { inner: Arc::new(Inner { writer, tree, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { writer, watched, tree, _lock: lock }) })
     }
 
     /// Whether the store below `data_dir` could be opened as far as other processes go. Makes nothing.
@@ -177,6 +180,12 @@ impl Store {
     /// The error after which the store acknowledged nothing more.
     pub fn failure(&self) -> Option<&StoreError> {
         self.inner.writer.failure()
+    }
+
+    /// For how long the disk has not taken what is written, where that is longer than it ever should be. Nothing is
+    /// acknowledged meanwhile.
+    pub fn stalled(&self) -> Option<Duration> {
+        self.inner.watched.stalled()
     }
 
     /// Bytes on disk.

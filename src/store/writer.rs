@@ -203,7 +203,7 @@ impl Loop {
             self.oldest = began;
         }
         self.unsynced += group.len();
-        self.disk.alarm.on();
+        self.disk.alarm.on(began);
         // sled panics on some errors; whoever waits must hear of those too.
         let written = catch_unwind(AssertUnwindSafe(|| {
             self.disk.apply(group)?;

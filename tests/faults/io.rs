@@ -1,7 +1,8 @@
 //! Writes and syncs of the store that fail, as on a disk that breaks.
 
-use crate::harness::Place;
+use crate::harness::{Daemon, Place};
 use crate::power::trace::{can_trace, traced};
+use crate::wire::get;
 
 const APP: &str = r#"
 [app]
@@ -13,14 +14,19 @@ name = "yearly"
 schedule = "0 0 1 1 *"
 "#;
 
-/// Does one thing after another until the daemon ends, whose calls on the store's data file fail as `inject` says:
-/// the call is never asked again as if nothing had been. Returns how many things it acknowledged.
-fn works_until_it_fails(place: &Place, inject: &str, mut work: impl FnMut(usize) -> bool) -> usize {
+/// A daemon whose calls on the store's data file do as `inject` says.
+fn hurt(place: &Place, inject: &str) -> Daemon {
     // Made before anything fails, by a daemon that is not looked at.
     assert!(place.serve().terminate().success());
     let store = place.path().join("data/store/db");
     let log = place.path().join("calls");
-    let daemon = traced(place, &log, &["-P", store.to_str().unwrap(), "-e", &format!("inject={inject}")]);
+    traced(place, &log, &["-P", store.to_str().unwrap(), "-e", &format!("inject={inject}")])
+}
+
+/// Does one thing after another until the daemon ends, whose calls on the store's data file fail as `inject` says:
+/// the call is never asked again as if nothing had been. Returns how many things it acknowledged.
+fn works_until_it_fails(place: &Place, inject: &str, mut work: impl FnMut(usize) -> bool) -> usize {
+    let daemon = hurt(place, inject);
     let mut acknowledged = 0;
     // A call of its start may be the one that fails.
     if daemon.line().is_some() {
@@ -90,4 +96,33 @@ fn a_write_that_fails_slowly_ends_the_daemon_as_well() {
         assert!(is == before || is == note(taken), "{pass}: {is:?} after {taken}");
         assert!(daemon.terminate().success());
     }
+}
+
+#[test]
+fn a_disk_that_takes_its_time_is_told_of_and_all_is_acknowledged_when_it_goes_on() {
+    if !can_trace() {
+        return;
+    }
+    let place = Place::with(&[("work", APP)]);
+    let daemon = hurt(&place, "fdatasync:delay_enter=15s:when=5");
+    assert!(daemon.line().is_some(), "{}", place.log());
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| (0..8).all(|_| place.run(&["run-task", "work"]).status.success()));
+        place.until("the disk is told of", || {
+            // What is there can be read meanwhile.
+            place.json(&["tasks", "work"]);
+            place.log().contains("the disk has not taken a write").then_some(())
+        });
+        let (status, said) = get(&place, "/readyz?verbose");
+        let cause = said["causes"][0].as_str().unwrap_or_default();
+        assert!(status == 503 && cause.starts_with("the disk has not taken a write for "), "{status} {said}");
+        assert!(asked.join().unwrap(), "{}", place.log());
+    });
+    assert_eq!(get(&place, "/readyz?verbose").0, 200);
+    place.until("it goes on", || {
+        let tasks = place.json(&["tasks", "work"]);
+        assert_eq!(tasks.as_array().unwrap().len(), 8);
+        place.log().contains("the disk has answered").then_some(())
+    });
+    assert!(daemon.terminate().success());
 }

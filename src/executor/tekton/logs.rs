@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::board::Container;
-use super::client::{Cluster, REQUEST};
+use super::client::{Cluster, LATE, REQUEST};
 use super::copied::Copied;
 use super::emit::Emitter;
 use super::executor::log_dir;
@@ -45,7 +45,6 @@ const AFTER_BREAK: Duration = Duration::from_secs(1);
 /// How often the end of a log is asked for again where the cluster does not give it: a namespace that is being
 /// deleted waits for less than a minute, with what each of them may take.
 const TRIES: u32 = 2;
-const LATE: &str = "the API server did not answer in time";
 
 /// Copies logs.
 pub(super) struct Copier {
