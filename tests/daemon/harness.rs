@@ -160,7 +160,7 @@ impl Drop for Place {
                 && kill_process(shim, Signal::USR1).is_ok()
             {
                 // Its supervisor has it locked to the end.
-                let _ = fcntl_lock(&record, FlockOperation::LockShared);
+                let _ = in_time(shim, || fcntl_lock(&record, FlockOperation::LockShared));
             }
         }
     }
