@@ -134,6 +134,20 @@ async fn a_log_that_breaks_off_goes_on_without_losing_or_doubling() {
     }
 }
 
+/// The node of a pod has begun again, and does not know it for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_begins_again_ends_no_log() {
+    let world = World::new();
+    world.cluster.next("get", LOGS, 3, Act::no_such_log_on_the_node("web-pod"));
+    let (life, name) = running(&world).await;
+    world.cluster.writes(&name, "2026-12-01T02:00:05.5Z", "one\n");
+    log_is(&world, &life, "one\n").await;
+    world.cluster.becomes(&name, "succeeded");
+    let ended = life.ends(&world, 1).await;
+    assert_eq!(life.log(&ended.name).await, "one\n");
+    life.end(&world).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_log_that_cannot_be_had_is_said() {
     let world = World::new();

@@ -21,6 +21,8 @@ pub(super) struct Copied {
     /// The line that was not ended when a reading broke off, and how many of its bytes are here.
     part: Option<(Timestamp, usize)>,
     overlap: Option<Overlap>,
+    /// A reading has begun in the middle of the log, and its first line not yet.
+    at_first: bool,
     line: Line,
 }
 
@@ -46,6 +48,8 @@ struct Line {
     time: Option<Timestamp>,
     /// Whether it may be one that is here: then its text is kept until its end says so.
     doubtful: bool,
+    /// Whether it is the rest of a line that began before what is being read: that one is here.
+    is_rest: bool,
     text: Vec<u8>,
     given: usize,
     hasher: DefaultHasher,
@@ -96,6 +100,7 @@ impl Copied {
             self.part = Some((time, broken.given));
         }
         let Some(until) = self.newest.map(Timestamp::as_second) else { return };
+        self.at_first = true;
         let left = self.lines.iter().filter(|(_, seen)| seen.second >= until - 1);
         let left = left.map(|(key, seen)| (*key, seen.times)).collect();
         self.overlap = Some(Overlap { until, left });
@@ -115,6 +120,12 @@ impl Copied {
                 self.line_begins(&mut give);
             }
             let Some(time) = self.line.time else { continue };
+            if self.line.is_rest {
+                if rest.ends_with(b"\n") {
+                    self.line = Line::default();
+                }
+                continue;
+            }
             let (text, ends) = rest.strip_suffix(b"\n").map_or((rest, false), |text| (text, true));
             self.line.hasher.write(text);
             if self.line.doubtful {
@@ -131,9 +142,8 @@ impl Copied {
 
     /// The log has no more for now: what it has of a line that is not ended is given.
     pub(super) fn pause(&mut self, mut give: impl FnMut(&[u8], Timestamp)) {
-        let Some(time) = self.line.time.filter(|time| self.line.doubtful && !self.is_here(*time)) else {
-            return;
-        };
+        let is_new = |time: &Timestamp| self.line.doubtful && !self.line.is_rest && !self.is_here(*time);
+        let Some(time) = self.line.time.filter(is_new) else { return };
         let here = self.part.filter(|(at, _)| *at == time).map_or(0, |(_, bytes)| bytes);
         if let Some(new) = self.line.text.get(here..) {
             give(new, time);
@@ -144,6 +154,9 @@ impl Copied {
 
     /// A container has ended, and with it its last line.
     pub(super) fn end(&mut self, mut give: impl FnMut(&[u8], Timestamp)) {
+        if std::mem::take(&mut self.line.is_rest) {
+            self.line = Line::default();
+        }
         if let Some(time) = self.line.time {
             self.line_ends(time, &mut give);
         }
@@ -157,6 +170,9 @@ impl Copied {
 
     fn line_begins(&mut self, give: &mut impl FnMut(&[u8], Timestamp)) {
         let written = std::str::from_utf8(&self.line.head).ok().and_then(|time| time.parse().ok());
+        // A runtime keeps a long line in pieces, of which the node gives those that were written since. They have no time
+        // there, since the line has one where it begins.
+        self.line.is_rest = std::mem::take(&mut self.at_first) && written.is_none();
         // A line of the API server's own has no time, and is part of the log all the same.
         let time: Timestamp = written.or(self.newest).unwrap_or(Timestamp::UNIX_EPOCH);
         if self.overlap.as_ref().is_some_and(|overlap| time.as_second() > overlap.until) {
@@ -265,6 +281,39 @@ mod tests {
                 read.extend(more);
             }
             assert_eq!(String::from_utf8(read).unwrap(), whole, "broken at {first}, restarted: {restart}");
+        }
+    }
+
+    /// A line whose pieces a runtime read for longer than a reading goes back.
+    #[test]
+    fn the_rest_of_a_long_line_that_is_here_is_passed_over() {
+        let begin = "2026-12-01T02:00:01.400000000Z A first, ";
+        let rest = "then the rest\n2026-12-01T02:00:03.700000000Z after\n";
+        let last = "2026-12-01T02:00:09.000000000Z last\n";
+        for (broken, restart) in (0..=rest.len()).flat_map(|at| [(at, false), (at, true)]) {
+            let dir = tempfile::tempdir().unwrap();
+            let open = || {
+                (LogWriter::resume(dir.path().to_owned(), 1 << 20).unwrap(), Copied::of(dir.path()).unwrap())
+            };
+            let (mut log, mut copied) = open();
+            copied.begin();
+            copied.take(format!("{begin}{rest}").as_bytes(), |text, at| log.take(Stream::Out, text, at));
+            for served in [&rest[..broken], &format!("{rest}{last}")] {
+                if restart {
+                    (log, copied) = open();
+                }
+                assert_eq!(copied.since().unwrap().to_string(), "2026-12-01T02:00:02Z");
+                copied.begin();
+                copied.take(served.as_bytes(), |text, at| log.take(Stream::Out, text, at));
+            }
+            copied.end(|text, at| log.take(Stream::Out, text, at));
+            let mut reader = LogReader::new(dir.path().to_owned(), false);
+            let text: Vec<u8> = std::iter::from_fn(|| reader.read().unwrap()).flatten().collect();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(
+                text, "A first, then the rest\nafter\nlast\n",
+                "broken at {broken}, restarted: {restart}"
+            );
         }
     }
 }

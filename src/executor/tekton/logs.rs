@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures::io::AsyncBufReadExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::LogParams;
+use kube::core::Status;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
@@ -216,7 +217,9 @@ impl Copier {
         let mut stream = match opened {
             None => return Read::Broken(LATE.to_owned()),
             Some(Ok(stream)) => stream,
-            Some(Err(kube::Error::Api(status))) if status.code == 404 => return Read::Gone,
+            Some(Err(kube::Error::Api(status))) if status.code == 404 && !is_of_the_node(&status) => {
+                return Read::Gone;
+            }
             Some(Err(error)) => return Read::Broken(in_full(&error)),
         };
         match &mut copying.sink {
@@ -278,6 +281,12 @@ impl Copying {
         });
         self.sink = written.await.ok();
     }
+}
+
+/// Whether a node says that it has no such log: one that has just begun again does not know its pods yet. That a pod
+/// is gone, the API server says of the pod.
+fn is_of_the_node(status: &Status) -> bool {
+    status.details.as_ref().is_some_and(|details| details.kind == "pods/log")
 }
 
 /// Until one of so many logs that are not followed is looked at again, whose run has so much time left.

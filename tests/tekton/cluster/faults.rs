@@ -41,6 +41,14 @@ impl Act {
         Self::Answer { code, body: status(code, reason, message).to_string(), retry_after: None }
     }
 
+    /// What the API server hands on of a node that has just begun again, and does not know its pods yet.
+    pub(crate) fn no_such_log_on_the_node(pod: &str) -> Self {
+        let message = format!("the server could not find the requested resource ( pods/log {pod})");
+        let mut body = status(404, "NotFound", &message);
+        body["details"] = json!({ "name": pod, "kind": "pods/log" });
+        Self::Answer { code: 404, body: body.to_string(), retry_after: None }
+    }
+
     /// An answer that no API server gives, but what stands before it.
     pub(crate) fn text(code: u16, body: &str) -> Self {
         Self::Answer { code, body: body.to_owned(), retry_after: None }
