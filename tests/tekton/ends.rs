@@ -56,6 +56,44 @@ async fn terminating_captures_the_log_and_then_cancels() {
     life.end(&world).await;
 }
 
+/// Tekton says `Cancelled`, and that its time was up, as soon as it has told the pod to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_has_ended_after_its_last_words() {
+    for (sample, phase) in [("cancelled", Phase::Cancelled), ("timed-out", Phase::TimedOut)] {
+        let world = World::new();
+        let (life, name) = running(&world).await;
+        world.cluster.writes(&name, "2026-12-01T02:00:06Z", "one\n");
+        log_is(&world, &life, "one\n").await;
+        world.cluster.becomes_before_its_pod(&name, sample);
+        world.pass(5).await;
+        world.cluster.writes(&name, "2026-12-01T02:00:08Z", "cleaning up\n");
+        log_is(&world, &life, "one\ncleaning up\n").await;
+        assert_eq!(life.task(1).phase, Phase::Running, "its process runs on");
+        world.cluster.writes(&name, "2026-12-01T02:00:09Z", "last words\n");
+        world.cluster.container_ends(&name, "step-user-container");
+        let ended = life.ends(&world, 1).await;
+        assert_eq!(ended.phase, phase);
+        assert_eq!(life.log(&ended.name).await, "one\ncleaning up\nlast words\n");
+        life.end(&world).await;
+    }
+}
+
+/// A pod that nobody ends, since its node is away, does not keep a task alive.
+#[tokio::test(flavor = "multi_thread")]
+async fn last_words_are_not_waited_for_for_ever() {
+    let world = World::new();
+    let (life, name) = running(&world).await;
+    world.cluster.writes(&name, "2026-12-01T02:00:06Z", "one\n");
+    world.cluster.becomes_before_its_pod(&name, "cancelled");
+    let since = world.now();
+    let ended = life.ends(&world, 1).await;
+    assert_eq!(ended.phase, Phase::Cancelled);
+    let waited = world.now().duration_since(since);
+    assert!((30..60).contains(&waited.as_secs()), "{waited:#}");
+    assert_eq!(life.log(&ended.name).await, "one\n");
+    life.end(&world).await;
+}
+
 /// A log that nobody can read does not keep a task alive.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_read_does_not_hold_a_terminate_up() {

@@ -13,7 +13,7 @@ use super::built::{image, judge_build};
 use super::emit::Origin;
 use super::object::{RunStatus, SeenRun, SeenTaskRun, StepState, TaskRunStatus};
 use super::status::{End, Verdict, has_ended, judge, waits_since};
-use super::told::{Listener, Teller, wire};
+use super::told::{Listener, Teller, Writing, wire};
 use super::word::Word;
 use crate::executor::{Observation, Observed, label};
 use crate::push::SourceHash;
@@ -313,9 +313,9 @@ impl Board {
             }),
             _ => None,
         };
-        let ended = matches!(verdict, Verdict::Ended(_));
-        if !matches!(verdict, Verdict::Waiting { .. }) {
-            run.copy_log(name, ended, &mut next);
+        let writing = run.writing(&verdict);
+        if let Some(writing) = writing {
+            run.copy_log(name, writing, &mut next);
         }
         let observed = run.observed(now);
         if run.told.as_ref() != Some(&observed) {
@@ -374,6 +374,21 @@ impl Run {
         }
     }
 
+    /// How far its container is with its log; none before it has begun.
+    fn writing(&self, verdict: &Verdict) -> Option<Writing> {
+        match verdict {
+            Verdict::Waiting { .. } => None,
+            Verdict::Running { .. } => Some(Writing::On),
+            // Tekton says so as soon as it has told the pod to end, which has its grace then.
+            Verdict::Ended(End { phase: Phase::Cancelled | Phase::TimedOut, .. })
+                if has_ended(&self.status.conditions) =>
+            {
+                Some(Writing::LastWords)
+            }
+            Verdict::Ended(_) => Some(Writing::Over),
+        }
+    }
+
     fn lost(&self) -> End {
         let started =
             self.task_run.as_ref().and_then(|task_run| match judge(&self.status, Some(&task_run.status)) {
@@ -419,9 +434,9 @@ impl Run {
     }
 
     /// Begins to copy the log, where there is one, or has what is being copied come to its end.
-    fn copy_log(&mut self, name: &TaskName, ended: bool, next: &mut Vec<Next>) {
+    fn copy_log(&mut self, name: &TaskName, writing: Writing, next: &mut Vec<Next>) {
         match &self.copy {
-            Copy::Begun(teller) => teller.ended(ended),
+            Copy::Begun(teller) => teller.writes(writing),
             Copy::Done(_) => {}
             Copy::NotBegun => {
                 let there = self.task_run.as_ref().and_then(|task_run| {
@@ -434,7 +449,7 @@ impl Run {
                 });
                 match there {
                     Some((pod, containers)) => {
-                        let (teller, told) = wire(ended);
+                        let (teller, told) = wire(writing);
                         self.copy = Copy::Begun(teller);
                         let (name, origin) = (name.clone(), self.origin.clone());
                         let times_out = self.began.zip(self.timeout).map(|(began, most)| began + most);
@@ -449,8 +464,8 @@ impl Run {
                             told,
                         })));
                     }
-                    None if ended => self.copy = Copy::Done(LogSize::default()),
-                    None => {}
+                    None if writing == Writing::On => {}
+                    None => self.copy = Copy::Done(LogSize::default()),
                 }
             }
         }

@@ -4,7 +4,8 @@
 //! connection, or a restart of the daemon, the log is asked for again from a little before the newest line that
 //! is here, and what is here is passed over (`copied`). Few logs are followed at once, since each takes a
 //! connection; the others are read now and then, just before their run times out, since its pod goes then, and
-//! all of them once more when their container has ended. A log that is not being read takes no file.
+//! all of them once more when their container has ended. What is told to end is followed to its last words, where there
+//! is a connection for it. A log that is not being read takes no file.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use futures::io::AsyncBufReadExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::LogParams;
@@ -26,7 +28,7 @@ use super::copied::Copied;
 use super::emit::Emitter;
 use super::executor::log_dir;
 use super::redact::Redactor;
-use super::told::Told;
+use super::told::{Told, Writing};
 use crate::blocking::blocking;
 use crate::causes::in_full;
 use crate::clock::SharedClock;
@@ -46,6 +48,9 @@ const AFTER_BREAK: Duration = Duration::from_secs(1);
 /// How often the end of a log is asked for again where the cluster does not give it: a namespace that is being
 /// deleted waits for less than a minute, with what each of them may take.
 const TRIES: u32 = 2;
+
+/// For so long last words are waited for: a pod has half a minute to end.
+const LAST_WORDS: Duration = Duration::from_secs(35);
 
 /// Copies logs.
 pub(super) struct Copier {
@@ -80,6 +85,8 @@ struct Copying {
     container: Box<Container>,
     /// None between two looks, and where the log store cannot be written to.
     sink: Option<Box<Sink>>,
+    /// Until when its last words are waited for, by the clock that only goes forward.
+    last_words: Option<Duration>,
 }
 
 impl Copier {
@@ -104,10 +111,10 @@ impl Copier {
     /// Copies the log of `container` until it has ended, and returns what is kept.
     pub(super) async fn copy(&self, container: Box<Container>) -> (TaskName, LogSize) {
         self.copies.fetch_add(1, Ordering::Relaxed);
-        let mut copying = Copying { container, sink: None };
+        let mut copying = Copying { container, sink: None, last_words: None };
         self.copy_all(&mut copying).await;
         self.copies.fetch_sub(1, Ordering::Relaxed);
-        let Copying { container, sink } = copying;
+        let Copying { container, sink, .. } = copying;
         let size = Box::pin(finish(sink, log_dir(&self.data_dir, &container.name))).await;
         (container.name, size)
     }
@@ -116,12 +123,20 @@ impl Copier {
         let mut tries = 0;
         let mut pause = self.first_pause(copying);
         loop {
-            let Told { ended, gone, asked } = copying.container.told.take();
+            let Told { writing, gone, asked } = copying.container.told.take();
             if gone {
                 return;
             }
-            let wanted = ended || !asked.is_empty();
-            let place = if wanted { None } else { self.followed.try_acquire().ok() };
+            let ended = writing != Writing::On;
+            if writing == Writing::LastWords && copying.last_words.is_none() {
+                copying.last_words = Some(self.clock.monotonic() + LAST_WORDS);
+            }
+            let speaks = self.last_words(copying).is_some_and(|left| !left.is_zero());
+            let is_asked = !asked.is_empty();
+            let wanted = ended || is_asked;
+            let follows = !is_asked && (speaks || !ended);
+            let place = if follows { self.followed.try_acquire().ok() } else { None };
+            let is_last = ended && (!speaks || !is_asked);
             let read = match pause {
                 Some(_) if !wanted && place.is_none() => Read::Whole,
                 // Most copies wait most of the time, for which a small future does.
@@ -134,7 +149,7 @@ impl Copier {
             }
             match read {
                 Read::Gone => return,
-                Read::Whole if ended => return,
+                Read::Whole if is_last => return,
                 Read::Interrupted => continue,
                 Read::Whole => {}
                 Read::Broken(error) => {
@@ -157,6 +172,11 @@ impl Copier {
                 () = copying.container.told.changed() => {}
             }
         }
+    }
+
+    /// For how long last words are waited for yet, where there may be some.
+    fn last_words(&self, copying: &Copying) -> Option<Duration> {
+        copying.last_words.map(|until| until.saturating_sub(self.clock.monotonic()))
     }
 
     /// Those that are not followed are not all looked at at once, even where all of them begin at once.
@@ -209,6 +229,9 @@ impl Copier {
             since_time: sink.copied.since(),
             ..LogParams::default()
         };
+        let over = self.last_words(copying).map(|left| self.clock.rest(left));
+        let over = OptionFuture::from(over);
+        tokio::pin!(over);
         let pod = copying.container.pod.clone();
         let opened = tokio::select! {
             opened = self.in_time(self.cluster.pods.log_stream(&pod, &params)) => opened,
@@ -230,6 +253,7 @@ impl Copier {
             let chunk = tokio::select! {
                 chunk = stream.fill_buf() => chunk.map(<[u8]>::to_vec),
                 () = copying.container.told.changed(), if follow => return Read::Interrupted,
+                Some(()) = &mut over, if follow => return Read::Interrupted,
                 // Who follows waits for as long as nothing is written.
                 () = self.clock.rest(REQUEST), if !follow => return Read::Broken(LATE.to_owned()),
             };

@@ -7,11 +7,21 @@ use tokio::sync::{Notify, oneshot};
 /// Asks for everything that was written up to now; answered when it is here.
 pub(super) type Flush = oneshot::Sender<()>;
 
+/// How far a run's container is with its log.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    #[default]
+    On,
+    /// It was told to end, and has its grace for last words.
+    LastWords,
+    /// It writes no more.
+    Over,
+}
+
 /// All that was told since it was taken.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// The container writes no more.
-    pub(super) ended: bool,
+    pub(super) writing: Writing,
     /// Nobody wants the copy any more.
     pub(super) gone: bool,
     /// Who waits for what was written up to now.
@@ -33,15 +43,15 @@ pub(super) struct Teller(Arc<Wire>);
 pub(super) struct Listener(Arc<Wire>);
 
 /// The two ends.
-pub(super) fn wire(ended: bool) -> (Teller, Listener) {
-    let wire = Arc::new(Wire { told: Mutex::new(Told { ended, ..Told::default() }), ..Wire::default() });
+pub(super) fn wire(writing: Writing) -> (Teller, Listener) {
+    let wire = Arc::new(Wire { told: Mutex::new(Told { writing, ..Told::default() }), ..Wire::default() });
     (Teller(Arc::clone(&wire)), Listener(wire))
 }
 
 impl Teller {
-    pub(super) fn ended(&self, ended: bool) {
-        let changed = std::mem::replace(&mut self.0.lock().ended, ended) != ended;
-        if changed {
+    pub(super) fn writes(&self, writing: Writing) {
+        let before = std::mem::replace(&mut self.0.lock().writing, writing);
+        if before != writing {
             self.0.changed.notify_one();
         }
     }
@@ -65,7 +75,7 @@ impl Listener {
     /// What is so now, and who asked since this was last called.
     pub(super) fn take(&self) -> Told {
         let mut told = self.0.lock();
-        Told { ended: told.ended, gone: told.gone, asked: std::mem::take(&mut told.asked) }
+        Told { writing: told.writing, gone: told.gone, asked: std::mem::take(&mut told.asked) }
     }
 
     /// Completes when something was told since it last completed.

@@ -21,6 +21,11 @@ impl Cluster {
         self.with(|state| becomes(state, name, sample));
     }
 
+    /// The run has become what `sample` says, and its pod, which was told to end, has not ended yet.
+    pub(crate) fn becomes_before_its_pod(&self, name: &str, name_of_sample: &str) {
+        self.with(|state| put(state, name, sample(name_of_sample)));
+    }
+
     /// Has the run's container run, from `started` on.
     pub(crate) fn runs_since(&self, name: &str, started: &str) {
         self.first_step_runs(name, "succeeded", started);
