@@ -313,8 +313,7 @@ impl Board {
             }),
             _ => None,
         };
-        let writing = run.writing(&verdict);
-        if let Some(writing) = writing {
+        if let Some(writing) = run.writing(&verdict) {
             run.copy_log(name, writing, &mut next);
         }
         let observed = run.observed(now);
